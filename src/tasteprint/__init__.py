@@ -1,0 +1,35 @@
+"""tasteprint: learns what one person likes in pictures from their votes.
+
+Importing it loads no torch; the names below are fetched from their rooms on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tasteprint.types import Example, Generator, History, Scorer, Vote
+
+if TYPE_CHECKING:
+    from tasteprint.data.images import ImageStore
+    from tasteprint.data.table import Dataset
+    from tasteprint.model.preference import PreferenceModel
+
+__version__ = "0.1.0"
+__all__ = ["Dataset", "Example", "Generator", "History", "ImageStore", "PreferenceModel", "Scorer", "Vote"]
+
+_ROOMS = {
+    "Dataset": "tasteprint.data.table",
+    "ImageStore": "tasteprint.data.images",
+    "PreferenceModel": "tasteprint.model.preference",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return getattr(import_module(_ROOMS[name]), name)
+    raise AttributeError(f"module 'tasteprint' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,148 @@
+"""Ground floor: the shape of every setting, read from a small TOML file that names the source of each number.
+
+Enters: the name of a bundled config (`mini`, `idefics2-8b`) or a path, and `section.key=value` overrides.
+Leaves: a frozen `Config`. Does not know: what the numbers are used for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_type_hints
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """Which users, how they are split, and how an example is drawn."""
+
+    n_ref: int = 8
+    min_liked: int = 11
+    validation: float = 0.1
+    test: float = 0.1
+    temporal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Which backbone, read in which words."""
+
+    backbone: str = "mini"
+    template: str = "default"
+    prompt_tokens: int = 100
+    square: int = 48
+    quantize: bool = False
+    lora_r: int = 0
+    lora_alpha: int = 8
+    lora_dropout: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class EyeConfig:
+    """The lesson before the stages: the vision part learns to read named attributes (0 steps skips it)."""
+
+    steps: int = 0
+    batch: int = 128
+    lr: float = 2e-3
+
+
+@dataclass(frozen=True, slots=True)
+class StageConfig:
+    """One stage of training: what moves, for how long, by which loss."""
+
+    steps: int = 100
+    people: int = 16
+    targets: int = 1
+    accumulate: int = 1
+    lr: float = 1e-5
+    weight_decay: float = 1e-2
+    warmup: float = 0.0
+    schedule: str = "constant"
+    n_tokens: int = 0
+    train_language: bool = True
+    train_vision: bool = True
+    train_tokens: bool = False
+    contrastive: float = 1.0
+    history_labels: float = 0.0
+    two_way: bool = False
+    evaluate_every: int = 50
+    evaluate_people: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a run depends on, beside its data."""
+
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    eye: EyeConfig = field(default_factory=EyeConfig)
+    stage1: StageConfig = field(default_factory=StageConfig)
+    stage2: StageConfig = field(default_factory=StageConfig)
+
+
+def load_config(name: str | Path = "mini", overrides: tuple[str, ...] = ()) -> Config:
+    """Read a bundled config by name, or a TOML file by path, then apply `section.key=value` overrides.
+
+    Raises ValueError naming the unknown config, section or key, or the value of a wrong type.
+    """
+    table = tomllib.loads(_text(name))
+    for override in overrides:
+        _override(table, override)
+    return _build(Config, table, "config")
+
+
+def bundled_configs() -> list[str]:
+    """Names of the configs that come with the package."""
+    files = resources.files("tasteprint").joinpath("configs").iterdir()
+    return sorted(item.name.removesuffix(".toml") for item in files if item.name.endswith(".toml"))
+
+
+def _text(name: str | Path) -> str:
+    if str(name) in bundled_configs():
+        return resources.files("tasteprint").joinpath(f"configs/{name}.toml").read_text("utf-8")
+    path = Path(name)
+    if path.suffix != ".toml" or not path.is_file():
+        known = ", ".join(bundled_configs())
+        raise ValueError(f"config {str(name)!r} is not known; expected one of {known}, or the path of a .toml file.")
+    return path.read_text("utf-8")
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise ValueError(f"setting {override!r} has no value; expected section.key=value, as in stage1.steps=100.")
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        table = table.setdefault(section, {})
+    table[last] = _value(value.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _build(kind: type, table: dict[str, Any], where: str) -> Any:
+    hints = get_type_hints(kind)
+    unknown = sorted(set(table) - set(hints))
+    if unknown:
+        raise ValueError(f"{where} has no setting {unknown[0]!r}; expected one of {', '.join(hints)}.")
+    values = {key: _checked(value, hints[key], f"{where}.{key}") for key, value in table.items()}
+    return kind(**values)
+
+
+def _checked(value: Any, kind: type, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} is {value!r}; expected a section of settings.")
+        return _build(kind, value, where)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{where} is {value!r}; expected {kind.__name__}.")
+    return value
