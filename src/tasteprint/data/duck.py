@@ -1,0 +1,63 @@
+"""DuckDB as this room uses it: bounded memory, spilling to disk, one sentence for each failure.
+
+Enters: a folder to spill into. Leaves: connections, quoted SQL pieces. Does not know: votes or images.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+MEMORY_LIMIT = "384MB"
+"""DuckDB's own share; what does not fit is spilled. Measured by benchmarks/million_votes.py."""
+
+
+def connect(work: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """Open the working database of a build in an existing folder, which also takes what spills."""
+    return duckdb.connect(
+        str(work / "work.duckdb"),
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(work / "spill"),
+            "threads": threads,
+            "preserve_insertion_order": False,  # every result that is kept is sorted on purpose
+            "autoinstall_known_extensions": False,  # a log must not make this reach for the network
+            "TimeZone": "UTC",
+        },
+    )
+
+
+def name(identifier: str) -> str:
+    """Quote a column name for SQL, whatever characters it holds."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """Quote a string for SQL where a parameter is not allowed."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """Give the single number that a query or a DELETE answers with."""
+    row = connection.execute(sql).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@contextmanager
+def plain_errors(what: str, remedy: str) -> Iterator[None]:
+    """Turn DuckDB's errors into one sentence: OSError for a full disk, ValueError for what cannot be read."""
+    try:
+        yield
+    except duckdb.Error as error:
+        first = str(error).strip().splitlines()[0]
+        if "No space left" in str(error) or isinstance(error, duckdb.OutOfMemoryException):
+            raise OSError(
+                errno.ENOSPC,
+                f"{what} ran out of space ({first}); expected free disk: free some and run again.",
+            ) from error
+        raise ValueError(f"{what} could not be done ({first}); {remedy}.") from error
