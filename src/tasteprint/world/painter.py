@@ -6,6 +6,7 @@ Does not know: people, votes, files.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,13 @@ class _Place:
     mirrored: bool = False
 
 
+def stream(seed: int, purpose: str) -> np.random.Generator:
+    """A random stream for one purpose, independent of other purposes. ValueError for a seed that is no integer >= 0."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"the seed is {seed!r}; expected an integer of at least 0: give one.")
+    return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
+
+
 def paint(subject: str, attributes: Attributes, seed: int, size: int = 48) -> Image.Image:
     """Paint one RGB picture of `size` x `size` pixels; the same arguments give the same bytes.
 
@@ -47,7 +55,7 @@ def paint(subject: str, attributes: Attributes, seed: int, size: int = 48) -> Im
     """
     taxonomy.require_value("subject", subject)
     _require_size(size)
-    rng = _stream(seed)
+    rng = stream(seed, "paint")
     side = size * OVERSAMPLE
     colours = surfaces.palette(attributes.palette, rng)
     canvas = surfaces.background(attributes.background, side, colours, rng)
@@ -60,11 +68,14 @@ def paint(subject: str, attributes: Attributes, seed: int, size: int = 48) -> Im
     return canvas.reduce(OVERSAMPLE)
 
 
-def draw_pictures(n: int, seed: int) -> list[Picture]:
-    """Draw `n` pictures to be painted: subjects and every attribute uniform and independent. ValueError for n < 1."""
+def draw_pictures(n: int, seed: int, purpose: str = "pictures") -> list[Picture]:
+    """Draw `n` pictures to be painted: subjects and every attribute uniform and independent.
+
+    Two purposes get different pictures from one seed. ValueError for n < 1.
+    """
     if n < 1:
         raise ValueError(f"{n} pictures were asked for; expected at least 1: raise the number.")
-    rng = _stream(seed)
+    rng = stream(seed, purpose)
     subjects = rng.integers(len(SUBJECTS), size=n)
     values = np.stack([rng.integers(len(names), size=n) for names in DIMENSIONS.values()], axis=1)
     seeds = rng.integers(2**31, size=n)
@@ -79,19 +90,13 @@ def fresh(n: int, seed: int, size: int = 48) -> tuple[UInt8[np.ndarray, "n side 
     Columns of the labels follow `taxonomy.READABLE`: the dimensions of taste, then the subject. Different
     seeds give different pictures. ValueError as for `paint` and `draw_pictures`.
     """
-    pictures = draw_pictures(n, seed)
+    pictures = draw_pictures(n, seed, purpose="fresh")
     pixels = np.stack([np.asarray(paint(p.subject, p.attributes, p.seed, size)) for p in pictures])
     return pixels, np.stack([taxonomy.labels(p.attributes, p.subject) for p in pictures])
 
 
 def _attributes(row: Int64[np.ndarray, "dimensions"]) -> Attributes:
     return Attributes(*(names[i] for names, i in zip(DIMENSIONS.values(), row, strict=True)))
-
-
-def _stream(seed: int) -> np.random.Generator:
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"the seed is {seed!r}; expected an integer of at least 0: give one.")
-    return np.random.default_rng(seed)
 
 
 def _require_size(size: int) -> None:

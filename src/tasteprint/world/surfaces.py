@@ -93,15 +93,15 @@ def _terrazzo(canvas: Image.Image, colours: Palette, rng: np.random.Generator, r
 
 @lru_cache(maxsize=8)
 def _dots(side: int) -> Image.Image:
-    """Round dots on a grid turned by 45 degrees; between them a quarter of the colour stays."""
+    """Round dots on a grid turned by 45 degrees; between them a third of the colour stays."""
     y, x = np.mgrid[: side * 3 // 2, : side * 3 // 2] * (2 * np.pi / side)
     wave = np.cos(8 * (x + y)) + np.cos(8 * (x - y))
-    return Image.fromarray(np.where(wave > -0.25, 255, 40).astype(np.uint8))
+    return Image.fromarray(np.where(wave > -0.25, 255, 90).astype(np.uint8))
 
 
 @lru_cache(maxsize=8)
 def _hatch(side: int) -> Image.Image:
-    """Slanting strokes, slightly wavy; between them a quarter of the colour stays."""
+    """Slanting strokes, slightly wavy; between them a third of the colour stays."""
     y, x = np.mgrid[: side * 3 // 2, : side * 3 // 2] * (2 * np.pi / side)
     wave = np.cos(9 * (x + 0.55 * y) + 0.8 * np.sin(3 * y))
-    return Image.fromarray(np.where(wave > -0.35, 255, 40).astype(np.uint8))
+    return Image.fromarray(np.where(wave > -0.35, 255, 70).astype(np.uint8))
