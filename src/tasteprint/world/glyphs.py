@@ -1,6 +1,7 @@
 """The shapes of the subjects: each a few polygons, back to front, in a box from -1 to 1 (x right, y down).
 
-Enters: nothing. Leaves: `GLYPHS`, subject -> ((colour role, points), ...). Does not know: colours, sizes, places.
+Enters: nothing. Leaves: `GLYPHS`, subject to its shapes, each a colour's role and points.
+Does not know: colours, sizes, places.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ def _poly(role: str, *points: tuple[float, float]) -> Shape:
     return role, np.array(points, dtype=float)
 
 
-def _oval(role: str, x: float, y: float, rx: float, ry: float, start: float = 0, stop: float = 360) -> Shape:
+def _oval(
+    role: str, x: float, y: float, rx: float, ry: float, start: float = 0.0, stop: float = 360.0
+) -> Shape:
     """An ellipse, or the part of it between two angles in degrees (clockwise from the right)."""
     turn = np.radians(np.linspace(start, stop, 24, endpoint=stop - start < 360))
     return role, np.stack([x + rx * np.cos(turn), y + ry * np.sin(turn)], axis=1)
 
 
-def _ring(role: str, count: int, outer: float, inner: float, turn: float = -90) -> Shape:
+def _ring(role: str, count: int, outer: float, inner: float, turn: float = -90.0) -> Shape:
     """A star of `count` points between two radii."""
     angle = np.radians(turn + 180 / count * np.arange(2 * count))
     radius = np.where(np.arange(2 * count) % 2 == 0, outer, inner)
@@ -56,7 +59,7 @@ GLYPHS: dict[str, tuple[Shape, ...]] = {
         _poly("second", (-0.45, 0.0), (-1.0, -0.55), (-0.88, 0.0), (-1.0, 0.55)),
         _poly("second", (-0.25, -0.38), (0.15, -0.85), (0.42, -0.36)),
         _oval("main", 0.22, 0.0, 0.78, 0.52),
-        _oval("accent", 0.22, 0.0, 0.78, 0.52, 115, 245),
+        _oval("accent", 0.22, 0.0, 0.78, 0.52, 115.0, 245.0),
         _oval("light", 0.62, -0.13, 0.17, 0.17),
         _oval("ink", 0.66, -0.13, 0.09, 0.09),
     ),
@@ -76,7 +79,15 @@ GLYPHS: dict[str, tuple[Shape, ...]] = {
     "mountain": (
         _poly("second", (-0.1, 0.8), (0.48, -0.3), (1.0, 0.8)),
         _poly("main", (-1.0, 0.8), (-0.25, -0.85), (0.55, 0.8)),
-        _poly("light", (-0.25, -0.85), (0.02, -0.3), (-0.14, -0.4), (-0.27, -0.15), (-0.4, -0.38), (-0.51, -0.28)),
+        _poly(
+            "light",
+            (-0.25, -0.85),
+            (0.02, -0.3),
+            (-0.14, -0.4),
+            (-0.27, -0.15),
+            (-0.4, -0.38),
+            (-0.51, -0.28),
+        ),
     ),
     "cup": (
         _oval("second", 0.62, 0.1, 0.38, 0.38),

@@ -1,7 +1,7 @@
 """A simulated log in the form in which a newcomer would bring a real one, with the truth beside it.
 
-Enters: a new folder, a `WorldConfig`, who is in which split. Leaves: `votes.csv`, `images.csv`, `pictures/` and
-`mapping.toml` for `tasteprint data build`; for measuring only, `people.json` and `attributes.json`.
+Enters: a new folder, a `WorldConfig`, who is in which split. Leaves: `votes.csv`, `images.csv`, `pictures/`
+and `mapping.toml` for `tasteprint data build`; for measuring only, `people.json` and `attributes.json`.
 Does not know: how the log is read, or any model.
 """
 
@@ -54,7 +54,9 @@ def write_log(folder: str | Path, config: WorldConfig, split: Split) -> World:
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{str(folder)!r} already holds something; expected a new folder: name another or remove it.")
+        raise ValueError(
+            f"{str(folder)!r} already holds something; expected a new folder: name another or remove it."
+        )
     world = draw_world(config, split)
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)  # what an interrupted run has left
@@ -70,7 +72,9 @@ def read_world(folder: str | Path) -> World:
     """Read a written log back with its truth. ValueError when the folder holds none."""
     folder = Path(folder)
     if not (folder / "people.json").is_file():
-        raise ValueError(f"{str(folder)!r} holds no people.json; expected a folder made by `write_log`: name one.")
+        raise ValueError(
+            f"{str(folder)!r} holds no people.json; expected a folder made by `write_log`: name one."
+        )
     truth = json.loads((folder / "people.json").read_text("utf-8"))
     shown = json.loads((folder / "attributes.json").read_text("utf-8"))
     people = [Person(user, row["group"], np.array(row["utilities"])) for user, row in truth["people"].items()]
@@ -103,10 +107,16 @@ def _write_truth(folder: Path, world: World) -> None:
         for p in world.people
     }
     population = world.population
-    truth = {"beta": population.beta, "own": population.own, "groups": population.groups.tolist(), "people": people}
+    truth = {
+        "beta": population.beta,
+        "own": population.own,
+        "groups": population.groups.tolist(),
+        "people": people,
+    }
     _write_json(folder / "people.json", truth)
     shown = {
-        name: {"subject": p.subject, **p.attributes.as_dict(), "seed": p.seed} for name, p in world.pictures.items()
+        name: {"subject": p.subject, **p.attributes.as_dict(), "seed": p.seed}
+        for name, p in world.pictures.items()
     }
     _write_json(folder / "attributes.json", shown)
 

@@ -17,7 +17,9 @@ from tasteprint.world import surfaces, taxonomy
 from tasteprint.world.glyphs import GLYPHS
 from tasteprint.world.taxonomy import DIMENSIONS, SUBJECTS, Attributes
 
-OVERSAMPLE = 4  # painted four times as wide, then averaged down: smooth edges for a tenth of the cost of vectors
+OVERSAMPLE = (
+    4  # painted four times as wide, then averaged down: smooth edges for a tenth of the cost of vectors
+)
 LARGEST = 1024
 
 
@@ -41,7 +43,7 @@ class _Place:
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
-    """A random stream for one purpose, independent of other purposes. ValueError for a seed that is no integer >= 0."""
+    """A random stream for one purpose, independent of all others. ValueError for a bad seed."""
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"the seed is {seed!r}; expected an integer of at least 0: give one.")
     return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
@@ -80,11 +82,14 @@ def draw_pictures(n: int, seed: int, purpose: str = "pictures") -> list[Picture]
     values = np.stack([rng.integers(len(names), size=n) for names in DIMENSIONS.values()], axis=1)
     seeds = rng.integers(2**31, size=n)
     return [
-        Picture(SUBJECTS[s], _attributes(row), int(k)) for s, row, k in zip(subjects, values, seeds, strict=True)
+        Picture(SUBJECTS[s], _attributes(row), int(k))
+        for s, row, k in zip(subjects, values, seeds, strict=True)
     ]
 
 
-def fresh(n: int, seed: int, size: int = 48) -> tuple[UInt8[np.ndarray, "n side side 3"], Int64[np.ndarray, "n readable"]]:
+def fresh(
+    n: int, seed: int, size: int = 48
+) -> tuple[UInt8[np.ndarray, "n side side 3"], Int64[np.ndarray, "n readable"]]:
     """`n` new labelled pictures, to teach an eye: pixels 0 to 255, and the positions of the values.
 
     Columns of the labels follow `taxonomy.READABLE`: the dimensions of taste, then the subject. Different
@@ -95,7 +100,7 @@ def fresh(n: int, seed: int, size: int = 48) -> tuple[UInt8[np.ndarray, "n side 
     return pixels, np.stack([taxonomy.labels(p.attributes, p.subject) for p in pictures])
 
 
-def _attributes(row: Int64[np.ndarray, "dimensions"]) -> Attributes:
+def _attributes(row: Int64[np.ndarray, " dimensions"]) -> Attributes:
     return Attributes(*(names[i] for names, i in zip(DIMENSIONS.values(), row, strict=True)))
 
 
@@ -124,13 +129,18 @@ def _places(composition: str, rng: np.random.Generator) -> list[_Place]:
 def _draw(
     canvas: Image.Image, subject: str, place: _Place, lean: float, colours: surfaces.Palette, outlined: bool
 ) -> None:
-    """Draw one copy of the subject, its shapes back to front."""
+    """Draw one copy of the subject, its shapes back to front; where outlined, in pale fills and ink lines."""
     draw, side = ImageDraw.Draw(canvas), canvas.width
     width = max(1, round(side * (0.02 + 0.03 * place.reach)))
     for role, points in GLYPHS[subject]:
         line = _placed(points, place, lean, side)
-        draw.polygon(line, fill=colours[role])
-        if outlined:
+        fill = colours[role]
+        if not outlined:
+            draw.polygon(line, fill=fill)
+        else:
+            draw.polygon(
+                line, fill=fill if role in ("ink", "light") else surfaces.mix(fill, colours["paper"], 0.3)
+            )
             draw.line([*line, *line[:2]], fill=colours["ink"], width=width, joint="curve")
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import expit
 
 from tasteprint.types import Vote
 from tasteprint.world.painter import Picture, stream
@@ -42,11 +43,14 @@ class Person:
 
     user_id: str
     group: int
-    utilities: Float[np.ndarray, "values"]
+    utilities: Float[np.ndarray, " values"]
 
 
 def draw_population(groups: int = 4, own: float = 0.1, beta: float = 5.0, seed: int = 0) -> Population:
-    """Draw groups whose utilities are centred, so that the average person tells little. ValueError for bad sizes."""
+    """Draw groups whose utilities are centred, so that the average person tells little.
+
+    ValueError for bad sizes.
+    """
     if groups < 2 or not 0 <= own < 1 or not beta > 0:
         raise ValueError(
             f"the population has {groups} groups, own share {own}, beta {beta}; "
@@ -76,11 +80,15 @@ def utility(person: Person, attributes: Attributes) -> float:
 
 def prefers_first(person: Person, first: Attributes, second: Attributes, beta: float) -> float:
     """Probability that the first is preferred (Bradley-Terry): sigmoid(beta * (u_first - u_second))."""
-    return float(1 / (1 + np.exp(-beta * (utility(person, first) - utility(person, second)))))
+    return float(expit(beta * (utility(person, first) - utility(person, second))))
 
 
 def simulate(
-    people: Sequence[Person], pictures: Mapping[str, Picture], votes_per_person: int, beta: float, seed: int = 0
+    people: Sequence[Person],
+    pictures: Mapping[str, Picture],
+    votes_per_person: int,
+    beta: float,
+    seed: int = 0,
 ) -> list[Vote]:
     """Let everyone vote, person by person, oldest vote first.
 
@@ -121,7 +129,7 @@ def _pairs(pictures: Mapping[str, Picture], count: int, rng: np.random.Generator
 
 
 def _random_tastes(n: int, rng: np.random.Generator) -> Float[np.ndarray, "n values"]:
-    """Normal utilities, weighted by dimension and centred within it: only differences can be seen in votes."""
+    """Normal utilities, weighted by dimension and centred within it, since votes show differences only."""
     weights = np.array([WEIGHTS.get(name, 1.0) for name, _ in VALUES])
     tastes = rng.normal(size=(n, len(VALUES))) * weights
     return tastes - tastes @ _within_means()
@@ -132,7 +140,7 @@ def _within_means() -> Float[np.ndarray, "values values"]:
     return np.array([[float(a == b) / len(DIMENSIONS[a]) for b, _ in VALUES] for a, _ in VALUES])
 
 
-def _variance(tastes: Float[np.ndarray, "n values"]) -> Float[np.ndarray, "n"]:
+def _variance(tastes: Float[np.ndarray, "n values"]) -> Float[np.ndarray, " n"]:
     """Variance of each taste's utility over pictures with uniform, independent attributes."""
     sizes = np.array([len(DIMENSIONS[name]) for name, _ in VALUES])
     return (tastes**2 / sizes).sum(axis=1)

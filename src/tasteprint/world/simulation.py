@@ -77,7 +77,10 @@ def draw_world(config: WorldConfig, split: Split) -> World:
 
 
 def _pool(split: str, n: int, seed: int) -> dict[str, Picture]:
-    return {f"{split}-{i:05d}": picture for i, picture in enumerate(draw_pictures(n, seed, purpose=f"pool {split}"))}
+    return {
+        f"{split}-{i:05d}": picture
+        for i, picture in enumerate(draw_pictures(n, seed, purpose=f"pool {split}"))
+    }
 
 
 def _by_split(
@@ -85,7 +88,7 @@ def _by_split(
 ) -> dict[str, list[Person]]:
     grouped: dict[str, list[Person]] = {}
     for person in people:
-        name = splits.get(person.user_id)
+        name = splits.get(person.user_id, "")
         if name not in pools:
             raise ValueError(
                 f"{person.user_id} is in split {name!r}; expected one of {sorted(pools)}: "

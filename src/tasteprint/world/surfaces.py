@@ -1,4 +1,4 @@
-"""What lies behind and over the subject: palettes, backgrounds, and the screens of the dotted and hatched style.
+"""What lies behind and over the subject: palettes, backgrounds, the screens of dotted and hatched styles.
 
 Enters: a palette's name, a side in pixels, a random stream. Leaves: colours and Pillow images.
 Does not know: subjects, compositions.

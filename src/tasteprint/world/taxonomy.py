@@ -25,7 +25,9 @@ SUBJECTS: tuple[str, ...] = ("house", "tree", "fish", "star", "boat", "flower", 
 READABLE: dict[str, tuple[str, ...]] = {**DIMENSIONS, "subject": SUBJECTS}
 """All that an eye can be taught to read from a picture: the dimensions of taste, then the subject."""
 
-VALUES: tuple[tuple[str, str], ...] = tuple((name, value) for name, values in DIMENSIONS.items() for value in values)
+VALUES: tuple[tuple[str, str], ...] = tuple(
+    (name, value) for name, values in DIMENSIONS.items() for value in values
+)
 """Every (dimension, value), in the flat order of `one_hot` and of a person's utilities."""
 
 
@@ -51,9 +53,13 @@ class Attributes:
 def require_value(dimension: str, value: str) -> int:
     """Position of a value in its dimension (`"subject"` is one too). ValueError where there is none."""
     if dimension not in READABLE:
-        raise ValueError(f"dimension {dimension!r} is unknown; expected one of {list(READABLE)}: correct the name.")
+        raise ValueError(
+            f"dimension {dimension!r} is unknown; expected one of {list(READABLE)}: correct the name."
+        )
     if value not in READABLE[dimension]:
-        raise ValueError(f"{dimension} {value!r} is unknown; expected one of {list(READABLE[dimension])}: choose one.")
+        raise ValueError(
+            f"{dimension} {value!r} is unknown; expected one of {list(READABLE[dimension])}: choose one."
+        )
     return READABLE[dimension].index(value)
 
 
@@ -61,7 +67,8 @@ def attributes_from(values: dict[str, str]) -> Attributes:
     """Attributes from dimension -> value. ValueError for a dimension too many, missing or unknown."""
     if set(values) != set(DIMENSIONS):
         raise ValueError(
-            f"attributes name {sorted(values)}; expected exactly {sorted(DIMENSIONS)}: give each dimension one value."
+            f"attributes name {sorted(values)}; expected exactly {sorted(DIMENSIONS)}: "
+            "give each dimension one value."
         )
     return Attributes(**values)
 
@@ -72,12 +79,13 @@ def prompt(subject: str) -> str:
     return f"a picture of a {subject}"
 
 
-def one_hot(attributes: Attributes) -> Float[np.ndarray, "values"]:
+def one_hot(attributes: Attributes) -> Float[np.ndarray, " values"]:
     """Ones at the picture's values, zeros elsewhere, in the order of `VALUES`."""
-    return np.array([float(attributes.as_dict()[name] == value) for name, value in VALUES])
+    chosen = set(attributes.as_dict().items())
+    return np.array([float(value in chosen) for value in VALUES])
 
 
-def labels(attributes: Attributes, subject: str) -> Int[np.ndarray, "readable"]:
+def labels(attributes: Attributes, subject: str) -> Int[np.ndarray, " readable"]:
     """Position of each value in its dimension, then of the subject: the columns of `READABLE`."""
     named = {**attributes.as_dict(), "subject": subject}
     return np.array([require_value(name, value) for name, value in named.items()], dtype=np.int64)
