@@ -1,4 +1,4 @@
-"""The simulated world: pictures repeat and differ as they should, votes follow the arithmetic, logs are whole."""
+"""The simulated world: pictures repeat and differ as they should, votes follow arithmetic, logs are whole."""
 
 import csv
 import dataclasses
