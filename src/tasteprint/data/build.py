@@ -16,13 +16,14 @@ import duckdb
 
 from tasteprint.config import DataConfig
 from tasteprint.data import duck
+from tasteprint.data.clean import drop_doubtful, drop_rows
 from tasteprint.data.histories import split_users
 from tasteprint.data.images import ImageStore
 from tasteprint.data.intake import Intake, Progress, byte_columns
 from tasteprint.data.logs import Log, find_log
 from tasteprint.data.mapping import Mapping
 from tasteprint.data.summary import SPLITS, Count, Summary
-from tasteprint.data.votes import COLUMNS, drop_doubtful, drop_rows, stage_votes
+from tasteprint.data.votes import COLUMNS, stage_votes
 
 WORK = ".work"
 """The working folder inside the dataset; its presence marks a build that has not ended."""
@@ -116,7 +117,7 @@ def _built(
         dataclasses.asdict(mapping), dataclasses.asdict(config), seed, _version(),
     )  # fmt: skip
     _place(out, "summary.json", summary.to_json())
-    return summary
+    return Summary.from_json(summary.to_json())  # as a reader of the file gets it
 
 
 def _has_images(log: Log, mapping: Mapping) -> bool:

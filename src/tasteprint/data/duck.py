@@ -12,8 +12,11 @@ from pathlib import Path
 
 import duckdb
 
-MEMORY_LIMIT = "384MB"
+MEMORY_LIMIT = "256MB"
 """DuckDB's own share; what does not fit is spilled. Measured by benchmarks/million_votes.py."""
+
+IMAGE_MEMORY_LIMIT = "4GB"
+"""While encoded images are read: DuckDB holds a column of a Parquet row group, some 300 MB of Pick-a-Pic."""
 
 
 def connect(work: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
@@ -58,6 +61,6 @@ def plain_errors(what: str, remedy: str) -> Iterator[None]:
         if "No space left" in str(error) or isinstance(error, duckdb.OutOfMemoryException):
             raise OSError(
                 errno.ENOSPC,
-                f"{what} ran out of space ({first}); expected free disk: free some and run again.",
+                f"{what} ran out of disk or memory ({first}); expected more: free some and run again.",
             ) from error
         raise ValueError(f"{what} could not be done ({first}); {remedy}.") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from tasteprint.data.duck import count, name, plain_errors
+from tasteprint.data.duck import IMAGE_MEMORY_LIMIT, count, name, plain_errors
 from tasteprint.data.images import ImageError, ImageStore
 from tasteprint.data.logs import Log, find_log
 from tasteprint.data.mapping import Mapping
@@ -51,6 +51,7 @@ class Intake:
             self._store(batch)
             self.progress("images", count(self.connection, "SELECT count(*) FROM stored"), total)
         self._store([(row[0], None) for row in self.connection.execute(_UNSEEN).fetchall()])
+        self.store.sweep()
 
     def _sources(self, log: Log, mapping: Mapping, root: Path) -> Iterator[list[Item]]:
         if mapping.images.place == "bytes":
@@ -58,7 +59,8 @@ class Intake:
         return self._from_files(mapping, root)
 
     def _from_bytes(self, log: Log, mapping: Mapping) -> Iterator[list[Item]]:
-        # One shard and one column at a time: DuckDB hands out whole row groups of encoded images.
+        # One shard and one column at a time: DuckDB holds whole row groups of encoded images.
+        self.connection.execute(f"SET memory_limit = '{IMAGE_MEMORY_LIMIT}'")
         for file in log.files:
             for images, encoded in byte_columns(log, mapping):
                 uid = f"CAST({name(images)} AS VARCHAR)"

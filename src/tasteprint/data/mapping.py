@@ -120,7 +120,13 @@ def load_mapping(name: str | Path) -> Mapping:
     for key in ("kind", "columns"):
         if key not in table:
             raise ValueError(f"mapping {str(name)!r} has no {key!r}; expected kind and columns: add it.")
-    return _built(table)
+    try:
+        return _built(table)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"mapping {str(name)!r} has something missing or of the wrong kind ({error}); "
+            "expected the form of votes.toml: compare them."
+        ) from error
 
 
 def bundled_mappings() -> list[str]:

@@ -47,7 +47,7 @@ WITH ranked AS (
   FROM latest),
 paired AS (
   SELECT a.user_id, a.prompt, a.image AS liked, b.image AS disliked,
-    greatest(a.created_at, b.created_at) AS at,
+    greatest(a.created_at, b.created_at) AS later,
     md5(least(a.image, b.image) || chr(10) || greatest(a.image, b.image)) < '8' AS lesser_first
   FROM ranked a JOIN ranked b
     ON a.user_id = b.user_id AND a.prompt = b.prompt AND b.nth = a.total + 1 - a.nth
@@ -55,5 +55,5 @@ paired AS (
 SELECT user_id, prompt,
   CASE WHEN lesser_first THEN least(liked, disliked) ELSE greatest(liked, disliked) END AS image_0,
   CASE WHEN lesser_first THEN greatest(liked, disliked) ELSE least(liked, disliked) END AS image_1,
-  CAST(image_0 = liked AS DOUBLE) AS label_0, at AS created_at, CAST(NULL AS BIGINT) AS ranking_id
+  CAST(image_0 = liked AS DOUBLE) AS label_0, later AS created_at, CAST(NULL AS BIGINT) AS ranking_id
 FROM paired"""

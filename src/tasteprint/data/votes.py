@@ -50,44 +50,6 @@ def stage_votes(
     return rows, +dropped
 
 
-def drop_rows(connection: duckdb.DuckDBPyConnection, condition: str) -> int:
-    """Delete the votes of which an SQL condition holds; give how many."""
-    return count(connection, f"DELETE FROM votes WHERE {condition}")
-
-
-def drop_doubtful(connection: duckdb.DuckDBPyConnection, min_liked: int) -> Counter[str]:
-    """Delete votes between an image and itself, duplicates, and users with too few unique liked images.
-
-    A duplicate is identical in user, prompt, images and ranking_id; where the log has no ranking_id, in time
-    and label too, since a person may see a pair again. The earliest is kept.
-    """
-    few = f"user has fewer than {min_liked} unique liked images"
-    return +Counter(
-        {
-            "same image on both sides": drop_rows(connection, "image_0 = image_1"),
-            "duplicate row": drop_rows(connection, f"rowid IN ({_DUPLICATES})"),
-            few: drop_rows(connection, f"user_id NOT IN ({_eligible(min_liked)})"),
-        }
-    )
-
-
-_DUPLICATES = """
-SELECT rowid FROM (
-  SELECT rowid, row_number() OVER (
-    PARTITION BY user_id, prompt, image_0, image_1, ranking_id,
-      CASE WHEN ranking_id IS NULL THEN created_at END, CASE WHEN ranking_id IS NULL THEN label_0 END
-    ORDER BY created_at, label_0, rowid) AS nth
-  FROM votes) WHERE nth > 1"""
-
-
-def _eligible(min_liked: int) -> str:
-    liked = "CASE label_0 WHEN 1 THEN image_0 WHEN 0 THEN image_1 END"
-    return (
-        f"SELECT user_id FROM (SELECT DISTINCT user_id, {liked} AS liked FROM votes) "
-        f"GROUP BY user_id HAVING count(liked) >= {min_liked}"
-    )
-
-
 def _require_columns(log: Log, mapping: Mapping) -> None:
     wanted = [column for role, column in mapping.columns.items() if role not in mapping.optional]
     wanted += [item.column for item in mapping.filters]
@@ -102,13 +64,15 @@ def _typed(log: Log, mapping: Mapping) -> str:
         return f"CAST({name(known)} AS VARCHAR)" if known in log.columns else "NULL"
 
     images = ("image",) if mapping.kind == "ratings" else ("image_0", "image_1")
-    value = column(REQUIRED[mapping.kind][-1])
-    return f"""SELECT {column("user")} AS user_id, coalesce({column("prompt")}, {text(mapping.prompt)}) AS prompt,
+    value, time, ranking = column(REQUIRED[mapping.kind][-1]), column("created_at"), column("ranking_id")
+    needed = [("user", column("user")), *(("image", column(role)) for role in images), ("label", value)]
+    return f"""
+    SELECT {column("user")} AS user_id, coalesce({column("prompt")}, {text(mapping.prompt)}) AS prompt,
       {", ".join(f"{column(role)} AS {role}" for role in images)},
       {value} AS value_text, {_value(value, mapping)} AS value,
-      {column("created_at")} AS time_text, {_time(column("created_at"))} AS created_at,
-      {column("ranking_id")} AS ranking_text, TRY_CAST({column("ranking_id")} AS BIGINT) AS ranking_id,
-      {_reason(mapping, {"user": column("user"), "image": [column(r) for r in images], "label": value})} AS reason
+      {time} AS time_text, {_time(time)} AS created_at,
+      {ranking} AS ranking_text, TRY_CAST({ranking} AS BIGINT) AS ranking_id,
+      {_reason(mapping, needed)} AS reason
     FROM {log.scan()}"""
 
 
@@ -125,58 +89,48 @@ def _time(column: str) -> str:
     return f"CAST(coalesce(TRY_CAST({column} AS TIMESTAMPTZ), {seconds}) AS TIMESTAMP)"
 
 
-def _reason(mapping: Mapping, columns: dict[str, str | list[str]]) -> str:
+def _reason(mapping: Mapping, needed: list[tuple[str, str]]) -> str:
     cases = []
     for item in mapping.filters:
         kept = ", ".join(map(text, item.keep))
         shown = f"lower(CAST({name(item.column)} AS VARCHAR))"
         cases.append(f"WHEN coalesce({shown} NOT IN ({kept}), true) THEN {text(item.reason)}")
-    for what, found in columns.items():
-        for column in [found] if isinstance(found, str) else found:
-            cases.append(f"WHEN coalesce({column}, '') = '' THEN 'no {what}'")
+    cases += [f"WHEN coalesce({column}, '') = '' THEN 'no {what}'" for what, column in needed]
     return f"CASE {' '.join(cases)} END"
 
 
 def _check_values(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
-    role = REQUIRED[mapping.kind][-1]
-    wrong = (
-        "value IS NULL OR NOT isfinite(value)"
-        if role == "rating"
-        else "value IS NULL OR value NOT IN (0, 0.5, 1)"
-    )
-    numbers = "a number" if role == "rating" else "1 (first preferred), 0 (second) or 0.5 (tie)"
-    remedy = "map it under [labels] of the mapping, or leave it out by a filter"
-    _refuse(connection, mapping, role, "value_text", wrong, numbers, remedy)
-    late = "time_text IS NOT NULL AND created_at IS NULL"
-    _refuse(
-        connection,
-        mapping,
+    for role, column, wrong, expected in (_LABEL if mapping.kind == "votes" else _RATING, *_OTHERS):
+        found = connection.execute(
+            f"SELECT {column}, count(*) FROM raw WHERE reason IS NULL AND ({wrong}) "
+            "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1"
+        ).fetchone()
+        if found is not None:
+            raise ValueError(
+                f"{role} is {found[0]!r} in {found[1]:,} rows of column {mapping.columns[role]!r}; "
+                f"expected {expected}."
+            )
+
+
+_MAP = "map it under [labels] of the mapping, or leave it out by a filter"
+_LABEL = (
+    "label",
+    "value_text",
+    "value IS NULL OR value NOT IN (0, 0.5, 1)",
+    f"1 (first preferred), 0 (second) or 0.5 (tie): {_MAP}",
+)
+_RATING = ("rating", "value_text", "value IS NULL OR NOT isfinite(value)", f"a number: {_MAP}")
+_OTHERS = (
+    (
         "created_at",
         "time_text",
-        late,
-        "an ISO time or seconds since 1970",
-        "correct it",
-    )
-    odd = "ranking_text IS NOT NULL AND ranking_id IS NULL"
-    _refuse(
-        connection, mapping, "ranking_id", "ranking_text", odd, "a whole number", "map another column or none"
-    )
-
-
-def _refuse(
-    connection: duckdb.DuckDBPyConnection,
-    mapping: Mapping,
-    role: str,
-    column: str,
-    wrong: str,
-    expected: str,
-    remedy: str,
-) -> None:
-    found = connection.execute(
-        f"SELECT {column}, count(*) FROM raw WHERE reason IS NULL AND ({wrong}) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1"
-    ).fetchone()
-    if found is not None:
-        raise ValueError(
-            f"{role} is {found[0]!r} in {found[1]:,} rows (column {mapping.columns[role]!r}); "
-            f"expected {expected}: {remedy}."
-        )
+        "time_text IS NOT NULL AND created_at IS NULL",
+        "an ISO time or seconds since 1970: correct it, or map no created_at",
+    ),
+    (
+        "ranking_id",
+        "ranking_text",
+        "ranking_text IS NOT NULL AND ranking_id IS NULL",
+        "a whole number: map another column, or none",
+    ),
+)
