@@ -6,7 +6,7 @@ Enters: nothing. Leaves: plain frozen dataclasses. Does not know: files, tensors
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -65,6 +65,10 @@ class Vote:
         """The image that was not preferred. ValueError for a tie."""
         self._refuse_tie()
         return self.image_1 if self.label_0 == 1 else self.image_0
+
+    def swapped(self) -> Vote:
+        """Give the same choice with the two images shown the other way round."""
+        return replace(self, image_0=self.image_1, image_1=self.image_0, label_0=1 - self.label_0)
 
     def _refuse_tie(self) -> None:
         if self.is_tie:
