@@ -144,7 +144,7 @@ def test_bad_rows_are_left_out_and_counted(log: Path, tmp_path: Path) -> None:
     assert summary.bad_images == {"image missing": 3, "image truncated": 1}
     with pytest.raises(ValueError, match=r"image '4?.*png'.*expected"):
         build(log, tmp_path / "strict", PLAIN, CONFIG, 0, images=log.parent, strict=True)
-    with pytest.raises(ValueError, match="is incomplete"):
+    with pytest.raises(ValueError, match=r"is (not there|incomplete)"):
         Dataset(tmp_path / "strict")
 
 
@@ -163,10 +163,9 @@ def test_an_image_table_beside_the_log(log: Path, tmp_path: Path) -> None:
 def test_users_of_few_liked_images_leave_nothing_to_build(log: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no user has 99 unique liked images; expected at least one"):
         build(log, tmp_path / "out", PLAIN, DataConfig(min_liked=99), 0)
-    with pytest.raises(ValueError, match="incomplete; expected a built one"):
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match="is not there; expected a built one"):
         Dataset(tmp_path / "out")
-    with pytest.raises(ValueError, match="not there"):
-        Dataset(tmp_path / "nowhere")
 
 
 def test_unique_liked_in_the_table_is_what_the_pure_function_says(log: Path, tmp_path: Path) -> None:
@@ -179,6 +178,14 @@ def test_unique_liked_in_the_table_is_what_the_pure_function_says(log: Path, tmp
     kept = {user for split in splits for user in some.users(split)}
     assert kept == {user for user, v in votes.items() if len(unique_liked(v)) >= 7}
     assert 0 < len(kept) < 30
+
+
+def test_a_summary_of_another_kind_is_refused(log: Path, tmp_path: Path) -> None:
+    build(log, tmp_path / "out", PLAIN, CONFIG, 0)
+    for text in ("{}", "[]", "{", '{"splits": {}}'):
+        (tmp_path / "out" / "summary.json").write_text(text)
+        with pytest.raises(ValueError, match=r"not of this version.*expected.*again"):
+            Dataset(tmp_path / "out")
 
 
 def test_temporal_mode_leaves_votes_without_time_out(log: Path, tmp_path: Path) -> None:
@@ -266,7 +273,9 @@ def test_a_full_disk_leaves_no_dataset_and_a_rerun_completes(
         with pytest.raises(OSError, match="No space left"):
             build(log, out, PLAIN, CONFIG, 0, images=log.parent)
     assert not (out / "summary.json").exists()
-    assert not list((out / ".work").iterdir())
+    with pytest.raises(ValueError, match=r"is (not there|incomplete)"):
+        Dataset(out)
+    assert not list(out.glob(".work/*"))
     build(log, out, PLAIN, CONFIG, 0, images=log.parent)
     assert Dataset(out).summary.rows == 200
 

@@ -71,7 +71,7 @@ def test_a_bad_image_is_one_sentence_and_leaves_nothing(case: str, tmp_path: Pat
 
 
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.png", tmp_path):
+    for path in (tmp_path / "no.png", tmp_path, tmp_path / ("x" * 300), "nul\0"):
         with pytest.raises(ImageError, match="is not there; expected a file") as error:
             open_image(path)
         assert error.value.kind == "image missing"
@@ -167,7 +167,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match=r"No space left on device.*expected free space") as error:
+    with pytest.raises(OSError, match=r"No space left on device.*expected room") as error:
         ImageStore(tmp_path).add_bytes(picture(1))
     assert error.value.errno == errno.ENOSPC
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -98,6 +98,16 @@ def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -
     )
 
 
+def test_a_shard_of_another_table_is_named(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    write_csv(logs / "a.csv", ROWS)
+    write_csv(logs / "images.csv", [{"image_id": "x", "file": "y"}])
+    refused(
+        tmp_path, logs, PLAIN, "log 'images.csv' has no column 'user_id'; expected it beside image_id, file"
+    )
+
+
 def test_an_optional_column_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     rows = [{key: row[key] for key in ("user_id", "image_0", "image_1", "label_0")} for row in ROWS]
     source = write_csv(tmp_path / "log.csv", rows)

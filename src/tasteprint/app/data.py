@@ -5,6 +5,8 @@ Enters: the command line. Leaves: a dataset folder and its summary. Does not kno
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -49,10 +51,26 @@ def build_command(
 
     config = DataConfig(min_liked=min_liked, validation=validation, test=test, temporal=temporal)
     columns = load_mapping(mapping).with_columns(tuple(column or ()))
-    summary = build(log, out, columns, config, seed, strict=strict, force=force, images=images)
+    with progress_bar() as progress:
+        summary = build(log, out, columns, config, seed, strict, force, images, progress)
     if as_json:
         typer.echo(summary.to_json(), nl=False)
         return
     from rich.console import Console
 
     Console().print(summary.table())
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr, shown only to a terminal, moved by calling (what, done, total)."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def move(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield move

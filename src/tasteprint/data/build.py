@@ -9,20 +9,22 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from tasteprint.config import DataConfig
 from tasteprint.data import duck
-from tasteprint.data.clean import drop_doubtful, drop_rows
+from tasteprint.data.clean import drop_doubtful
+from tasteprint.data.disk import write_whole
 from tasteprint.data.histories import split_users
 from tasteprint.data.images import ImageStore
-from tasteprint.data.intake import Intake, Progress, byte_columns
-from tasteprint.data.logs import Log, find_log
+from tasteprint.data.intake import Intake, Progress
+from tasteprint.data.logs import find_log
 from tasteprint.data.mapping import Mapping
-from tasteprint.data.summary import SPLITS, Count, Summary
+from tasteprint.data.summary import Summary, count_splits
 from tasteprint.data.votes import COLUMNS, stage_votes
 
 WORK = ".work"
@@ -54,15 +56,31 @@ def build(
     """
     out = Path(out)
     _prepare(out, force)
-    try:
-        with (
-            duck.connect(out / WORK) as connection,
-            duck.plain_errors("building the dataset", "expected a table that this mapping fits: check both"),
-        ):
-            summary = _built(connection, str(log), out, mapping, config, seed, strict, images, progress)
-    finally:
-        _empty(out / WORK)
-    (out / WORK).rmdir()
+    with _working(out) as connection:
+        progress("reading the log", 0, 1)
+        found = find_log(connection, log)
+        rows, dropped = stage_votes(connection, found, mapping)
+        dropped += drop_doubtful(connection, config)
+        intake = Intake(connection, found, mapping.with_images(images), _root(Path(log)))
+        bad = intake.run(ImageStore(out / "images"), strict, progress) if intake.has_images else {}
+        dropped += intake.drop_bad(bad) + drop_doubtful(connection, config)
+        _write_votes(connection, out, config, seed)
+        summary = Summary.from_json(
+            Summary(
+                splits=count_splits(connection),
+                rows=rows,
+                dropped=dict(sorted(dropped.items())),
+                bad_images=bad,
+                has_images=intake.has_images,
+                log=Path(log).name,
+                mapping=dataclasses.asdict(mapping),
+                settings=dataclasses.asdict(config),
+                seed=seed,
+                version=_version(),
+            ).to_json()
+        )
+        os.sync()  # one flush for every file before the one that declares them whole
+        write_whole(out / "summary.json", out / WORK, summary.to_json().encode())
     return summary
 
 
@@ -75,75 +93,41 @@ def _prepare(out: Path, force: bool) -> None:
         )
     if found and not complete and WORK not in found:
         raise ValueError(f"{str(out)!r} holds other files; expected a new or empty folder: choose another.")
-    (out / WORK).mkdir(parents=True, exist_ok=True)
-    _empty(out / WORK)
+    shutil.rmtree(out / WORK, ignore_errors=True)
+    (out / WORK).mkdir(parents=True)
     if complete:
         (out / "summary.json").unlink()  # first, so that no moment shows a mixture as complete
         (out / "votes.parquet").unlink(missing_ok=True)
         shutil.rmtree(out / "images", ignore_errors=True)
 
 
-def _empty(work: Path) -> None:
-    shutil.rmtree(work)
-    work.mkdir()
+@contextmanager
+def _working(out: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The working database. After a failure its space is freed and the mark stays beside what was stored."""
+    try:
+        with (
+            duck.plain_errors("building the dataset", "expected a table that this mapping fits: check both"),
+            duck.connect(out / WORK) as connection,
+        ):
+            yield connection
+    finally:
+        shutil.rmtree(out / WORK, ignore_errors=True)
+        if not (out / "summary.json").exists():
+            _mark_or_vanish(out)
 
 
-def _built(
-    connection: duckdb.DuckDBPyConnection,
-    source: str,
-    out: Path,
-    mapping: Mapping,
-    config: DataConfig,
-    seed: int,
-    strict: bool,
-    images: Path | None,
-    progress: Progress,
-) -> Summary:
-    log = find_log(connection, source)
-    progress("reading the log", 0, 1)
-    rows, dropped = stage_votes(connection, log, mapping)
-    if config.temporal:
-        dropped["no time, in temporal mode"] += drop_rows(connection, "created_at IS NULL")
-    dropped += drop_doubtful(connection, config.min_liked)
-    located = mapping.with_images(images)
-    bad: dict[str, int] = {}
-    if has_images := _has_images(log, located):
-        Intake(connection, ImageStore(out / "images"), strict, progress).run(log, located, _root(source))
-        bad = _use_content_ids(connection, dropped)
-        dropped += drop_doubtful(connection, config.min_liked)
-    splits = _write_votes(connection, out, config, seed)
-    summary = Summary(
-        splits, rows, dict(sorted((+dropped).items())), bad, has_images, Path(source).name,
-        dataclasses.asdict(mapping), dataclasses.asdict(config), seed, _version(),
-    )  # fmt: skip
-    _place(out, "summary.json", summary.to_json())
-    return Summary.from_json(summary.to_json())  # as a reader of the file gets it
+def _mark_or_vanish(out: Path) -> None:
+    if any(out.iterdir()):
+        (out / WORK).mkdir()
+    else:
+        out.rmdir()
 
 
-def _has_images(log: Log, mapping: Mapping) -> bool:
-    place = mapping.images.place
-    return bool(byte_columns(log, mapping)) if place == "bytes" else place != "none"
+def _root(log: Path) -> Path:
+    return log if log.is_dir() else log.parent
 
 
-def _root(source: str) -> Path:
-    return Path(source) if Path(source).is_dir() else Path(source).parent
-
-
-def _use_content_ids(connection: duckdb.DuckDBPyConnection, dropped: Counter[str]) -> dict[str, int]:
-    """Name images by their content; drop the votes of bad ones; give the number of bad ones by fault."""
-    by_fault = "SELECT fault, count(*) FROM stored WHERE fault IS NOT NULL GROUP BY 1 ORDER BY 1"
-    bad = dict(connection.execute(by_fault).fetchall())
-    for fault in bad:
-        of_fault = f"(SELECT uid FROM stored WHERE fault = {duck.text(fault)})"
-        dropped[fault] += drop_rows(connection, f"image_0 IN {of_fault} OR image_1 IN {of_fault}")
-    for side in ("image_0", "image_1"):
-        connection.execute(f"UPDATE votes SET {side} = stored.image_id FROM stored WHERE uid = {side}")
-    return bad
-
-
-def _write_votes(
-    connection: duckdb.DuckDBPyConnection, out: Path, config: DataConfig, seed: int
-) -> dict[str, Count]:
+def _write_votes(connection: duckdb.DuckDBPyConnection, out: Path, config: DataConfig, seed: int) -> None:
     users = [row[0] for row in connection.execute("SELECT DISTINCT user_id FROM votes").fetchall()]
     if not users:
         raise ValueError(
@@ -158,31 +142,11 @@ def _write_votes(
     aside = out / WORK / "votes.parquet"
     connection.execute(f"COPY ({_SORTED}) TO {duck.text(str(aside))} (FORMAT parquet, ROW_GROUP_SIZE 16384)")
     aside.replace(out / "votes.parquet")
-    return {split: _count(connection, split) for split in SPLITS}
 
 
 _SORTED = f"""
 SELECT {", ".join(COLUMNS)}, split FROM votes JOIN splits USING (user_id)
 ORDER BY user_id, created_at NULLS LAST, ranking_id NULLS LAST, prompt, image_0, image_1, label_0"""
-
-
-def _count(connection: duckdb.DuckDBPyConnection, split: str) -> Count:
-    kept = f"FROM votes JOIN splits USING (user_id) WHERE split = {duck.text(split)}"
-    return Count(
-        users=duck.count(connection, f"SELECT count(*) FROM splits WHERE split = {duck.text(split)}"),
-        images=duck.count(
-            connection, f"SELECT count(*) FROM (SELECT image_0 {kept} UNION SELECT image_1 {kept})"
-        ),
-        votes=duck.count(connection, f"SELECT count(*) {kept}"),
-        ties=duck.count(connection, f"SELECT count(*) {kept} AND label_0 = 0.5"),
-    )
-
-
-def _place(out: Path, name: str, text: str) -> None:
-    aside = out / WORK / name
-    aside.write_text(text, "utf-8")
-    os.sync()  # one flush for all the files before the one that declares them whole
-    aside.replace(out / name)
 
 
 def _version() -> str:

@@ -9,6 +9,7 @@ from collections import Counter
 
 import duckdb
 
+from tasteprint.config import DataConfig
 from tasteprint.data.duck import count
 
 
@@ -17,18 +18,22 @@ def drop_rows(connection: duckdb.DuckDBPyConnection, condition: str) -> int:
     return count(connection, f"DELETE FROM votes WHERE {condition}")
 
 
-def drop_doubtful(connection: duckdb.DuckDBPyConnection, min_liked: int) -> Counter[str]:
+def drop_doubtful(connection: duckdb.DuckDBPyConnection, config: DataConfig) -> Counter[str]:
     """Delete votes between an image and itself, duplicates, and users with too few unique liked images.
+
+    In temporal mode votes without a time go too.
 
     A duplicate is identical in user, prompt, images and ranking_id; where the log has no ranking_id, in time
     and label too, since a person may see a pair again. The earliest is kept.
     """
-    few = f"user has fewer than {min_liked} unique liked images"
+    few = f"user has fewer than {config.min_liked} unique liked images"
+    timeless = "created_at IS NULL" if config.temporal else "false"
     return +Counter(
         {
+            "no time, in temporal mode": drop_rows(connection, timeless),
             "same image on both sides": drop_rows(connection, "image_0 = image_1"),
             "duplicate row": drop_rows(connection, f"rowid IN ({_DUPLICATES})"),
-            few: drop_rows(connection, f"user_id NOT IN ({_eligible(min_liked)})"),
+            few: drop_rows(connection, f"user_id NOT IN ({_eligible(config.min_liked)})"),
         }
     )
 

@@ -7,6 +7,7 @@ Does not know: the store, votes, models.
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def open_image(source: str | Path | bytes | Image.Image) -> Image.Image:
         return _decoded(image, name)
 
 
+def refuse_missing(path: str | Path) -> None:
+    """Raise ImageError unless the path, whatever characters it holds, is a file."""
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on names that are too long
+        sentence = f"image file {str(path)!r} is not there; expected a file: correct the path or the folder."
+        raise ImageError("image missing", sentence)
+
+
 def image_format(data: bytes) -> str:
     """PIL's name, in lower case, of the format of bytes that `open_image` accepted."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -56,10 +64,8 @@ def _name(source: str | Path | bytes | Image.Image) -> str:
 
 
 def _opened(source: str | Path | bytes, name: str) -> Image.Image:
-    if not isinstance(source, bytes) and not Path(source).is_file():
-        raise ImageError(
-            "image missing", f"{name} is not there; expected a file: correct the path or the folder."
-        )
+    if not isinstance(source, bytes):
+        refuse_missing(source)
     try:
         return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
     except UnidentifiedImageError as error:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from tasteprint.data.disk import disk_error
+
 MEMORY_LIMIT = "256MB"
 """DuckDB's own share; what does not fit is spilled. Measured by benchmarks/million_votes.py."""
 
@@ -59,8 +61,5 @@ def plain_errors(what: str, remedy: str) -> Iterator[None]:
     except duckdb.Error as error:
         first = str(error).strip().splitlines()[0]
         if "No space left" in str(error) or isinstance(error, duckdb.OutOfMemoryException):
-            raise OSError(
-                errno.ENOSPC,
-                f"{what} ran out of disk or memory ({first}); expected more: free some and run again.",
-            ) from error
+            raise disk_error(what, first, errno.ENOSPC) from error
         raise ValueError(f"{what} could not be done ({first}); {remedy}.") from error

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 from PIL import Image
 
-from tasteprint.data.decode import FORMATS, ImageError, image_format, open_image
+from tasteprint.data.decode import FORMATS, ImageError, image_format, open_image, refuse_missing
+from tasteprint.data.disk import write_whole
 
 __all__ = ["ImageError", "ImageStore", "open_image"]
 
@@ -38,16 +38,14 @@ class ImageStore:
         image_id = hashlib.sha256(data).hexdigest()
         if image_id not in self:
             open_image(data)
-            self._write(image_id, image_format(data), data)
+            write_whole(self._named(image_id, image_format(data)), self.folder / ".partial", data)
         return image_id
 
     def add_file(self, path: str | Path) -> str:
         """Store the image in a file; see `add_bytes`."""
-        path = Path(path)
-        if not path.is_file():
-            open_image(path)  # says what is missing
+        refuse_missing(path)
         try:
-            return self.add_bytes(path.read_bytes())
+            return self.add_bytes(Path(path).read_bytes())
         except ImageError as fault:
             raise ImageError(fault.kind, f"file {str(path)!r}: {fault}") from fault
 
@@ -85,28 +83,3 @@ class ImageStore:
 
     def _named(self, image_id: str, extension: str) -> Path:
         return self.folder / image_id[:2] / f"{image_id}.{extension}"
-
-    def _write(self, image_id: str, extension: str, data: bytes) -> None:
-        path = self._named(image_id, extension)
-        aside = self.folder / ".partial"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside.mkdir(exist_ok=True)
-            _write_whole(path, aside, data)
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                f"image store {self.folder} could not be written ({error.strerror or error}); "
-                "expected free space and a writable folder: free some and run again.",
-            ) from error
-
-
-def _write_whole(path: Path, aside: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=aside, delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise

@@ -7,13 +7,16 @@ Enters: the DuckDB table `votes` with the log's own image ids, and where the ima
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import duckdb
 
-from tasteprint.data.duck import IMAGE_MEMORY_LIMIT, count, name, plain_errors
+from tasteprint.data.clean import drop_rows
+from tasteprint.data.duck import IMAGE_MEMORY_LIMIT, count, name, plain_errors, text
 from tasteprint.data.images import ImageError, ImageStore
 from tasteprint.data.logs import Log, find_log
 from tasteprint.data.mapping import Mapping
@@ -25,63 +28,86 @@ BATCH = 64
 """Images fetched at once: some 10 MB of JPEG."""
 
 Item = tuple[str, bytes | Path | None]
+Noted = tuple[str, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """One working database, one store, and what to do about a bad image."""
+    """The working database, the log whose votes are staged there, and where its images are."""
 
     connection: duckdb.DuckDBPyConnection
-    store: ImageStore
-    strict: bool
-    progress: Progress
+    log: Log
+    mapping: Mapping
+    root: Path
 
-    def run(self, log: Log, mapping: Mapping, root: Path) -> None:
-        """Store each image that the votes show and note its content id, or the kind of its fault.
+    @property
+    def has_images(self) -> bool:
+        """Whether there are images at all, or ids only."""
+        place = self.mapping.images.place
+        return bool(self._byte_columns()) if place == "bytes" else place != "none"
+
+    def run(self, store: ImageStore, strict: bool, progress: Progress) -> dict[str, int]:
+        """Store each image that the votes show and note its content id; give the bad ones by kind of fault.
 
         In strict mode the first bad image raises ImageError instead.
         """
-        self.store.sweep()
+        store.sweep()
         self.connection.execute(_NEEDED)
-        self.connection.execute(
-            "CREATE TABLE stored (uid VARCHAR PRIMARY KEY, image_id VARCHAR, fault VARCHAR)"
-        )
+        self.connection.execute(_STORED)
         total = count(self.connection, "SELECT count(*) FROM needed")
-        for batch in self._sources(log, mapping, root):
-            self._store(batch)
-            self.progress("images", count(self.connection, "SELECT count(*) FROM stored"), total)
-        self._store([(row[0], None) for row in self.connection.execute(_UNSEEN).fetchall()])
-        self.store.sweep()
+        for batch in self._sources():
+            self._note([_stored(store, strict, uid, source) for uid, source in batch])
+            progress("images", count(self.connection, "SELECT count(*) FROM stored"), total)
+        unseen = self.connection.execute(_UNSEEN).fetchall()
+        self._note([_stored(store, strict, uid, None) for (uid,) in unseen])
+        store.sweep()
+        return dict(self.connection.execute(_FAULTS).fetchall())
 
-    def _sources(self, log: Log, mapping: Mapping, root: Path) -> Iterator[list[Item]]:
-        if mapping.images.place == "bytes":
-            return self._from_bytes(log, mapping)
-        return self._from_files(mapping, root)
+    def drop_bad(self, bad: Iterable[str]) -> Counter[str]:
+        """Delete the votes that show an image of these faults, then name the images by their content."""
+        dropped: Counter[str] = Counter()
+        for fault in bad:
+            of_fault = f"(SELECT uid FROM stored WHERE fault = {text(fault)})"
+            dropped[fault] = drop_rows(self.connection, f"image_0 IN {of_fault} OR image_1 IN {of_fault}")
+        if self.has_images:
+            for side in ("image_0", "image_1"):
+                self.connection.execute(f"UPDATE votes SET {side} = image_id FROM stored WHERE uid = {side}")
+        return +dropped
 
-    def _from_bytes(self, log: Log, mapping: Mapping) -> Iterator[list[Item]]:
+    def _sources(self) -> Iterator[list[Item]]:
+        return self._from_bytes() if self.mapping.images.place == "bytes" else self._from_files()
+
+    def _from_bytes(self) -> Iterator[list[Item]]:
         # One shard and one column at a time: DuckDB holds whole row groups of encoded images.
         self.connection.execute(f"SET memory_limit = '{IMAGE_MEMORY_LIMIT}'")
-        for file in log.files:
-            for images, encoded in byte_columns(log, mapping):
-                uid = f"CAST({name(images)} AS VARCHAR)"
-                yield from self._batches(
-                    f"SELECT {uid}, {name(encoded)} FROM {log.scan([file])} "
-                    f"WHERE {name(encoded)} IS NOT NULL AND {uid} IN ({_UNSEEN})"
-                )
+        for file, (images, encoded) in product(self.log.files, self._byte_columns()):
+            uid = f"CAST({name(images)} AS VARCHAR)"
+            yield from self._batches(
+                f"SELECT {uid}, {name(encoded)} FROM {self.log.scan((file,))} "
+                f"WHERE {name(encoded)} IS NOT NULL AND {uid} IN ({_UNSEEN})"
+            )
 
-    def _from_files(self, mapping: Mapping, root: Path) -> Iterator[list[Item]]:
+    def _byte_columns(self) -> list[tuple[str, str]]:
+        """The (id column, bytes column) pairs that every file of the log has."""
+        roles = (("image_0", "bytes_0"), ("image_1", "bytes_1"), ("image", "bytes"))
+        columns = self.mapping.columns
+        pairs = [(columns.get(uid, ""), columns.get(encoded, "")) for uid, encoded in roles]
+        return [pair for pair in pairs if all(pair[1] in table for table in self.log.tables)]
+
+    def _from_files(self) -> Iterator[list[Item]]:
+        images, folder = self.mapping.images, self.root
         sql = "SELECT uid, uid FROM needed ORDER BY uid"
-        if mapping.images.place == "table":
-            path = root / mapping.images.table
-            table, root = find_log(self.connection, path), path.parent
-            table.require((mapping.images.id, mapping.images.file), "name them under [images] of the mapping")
-            key, file = (f"CAST({name(n)} AS VARCHAR)" for n in (mapping.images.id, mapping.images.file))
-            files = f"SELECT {key} AS uid, min({file}) AS file FROM {table.scan()} GROUP BY 1"
+        if images.place == "table":
+            table = find_log(self.connection, self.root / images.table)
+            folder = table.files[0].parent
+            table.require((images.id, images.file), "name the columns under [images] of the mapping")
+            key, file = (f"CAST({name(column)} AS VARCHAR)" for column in (images.id, images.file))
             sql = (
-                f"SELECT uid, file FROM needed JOIN ({files}) USING (uid) WHERE file IS NOT NULL ORDER BY uid"
+                f"SELECT uid, min({file}) AS file FROM needed JOIN {table.scan()} ON {key} = uid "
+                "GROUP BY uid HAVING file IS NOT NULL ORDER BY uid"
             )
         for batch in self._batches(sql):
-            yield [(uid, _inside(root, str(file))) for uid, file in batch]
+            yield [(uid, _inside(folder, str(path))) for uid, path in batch]
 
     def _batches(self, sql: str) -> Iterator[list[Item]]:
         # A cursor of its own: the connection writes to `stored` meanwhile.
@@ -93,38 +119,29 @@ class Intake:
             while batch := cursor.fetchmany(BATCH):
                 yield batch
 
-    def _store(self, batch: list[Item]) -> None:
-        rows = [self._stored(uid, source) for uid, source in batch]
-        columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
+    def _note(self, rows: list[Noted]) -> None:
+        columns = [[row[place] for row in rows] for place in range(3)]
         self.connection.execute(
             "INSERT OR IGNORE INTO stored SELECT unnest($1), unnest($2), unnest($3)", columns
         )
 
-    def _stored(self, uid: str, source: bytes | Path | None) -> tuple[str, str | None, str | None]:
-        try:
-            if source is None:
-                raise ImageError(
-                    "image missing", "it is nowhere in the log; expected its bytes or file: add it."
-                )
-            image_id = (
-                self.store.add_bytes(source) if isinstance(source, bytes) else self.store.add_file(source)
-            )
-            return uid, image_id, None
-        except ImageError as fault:
-            if self.strict:
-                raise ImageError(fault.kind, f"image {uid!r}: {fault}") from fault
-            return uid, None, fault.kind
-
 
 _NEEDED = "CREATE TABLE needed AS SELECT image_0 AS uid FROM votes UNION SELECT image_1 FROM votes"
-_UNSEEN = "SELECT uid FROM needed WHERE uid NOT IN (SELECT uid FROM stored) "
+_STORED = "CREATE TABLE stored (uid VARCHAR PRIMARY KEY, image_id VARCHAR, fault VARCHAR)"
+_UNSEEN = "SELECT uid FROM needed WHERE uid NOT IN (SELECT uid FROM stored)"
+_FAULTS = "SELECT fault, count(*) FROM stored WHERE fault IS NOT NULL GROUP BY 1 ORDER BY 1"
 
 
-def byte_columns(log: Log, mapping: Mapping) -> list[tuple[str, str]]:
-    """Give the (id column, bytes column) pairs that this log has."""
-    roles = (("image_0", "bytes_0"), ("image_1", "bytes_1"), ("image", "bytes"))
-    pairs = [(mapping.columns.get(uid), mapping.columns.get(encoded)) for uid, encoded in roles]
-    return [(uid, encoded) for uid, encoded in pairs if uid and encoded and encoded in log.columns]
+def _stored(store: ImageStore, strict: bool, uid: str, source: bytes | Path | None) -> Noted:
+    try:
+        if source is None:
+            sentence = "the log gives neither bytes nor a file inside its folder; expected one: add it."
+            raise ImageError("image missing", sentence)
+        return uid, store.add_bytes(source) if isinstance(source, bytes) else store.add_file(source), None
+    except ImageError as fault:
+        if strict:
+            raise ImageError(fault.kind, f"image {uid!r}: {fault}") from fault
+        return uid, None, fault.kind
 
 
 def _inside(root: Path, file: str) -> Path | None:

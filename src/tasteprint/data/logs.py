@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import duckdb
@@ -25,23 +26,28 @@ PICKLE_MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Files of one kind with their columns and DuckDB's types of them."""
+    """Files of one kind, with the columns of each."""
 
     files: tuple[Path, ...]
     kind: str
-    columns: dict[str, str]
+    tables: tuple[tuple[str, ...], ...]
 
-    def scan(self, files: Iterable[Path] | None = None) -> str:
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that some file has; where another lacks it, its rows have nothing there."""
+        return tuple(dict.fromkeys(column for table in self.tables for column in table))
+
+    def scan(self, files: tuple[Path, ...] | None = None) -> str:
         """Give the table function that reads these files (all of them by default)."""
-        return _scan(self.kind, self.files if files is None else tuple(files), self.columns)
+        return _scan(self.kind, self.files if files is None else files, self.columns)
 
     def require(self, columns: Iterable[str], remedy: str) -> None:
-        """Refuse a log that lacks one of these columns, by a sentence that names those it has."""
-        for column in columns:
-            if column not in self.columns:
+        """Refuse a log of which a file lacks one of these columns, by a sentence that names those it has."""
+        for column, (file, table) in product(columns, zip(self.files, self.tables, strict=True)):
+            if column not in table:
                 raise ValueError(
-                    f"log {self.files[0].name!r} has no column {column!r}; "
-                    f"expected it beside {', '.join(self.columns)}: {remedy}."
+                    f"log {file.name!r} has no column {column!r}; "
+                    f"expected it beside {', '.join(table)}: {remedy}."
                 )
 
 
@@ -57,11 +63,13 @@ def find_log(connection: duckdb.DuckDBPyConnection, source: str | Path) -> Log:
             f"log {str(source)!r} mixes {' and '.join(sorted(kinds))}; expected one kind: name one file."
         )
     kind = kinds.pop()
-    with plain_errors(
-        f"reading {files[0].name!r} as {kind}", "expected a table with a header: repair the file"
-    ):
-        found = connection.execute(f"DESCRIBE SELECT * FROM {_scan(kind, files, None)}").fetchall()
-    return Log(files, kind, {row[0]: row[1] for row in found})
+    return Log(files, kind, tuple(_columns(connection, kind, path) for path in files))
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, kind: str, path: Path) -> tuple[str, ...]:
+    with plain_errors(f"reading {path.name!r} as {kind}", "expected a table with a header: repair the file"):
+        found = connection.execute(f"DESCRIBE SELECT * FROM {_scan(kind, (path,), None)}").fetchall()
+    return tuple(row[0] for row in found)
 
 
 def _files(source: str | Path) -> tuple[Path, ...]:
@@ -97,7 +105,7 @@ def _refuse_pickle(path: Path) -> None:
         )
 
 
-def _scan(kind: str, files: tuple[Path, ...], columns: dict[str, str] | None) -> str:
+def _scan(kind: str, files: tuple[Path, ...], columns: tuple[str, ...] | None) -> str:
     listed = "[" + ", ".join(text(glob.escape(str(path))) for path in files) + "]"
     if kind == "Parquet":
         return f"read_parquet({listed}, union_by_name = true)"

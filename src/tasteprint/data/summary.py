@@ -1,6 +1,7 @@
 """The summary of a built dataset: what is in it, what was left out and why.
 
-Enters: counts. Leaves: JSON, a table in the form of the paper's counts. Does not know: how they were counted.
+Enters: the DuckDB tables `votes` and `splits`, or JSON. Leaves: counts as JSON and as a table in the form of
+the paper's. Does not know: how the votes came there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 from rich.table import Table
+
+from tasteprint.data.duck import count, text
 
 SPLITS = ("train", "validation", "test")
 
@@ -46,10 +50,16 @@ class Summary:
 
     @classmethod
     def from_json(cls, text: str) -> Summary:
-        """Read what `to_json` wrote. ValueError or TypeError for anything else."""
-        table = json.loads(text)
-        table["splits"] = {split: Count(**count) for split, count in table["splits"].items()}
-        return cls(**table)
+        """Read what `to_json` wrote. ValueError for anything else."""
+        try:
+            table = json.loads(text)
+            table["splits"] = {split: Count(**table["splits"][split]) for split in SPLITS}
+            return cls(**table)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"summary.json is not of this version ({error}); expected what the build wrote: "
+                "run `tasteprint data build` again, with --force."
+            ) from error
 
     def sentence(self) -> str:
         """Give the counts as the paper gives them: "224,952 images and 2,267 users / 1,707 and 89 / ..."."""
@@ -71,3 +81,19 @@ class Summary:
         for reason, rows in sorted(self.dropped.items(), key=lambda item: (-item[1], item[0])):
             table.add_row(f"left out: {reason}", "", "", f"{rows:,}", "")
         return table
+
+
+def count_splits(connection: duckdb.DuckDBPyConnection) -> dict[str, Count]:
+    """Count what each split holds."""
+    return {split: _count(connection, split) for split in SPLITS}
+
+
+def _count(connection: duckdb.DuckDBPyConnection, split: str) -> Count:
+    kept = f"FROM votes JOIN splits USING (user_id) WHERE split = {text(split)}"
+    images = f"SELECT image_0 {kept} UNION SELECT image_1 {kept}"
+    return Count(
+        users=count(connection, f"SELECT count(*) FROM splits WHERE split = {text(split)}"),
+        images=count(connection, f"SELECT count(*) FROM ({images})"),
+        votes=count(connection, f"SELECT count(*) {kept}"),
+        ties=count(connection, f"SELECT count(*) {kept} AND label_0 = 0.5"),
+    )
