@@ -1,0 +1,142 @@
+"""One model and everything that stands beside it, measured on the same people and the same pairs.
+
+Enters: readers by name, examples. Leaves: margins by reader and person, and the figures made from them.
+Does not know: how readers read, files, tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from tasteprint.data.histories import shortened
+from tasteprint.evaluate.controls import no_history, other_history
+from tasteprint.evaluate.one_of_four import one_of_four
+from tasteprint.evaluate.ranking import (
+    Interval,
+    calibration_error,
+    mean_interval,
+    pair_outcomes,
+    paired_difference,
+)
+from tasteprint.evaluate.readers import Reader, read_pairs
+from tasteprint.evaluate.results import Figure
+from tasteprint.types import Example, Vote
+
+OWN = "own"
+Progress = Callable[[str, int, int], None]
+"""Told the reading at work, and how many of how many people it has read."""
+
+Margins = list[Float[np.ndarray, "_ 2"]]
+"""One array a person, one row a target pair, the liked image in column 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Every reading of the same examples; `margins` by name: `own`, `no_history`, `population`, `8`, ..."""
+
+    examples: list[Example]
+    margins: dict[str, Margins]
+
+    def outcomes(self, name: str) -> list[Float[np.ndarray, _]]:
+        """Each person's outcomes of one reading: 1 right, 0 wrong, one half for a tie, one a target."""
+        return [pair_outcomes(person) for person in self.margins[name]]
+
+    @property
+    def votes(self) -> int:
+        """Votes in every history."""
+        return len(self.examples[0].history)
+
+
+def evaluate(
+    readers: Mapping[str, Reader],
+    examples: Sequence[Example],
+    seed: int = 0,
+    counts: Sequence[int] = (0, 1, 2, 4, 8),
+    votes: Mapping[str, Sequence[Vote]] | None = None,
+    progress: Progress | None = None,
+) -> list[Figure]:
+    """Give the figures of house.md for the reader named `own` and the controls among the readers.
+
+    `counts` beyond the length of the histories are left out. `votes`, by user, fill up another's history
+    where it would show a target. ValueError for no reader `own`, fewer than two people, histories of several
+    lengths, or no history at all.
+    """
+    return figures(measure(readers, examples, seed, counts, votes, progress), seed)
+
+
+def measure(
+    readers: Mapping[str, Reader],
+    examples: Sequence[Example],
+    seed: int = 0,
+    counts: Sequence[int] = (0, 1, 2, 4, 8),
+    votes: Mapping[str, Sequence[Vote]] | None = None,
+    progress: Progress | None = None,
+) -> Measured:
+    """Read the examples with every reader, and with `own` after no, another's and shorter histories too."""
+    _check(readers, examples)
+    margins: dict[str, Margins] = {}
+    for name, reader, shown in _readings(readers, examples, seed, counts, votes):
+        told = None if progress is None else _telling(progress, name, len(examples))
+        margins[name] = read_pairs(reader, shown, progress=told)
+    again = {0: "no_history", len(examples[0].history): OWN}
+    margins |= {str(count): margins[again[count]] for count in counts if count in again}
+    return Measured(list(examples), margins)
+
+
+def figures(measured: Measured, seed: int = 0) -> list[Figure]:
+    """Make the figures; every interval is over people."""
+    own = measured.outcomes(OWN)
+    against = paired_difference(own, measured.outcomes("other_history"), seed)
+    names = sorted(measured.margins, key=lambda name: int(name) if name.isdigit() else -1)
+    found = {f"accuracy.{name}": mean_interval(measured.outcomes(name), seed) for name in names}
+    found[f"own_minus_other.{measured.votes}"] = against
+    found |= _tops(measured, seed)
+    found["calibration.ece"] = calibration_error(measured.margins[OWN], seed)
+    return [Figure(name, *interval) for name, interval in found.items()]
+
+
+def _readings(
+    readers: Mapping[str, Reader],
+    examples: Sequence[Example],
+    seed: int,
+    counts: Sequence[int],
+    votes: Mapping[str, Sequence[Vote]] | None,
+) -> Iterator[tuple[str, Reader, Sequence[Example]]]:
+    yield OWN, readers[OWN], examples
+    yield "no_history", no_history(readers[OWN]), examples
+    yield "other_history", readers[OWN], other_history(examples, seed, votes)
+    for name, reader in readers.items():
+        if name != OWN:
+            yield name, reader, examples
+    for count in counts:
+        if 0 < count < len(examples[0].history):
+            yield str(count), readers[OWN], [shortened(example, count) for example in examples]
+
+
+def _tops(measured: Measured, seed: int) -> dict[str, Interval]:
+    """`top1` to `top3` over the people with three disliked images to draw from; none where no two have."""
+    rows = one_of_four(measured.examples, measured.margins[OWN], seed)
+    if len(rows) < 2:
+        return {}
+    return {f"top{k}": mean_interval([person[:, k - 1] for person in rows], seed) for k in (1, 2, 3)}
+
+
+def _check(readers: Mapping[str, Reader], examples: Sequence[Example]) -> None:
+    if OWN not in readers:
+        raise ValueError(
+            f"readers are {sorted(readers)}; expected one named {OWN!r}: give the model this name."
+        )
+    lengths = sorted({len(example.history) for example in examples})
+    if len(examples) < 2 or len(lengths) > 1 or lengths == [0]:
+        raise ValueError(
+            f"{len(examples)} examples came in, with histories of {lengths} votes; expected at least two "
+            "people and one length above 0: draw them with `fixed_examples`."
+        )
+
+
+def _telling(progress: Progress, name: str, total: int) -> Callable[[int], None]:
+    return lambda done: progress(name, done, total)
