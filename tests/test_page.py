@@ -1,0 +1,344 @@
+"""The report page: whole, safe against hostile words, and readable in a real browser."""
+
+import dataclasses
+import html
+import io
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+from PIL import Image
+
+from tasteprint.app.page import (
+    CONTROLS,
+    Axis,
+    Choice,
+    LearningPoint,
+    Page,
+    PersonPage,
+    Ranking,
+    Shown,
+    write_page,
+)
+from tasteprint.data.summary import Count, Summary
+from tasteprint.world.painter import draw_pictures, paint
+
+HOSTILE = (
+    "<script>document.title='owned'</script>",
+    '"><img src=x onerror="document.title=\'owned\'">',
+    "</style><style>body{display:none}</style>",
+    "<!--",
+    "{{ 7 * 7 }}{% raw %}",
+    "https://example.com/pixel.png",
+    "\u202eright to left\u202d forced",
+    "קשת בענן فوق البحر",
+    "👩‍🚀🦄 a cat in space",
+    "\x00\x1b\ud800 broken",
+    "",
+    "x" * 10_000,
+)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """As `tasteprint.evaluate.results.Figure`, without its room."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int = 60
+
+
+FIGURES = (
+    Measure("accuracy.own", 0.7213, 0.691, 0.752),
+    Measure("accuracy.no_history", 0.523, 0.5, 0.547),
+    Measure("accuracy.other_history", 0.518, 0.49, 0.545),
+    Measure("accuracy.population", 0.531, 0.503, 0.56),
+    Measure("accuracy.own_only", 0.57, 0.542, 0.598),
+    Measure("accuracy.logistic", 0.598, 0.57, 0.626),
+    Measure("accuracy.tastes", 0.7, 0.67, 0.73),
+    Measure("bound.oracle", 0.862, 0.862, 0.862),
+    *(
+        Measure(f"bound.bayes.{n}", v, v, v)
+        for n, v in zip((0, 1, 2, 4, 8), (0.53, 0.61, 0.67, 0.73, 0.772), strict=True)
+    ),
+    *(
+        Measure(f"accuracy.{n}", v, v - 0.03, v + 0.03)
+        for n, v in zip((0, 1, 2, 4, 8), (0.523, 0.58, 0.632, 0.69, 0.721), strict=True)
+    ),
+    Measure("own_minus_other.8", 0.203, 0.17, 0.237),
+    *(Measure(f"top{k}", v, v - 0.03, v + 0.03) for k, v in ((1, 0.51), (2, 0.77), (3, 0.92))),
+    Measure("calibration.ece", 0.0213, 0.015, 0.03),
+)
+COUNTS = Summary(
+    splits={
+        "train": Count(240, 7_680, 5_760, 0),
+        "validation": Count(30, 960, 720, 2),
+        "test": Count(60, 1_920, 1_440, 0),
+    },
+    rows=8_000,
+    dropped={"fewer than 11 liked images": 66, "the same image on both sides": 12, "tie": 0},
+    bad_images={"image truncated": 2},
+    has_images=True,
+    log="votes.csv",
+    mapping={},
+    settings={},
+    seed=0,
+    version="1",
+)
+
+
+def pictures(n, size=96, seed=3):
+    return [paint(p.subject, p.attributes, p.seed, size) for p in draw_pictures(n, seed)]
+
+
+def choice(prompt, images, chosen, qs=(None, None)):
+    return Choice(prompt, Shown(images[0], qs[0]), Shown(images[1], qs[1]), chosen)
+
+
+def person(user_id="person-0007", prompts=("a picture of a fish",), n=8, seed=3):
+    images = pictures(4 * n + 4, seed=seed)
+    words = [prompts[i % len(prompts)] for i in range(2 * n)]
+    history = tuple(choice(words[i], images[2 * i : 2 * i + 2], i % 2) for i in range(n))
+    qs = [(0.91, 0.12), (0.34, 0.77), (0.55, 0.48), (0.5, 0.5), (0.9981, 0.003), (0.2, 0.63)]
+    pairs = tuple(
+        choice(words[n + i], images[2 * n + 2 * i :][:2], (0, 1, 1, 0, 0, 1)[i % 6], qs[i % 6])
+        for i in range(n)
+    )
+    candidates = tuple(
+        Shown(image, q) for image, q in zip(images[-4:], (0.31, 0.88, 0.12, 0.54), strict=True)
+    )
+    return PersonPage(user_id, history, pairs, (Ranking(words[0], candidates, 1),))
+
+
+def learning(steps=600):
+    for step in range(0, steps, 5):
+        fall = 0.62 ** (step / 120)
+        wave = 0.03 * ((step * 7919 % 101) / 101 - 0.5)
+        parts = 0.55 + 0.9 * fall + wave, 0.42 + 0.27 * fall - wave, 0.45 + 0.24 * fall + wave
+        accuracy = 0.5 + 0.22 * (1 - fall) + wave if step % 50 == 0 else None
+        yield LearningPoint(step, "stage 1" if step < 400 else "stage 2", sum(parts), *parts, accuracy)
+
+
+def full_page(people=None, **changes):
+    page = Page(
+        title="tasteprint demo",
+        figures=FIGURES,
+        people=people or (person(),),
+        learning=tuple(learning()),
+        counts=COUNTS,
+        settings={"seed": 0, "stage1": {"steps": 400, "lr": 1e-3}, "stage2": {"steps": 200}},
+        versions={"tasteprint": "0.1.0", "torch": "2.13.0"},
+        seconds={
+            "draw the world": 11.3,
+            "teach the eye": 38.0,
+            "stage 1": 121.4,
+            "stage 2": 47.7,
+            "evaluate": 20.0,
+        },
+        commands=("make demo", "tasteprint demo --seed 0 --out runs/demo"),
+        seeds=(0,),
+        commit="50638ee",
+        hardware="2 CPU threads, x86_64",
+        about="The people and their pictures are simulated, so that their true taste is known.",
+    )
+    return dataclasses.replace(page, **changes)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    people = (person(user_id=HOSTILE[0] + "u" * 10_000, prompts=HOSTILE, n=len(HOSTILE)),)
+    measures = (*FIGURES, Measure(HOSTILE[1], 1.0, 0.0, 2.0))
+    words = {text: text for text in HOSTILE}
+    counts = dataclasses.replace(COUNTS, dropped=dict.fromkeys(HOSTILE, 1))
+    points = [dataclasses.replace(point, stage=HOSTILE[0]) for point in learning()]
+    page = full_page(
+        people,
+        title=HOSTILE[0],
+        commit=HOSTILE[1],
+        hardware=HOSTILE[2],
+        about=HOSTILE[3],
+        commands=HOSTILE,
+        figures=measures,
+        settings=words,
+        versions=words,
+        counts=counts,
+        learning=points,
+        seconds=dict.fromkeys(HOSTILE, 1.0),
+    )
+    write_page(path, page)
+    return path
+
+
+def chromium(*options, profile):
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("chromium is not installed: `apt-get install chromium` to see the page in a real browser")
+    quiet = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    )
+    silent = "--disable-component-update --disable-sync --hide-scrollbars"
+    command = [program, *quiet.split(), *silent.split(), f"--user-data-dir={profile}", *options]
+    return subprocess.run(command, capture_output=True, timeout=120, check=True)
+
+
+def text_of(path):
+    return path.read_text("utf-8")
+
+
+def test_headline_names_the_result_its_interval_and_the_two_controls(tmp_path):
+    write_page(tmp_path / "report.html", full_page())
+    headline = re.search(r'class="headline">(.*?)</p>', text_of(tmp_path / "report.html"), re.DOTALL)[1]
+    words = html.unescape(re.sub(r"<[^>]+>", "", headline)).replace("\xa0", " ")
+    assert "72.1 % of new pairs (95 % interval 69.1 to 75.2)" in words
+    assert "against 52.3 % when it sees no history and 51.8 % when it sees another person’s." in words
+
+
+def test_controls_stand_in_their_order_each_explained(tmp_path):
+    write_page(tmp_path / "report.html", full_page())
+    text = html.unescape(text_of(tmp_path / "report.html"))
+    shown = [name for name in CONTROLS if name != "bound.average"]  # the only one without a figure here
+    places = [text.index(CONTROLS[name][1]) for name in shown]
+    assert places == sorted(places)
+    assert CONTROLS["bound.average"][1] not in text
+
+
+@pytest.mark.parametrize(
+    ("difference", "said"), [(0.2, "learned something about the person"), (0.01, "not show")]
+)
+def test_the_personal_part_is_claimed_only_when_its_interval_is_above_zero(tmp_path, difference, said):
+    figures = (FIGURES[0], Measure("own_minus_other.8", difference, difference - 0.05, difference + 0.05))
+    write_page(tmp_path / "report.html", full_page(figures=figures))
+    assert said in text_of(tmp_path / "report.html")
+
+
+def test_right_and_wrong_are_said_in_words(tmp_path):
+    write_page(tmp_path / "report.html", full_page())
+    text = text_of(tmp_path / "report.html")
+    verdicts = [
+        text.count(said) for said in ("✓ the model is right", "✗ the model is wrong", "= a tie, counts half")
+    ]
+    assert verdicts == [6, 1, 1]
+    assert "New pairs: 6.5 of 8 right" in text
+
+
+def test_every_figure_is_shown_somewhere(tmp_path):
+    write_page(tmp_path / "report.html", full_page())
+    text = text_of(tmp_path / "report.html")
+    further = text[text.index("Further figures (1)") :]
+    assert "calibration.ece" in further and "top1" not in further
+    assert all(f"{100 * figure.value:.1f}" in text for figure in FIGURES if figure.name != "calibration.ece")
+
+
+def test_ranking_goes_by_q_and_marks_the_liked_one():
+    ranking = person().rankings[0]
+    assert [(shown.q, liked) for shown, liked in ranking.ordered] == [
+        (0.88, True), (0.54, False), (0.31, False), (0.12, False)
+    ]  # fmt: skip
+
+
+def test_an_empty_page_is_still_a_page(tmp_path):
+    write_page(tmp_path / "new" / "report.html", Page("nothing yet", ()))
+    text = text_of(tmp_path / "new" / "report.html")
+    assert "No accuracy" in text and "nan" not in text.lower()
+
+
+def test_what_is_not_finite_is_left_out(tmp_path):
+    nan = float("nan")
+    points = (LearningPoint(0, "stage 1", nan, 0.7, nan, nan, nan), LearningPoint(5, "stage 1", 1e30, 0.6))
+    page = full_page(
+        figures=(Measure("accuracy.own", 0.7, nan, nan), Measure("accuracy.0", nan, 0, 1)), learning=points
+    )
+    write_page(tmp_path / "report.html", page)
+    assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", text_of(tmp_path / "report.html")))
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.5, 0.72], (0.5, 0.55, 0.6, 0.65, 0.7, 0.75)),
+        ([0.0, 600.0], (0, 200, 400, 600)),
+        ([0.0, 2.1], (0, 0.5, 1.0, 1.5, 2.0, 2.5)),
+        ([7.0], (6.0, 8.0)),
+        ([], (0, 0.2, 0.4, 0.6, 0.8, 1.0)),
+    ],
+)
+def test_axis_has_round_ticks_around_all_values(values, ticks):
+    axis = Axis.around(values)
+    assert axis.ticks == pytest.approx(ticks)
+    assert axis.at(ticks[0]) == 0 and axis.at(ticks[-1]) == 100 and axis.at(1e9) == 100
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Choice("p", Shown(b""), Shown(b""), 2),
+        lambda: Shown(b"", 1.2),
+        lambda: Ranking("p", (Shown(b"", 0.1), Shown(b"")), 0),
+        lambda: Ranking("p", (Shown(b"", 0.1),), 1),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_in_a_sentence(wrong):
+    with pytest.raises(ValueError, match=r"; expected .*: "):
+        wrong()
+
+
+def test_bytes_are_decoded_and_encoded_afresh(tmp_path):
+    buffer = io.BytesIO()
+    Image.new("RGB", (900, 300), "red").save(buffer, "JPEG", comment=b"secret words")
+    pair = choice("p", (buffer.getvalue(), pictures(1)[0]), 0)
+    write_page(tmp_path / "report.html", full_page((PersonPage("u", (pair,)),)))
+    assert "secret words" not in text_of(tmp_path / "report.html")
+    assert len(text_of(tmp_path / "report.html")) < 150_000
+
+
+def test_a_bad_picture_leaves_the_old_page_and_no_half_of_a_new_one(tmp_path):
+    path = tmp_path / "report.html"
+    write_page(path, full_page())
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="not an image"):
+        write_page(path, full_page((PersonPage("u", (choice("p", (b"GIF", b"PNG"), 0),)),)))
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_page_refers_to_nothing_outside_itself(hostile):
+    text = re.sub(r">[^<]*<", "><", text_of(hostile))  # tags only: words may name any address
+    for name, value in re.findall(r'\b(src|href|srcset|action|data|poster|content)="([^"]*)"', text):
+        assert value.startswith("data:image/") if name == "src" else name == "content", (name, value[:80])
+    style = re.search(r"<style>(.*?)</style>", text_of(hostile), re.DOTALL)[1]
+    assert "url(" not in style and "@import" not in style
+    assert not re.search(r"<(script|link|iframe|object|embed|base|form)\b|\son\w+=|\sstyle=", text)
+    assert "default-src 'none'" in text_of(hostile)
+
+
+def test_page_needs_no_torch():
+    code = "import sys, tasteprint.app.page; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_in_a_browser_hostile_words_stay_words_and_the_style_is_let_in(hostile, tmp_path):
+    ran = chromium("--enable-logging=stderr", "--dump-dom", hostile.as_uri(), profile=tmp_path / "profile")
+    dom, log = ran.stdout.decode("utf-8"), ran.stderr.decode("utf-8", "replace")
+    assert "<title>&lt;script&gt;" in dom
+    assert "<script" not in dom and "onerror=" not in re.sub(r">[^<]*<", "><", dom)
+    assert "&lt;script&gt;document.title='owned'&lt;/script&gt;" in dom
+    assert dom.count("<style>") == 1
+    assert "Content Security Policy" not in log, log
+
+
+@pytest.mark.parametrize("width", [1400, 500])
+def test_in_a_browser_the_page_has_colour_and_fits(tmp_path, width):
+    write_page(tmp_path / "report.html", full_page())
+    shot = tmp_path / "shot.png"
+    options = (f"--screenshot={shot}", f"--window-size={width},1200", (tmp_path / "report.html").as_uri())
+    chromium(*options, profile=tmp_path / "profile")
+    with Image.open(shot) as image:
+        assert image.width == width
+        assert image.convert("RGB").getpixel((3, 3)) == (250, 249, 246)  # --paper: the style was let in
+        assert len(image.convert("RGB").getcolors(1 << 24)) > 200
