@@ -141,7 +141,7 @@ def test_a_vote_shares_its_subject_and_nobody_sees_a_picture_twice():
         assert {image.split("-")[0] for image in shown} == {world.splits[user]}
         for vote in votes:
             subjects = {world.pictures[image].subject for image in vote.images}
-            assert len(subjects) == 1 and vote.prompt == f"a picture of a {subjects.pop()}"
+            assert len(subjects) == 1 and vote.prompt == f"a {subjects.pop()}"
 
 
 def test_the_bayes_bound_on_a_case_small_enough_to_enumerate():
@@ -228,6 +228,6 @@ def test_a_mistake_gets_one_sentence(act, sentence):
 
 def test_too_few_votes_for_a_bound():
     population = draw_population()
-    vote = Vote("person-0000", "a picture of a fish", "a", "b", 1.0)
+    vote = Vote("person-0000", "a fish", "a", "b", 1.0)
     with pytest.raises(ValueError, match="has 1 votes; expected more than 8"):
         bounds(population, draw_people(population, 1), {"person-0000": [vote]}, {}, per_group=2)

@@ -27,7 +27,7 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Which backbone, read in which words."""
+    """Which backbone, read in which words; `lora_r` 0 trains it whole, `lora_vision` its tower beside LoRA."""
 
     backbone: str = "mini"
     template: str = "default"
@@ -37,15 +37,34 @@ class ModelConfig:
     lora_r: int = 0
     lora_alpha: int = 8
     lora_dropout: float = 0.1
+    lora_vision: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class EyeConfig:
-    """The lesson before the stages: the vision part learns to read named attributes (0 steps skips it)."""
+    """The lesson before the stages: the vision part learns to read the world's attributes (0 steps skips it)."""
 
     steps: int = 0
+    pictures: int = 20_000
     batch: int = 128
     lr: float = 2e-3
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherConfig:
+    """Shared tastes that teach the stages by belief supervision (method.md section 11); 0 tastes for none.
+
+    The layers are counted from 1; the three weights are of utilities at images, beliefs at votes, and the soft
+    label of a target pair's margin.
+    """
+
+    tastes: int = 0
+    steps: int = 500
+    utility_layer: int = 1
+    belief_layer: int = 3
+    utility: float = 1.0
+    belief: float = 1.0
+    soft: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +75,12 @@ class StageConfig:
     people: int = 16
     targets: int = 1
     accumulate: int = 1
+    shorter: float = 0.0
     lr: float = 1e-5
     weight_decay: float = 1e-2
     warmup: float = 0.0
     schedule: str = "constant"
+    clip: float = 1.0
     n_tokens: int = 0
     train_language: bool = True
     train_vision: bool = True
@@ -67,6 +88,7 @@ class StageConfig:
     contrastive: float = 1.0
     history_labels: float = 0.0
     two_way: bool = False
+    checkpointing: bool = False
     evaluate_every: int = 50
     evaluate_people: int = 32
 
@@ -79,6 +101,7 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     eye: EyeConfig = field(default_factory=EyeConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     stage1: StageConfig = field(default_factory=StageConfig)
     stage2: StageConfig = field(default_factory=StageConfig)
 

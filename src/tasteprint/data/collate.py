@@ -10,6 +10,7 @@ Two people, no preference tokens, one vote and one target each would give (`h` h
     targets       [[0, 7], [1, 7]]                              row and column at which an answer is read
     told          [[0, 3], ...]  told_liked [True, ...]         the same for the answers inside the history
     image_index   [0, 1, 2, 0, ...]                             which distinct image each <image> is, in order
+    told_image    [0, 1, ...]    target_image [2, ...]          the same, image by answer
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ def collate(rows: Sequence[Row], pad_id: int) -> tuple[Batch, list[str]]:
     """
     width = max(len(row.ids) for row in rows)
     names = {name: number for number, name in enumerate(dict.fromkeys(n for row in rows for n in row.images))}
+    numbers = [[names[name] for name in row.images] for row in rows]
     batch = {
         "input_ids": _padded([row.ids for row in rows], width, pad_id),
         "segments": _padded([row.segments for row in rows], width, -1),
@@ -88,13 +90,19 @@ def collate(rows: Sequence[Row], pad_id: int) -> tuple[Batch, list[str]]:
         "targets": _places([row.targets for row in rows], rows, width),
         "told": _places([row.told for row in rows], rows, width),
         "told_liked": torch.tensor([liked for row in rows for liked in row.told_liked], dtype=torch.bool),
-        "image_index": torch.tensor([names[name] for row in rows for name in row.images], dtype=torch.long),
+        "image_index": _flat(numbers),
+        "told_image": _flat([images[: len(row.told)] for row, images in zip(rows, numbers, strict=True)]),
+        "target_image": _flat([images[len(row.told) :] for row, images in zip(rows, numbers, strict=True)]),
     }
     return batch, list(names)
 
 
 def _padded(lists: Sequence[list[int]], width: int, fill: int) -> Tensor:
     return torch.tensor([[fill] * (width - len(values)) + values for values in lists], dtype=torch.long)
+
+
+def _flat(lists: Sequence[list[int]]) -> Tensor:
+    return torch.tensor([value for values in lists for value in values], dtype=torch.long)
 
 
 def _places(columns: Sequence[list[int]], rows: Sequence[Row], width: int) -> Tensor:

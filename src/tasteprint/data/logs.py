@@ -83,7 +83,7 @@ def _files(source: str | Path) -> tuple[Path, ...]:
             f"log {str(source)!r} is not there; expected a CSV, JSONL or Parquet file, or a folder of them."
         )
     for item in found:
-        _refuse_pickle(item)
+        refuse_pickle(item)
         if _suffix(item) not in KINDS:
             raise ValueError(
                 f"log {item.name!r} is of no known kind; expected {', '.join(KINDS)}: convert it."
@@ -95,7 +95,8 @@ def _suffix(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
-def _refuse_pickle(path: Path) -> None:
+def refuse_pickle(path: Path) -> None:
+    """Raise ValueError for a pickle, known by its name or its first bytes; it is never opened as one."""
     with path.open("rb") as file:
         magic = file.read(4)
     if _suffix(path) in PICKLES or magic.startswith(PICKLE_MAGIC):

@@ -52,7 +52,7 @@ def bradley_terry(votes: Sequence[Vote], ridge: float = RIDGE) -> dict[str, floa
         (np.tile([1.0, -1.0], len(pairs)), pairs.ravel(), np.arange(0, 2 * len(pairs) + 1, 2)),
         shape=(len(pairs), len(places)),
     )
-    share = np.array([vote.label_0 for vote in votes])
+    share = np.array([vote.label_0 for vote in votes], dtype=np.float64)
     strengths = _both_orders(first, share, 1 / ridge)
     return dict(zip(places, strengths.tolist(), strict=True))
 
@@ -82,7 +82,7 @@ def shared_tastes(model: SharedTastes, features: Features) -> Reader:
     """Shared tastes, the person's mixture of them inferred from the history.
 
     The margin of a candidate is its utility's posterior mean; so `sigmoid(margin a - margin b)` is the
-    model's own P(a over b) where one taste has all the weight, and a little surer than it where several share it.
+    model's own P(a over b) where one taste has all the weight, and a little surer where several share it.
     """
 
     def person(history: History, candidates: Sequence[Candidate]) -> np.ndarray:

@@ -41,7 +41,7 @@ class Measured:
     examples: list[Example]
     margins: dict[str, Margins]
 
-    def outcomes(self, name: str) -> list[Float[np.ndarray, _]]:
+    def outcomes(self, name: str) -> list[Float[np.ndarray, " _"]]:
         """Each person's outcomes of one reading: 1 right, 0 wrong, one half for a tie, one a target."""
         return [pair_outcomes(person) for person in self.margins[name]]
 

@@ -19,6 +19,10 @@ BINS = 10
 _CELLS = 4_000_000  # weights held at once while resampling
 
 
+Totals = Float[np.ndarray, "rows k"]
+"""Sums that add up over people, such as outcomes and their number."""
+
+
 class Interval(NamedTuple):
     """A measured value, its 95 % interval, and the number of people behind it."""
 
@@ -28,14 +32,14 @@ class Interval(NamedTuple):
     n: int
 
 
-def pair_outcomes(margins: Float[np.ndarray, "pairs 2"]) -> Float[np.ndarray, pairs]:
+def pair_outcomes(margins: Float[np.ndarray, "pairs 2"]) -> Float[np.ndarray, " pairs"]:
     """1 where the liked image (column 0) has the higher margin, 0 where the lower, one half where equal."""
     liked, disliked = margins.T
     return 0.5 + 0.5 * np.sign(liked - disliked)
 
 
 def top_outcomes(
-    liked: Float[np.ndarray, n], disliked: Float[np.ndarray, "n others"]
+    liked: Float[np.ndarray, " n"], disliked: Float[np.ndarray, "n others"]
 ) -> Float[np.ndarray, "n others"]:
     """Chance that the liked image stands among the first 1, 2, ..., `others` (P table 2, three others).
 
@@ -48,14 +52,14 @@ def top_outcomes(
     return np.clip((places - better) / (equal + 1), 0.0, 1.0)
 
 
-def mean_interval(outcomes: Sequence[Float[np.ndarray, _]], seed: int) -> Interval:
+def mean_interval(outcomes: Sequence[Float[np.ndarray, " _"]], seed: int) -> Interval:
     """Mean over all outcomes of all people, one array a person; its interval is over people."""
     totals = np.array([(person.sum(), len(person)) for person in outcomes], dtype=np.float64).reshape(-1, 2)
     return resampled(totals, _ratio, seed)
 
 
 def paired_difference(
-    first: Sequence[Float[np.ndarray, _]], second: Sequence[Float[np.ndarray, _]], seed: int
+    first: Sequence[Float[np.ndarray, " _"]], second: Sequence[Float[np.ndarray, " _"]], seed: int
 ) -> Interval:
     """First minus second, two readers over the same pairs of the same people; in [-1, 1].
 
@@ -76,15 +80,15 @@ def calibration_error(margins: Sequence[Float[np.ndarray, "_ 2"]], seed: int, bi
 
 
 def resampled(
-    totals: Float[np.ndarray, "people k"],
-    statistic: Callable[[np.ndarray], np.ndarray],
+    totals: Totals,
+    statistic: Callable[[Totals], Float[np.ndarray, " sums"]],
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Interval:
     """Percentile bootstrap over people (method.md section 7: over users, not over pairs).
 
-    `totals` holds sums that add up over people; `statistic` maps `(..., k)` sums to `(...)` values. A
-    resample draws as many people with replacement. ValueError for fewer than two people.
+    `totals` holds a row a person; `statistic` turns each row of sums over people into a value. A resample
+    draws as many people as there are, with replacement. ValueError for fewer than two people.
     """
     people = len(totals)
     if people < 2:
@@ -96,17 +100,17 @@ def resampled(
     sizes = [min(block, resamples - start) for start in range(0, resamples, block)]
     # How often each person is drawn is multinomial, so one product adds up a whole block of resamples.
     drawn = [rng.multinomial(people, np.full(people, 1 / people), size) @ totals for size in sizes]
-    values = statistic(np.concatenate(drawn))
+    value, *others = statistic(np.concatenate([totals.sum(axis=0, keepdims=True), *drawn])).tolist()
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return Interval(float(statistic(totals.sum(axis=0))), float(low), float(high), people)
+    low, high = np.quantile(others, [tail, 1 - tail]).tolist()
+    return Interval(value, low, high, people)
 
 
-def _ratio(totals: np.ndarray) -> np.ndarray:
-    return totals[..., 0] / totals[..., 1]
+def _ratio(totals: Totals) -> Float[np.ndarray, " sums"]:
+    return totals[:, 0] / totals[:, 1]
 
 
-def _gaps(margins: np.ndarray, bins: int) -> np.ndarray:
+def _gaps(margins: Float[np.ndarray, "pairs 2"], bins: int) -> Float[np.ndarray, " k"]:
     """Per bin the sum of (right - confidence), then the number of pairs: sums that add up over people."""
     confidence = expit(np.abs(margins[:, 0] - margins[:, 1]))
     place = np.minimum((2 * confidence - 1) * bins, bins - 1).astype(int)
@@ -114,5 +118,5 @@ def _gaps(margins: np.ndarray, bins: int) -> np.ndarray:
     return np.append(gaps, len(margins))
 
 
-def _gap_share(totals: np.ndarray) -> np.ndarray:
-    return np.abs(totals[..., :-1]).sum(axis=-1) / totals[..., -1]
+def _gap_share(totals: Totals) -> Float[np.ndarray, " sums"]:
+    return np.abs(totals[:, :-1]).sum(axis=1) / totals[:, -1]

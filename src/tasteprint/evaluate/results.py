@@ -7,14 +7,13 @@ were measured.
 from __future__ import annotations
 
 import json
-import platform
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-import torch
+from tasteprint.provenance import commit, hardware
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,15 @@ class Figure:
 
 def write_results(path: Path, command: str, seeds: Sequence[int], figures: Sequence[Figure]) -> None:
     """Write figures with what is needed to measure them again. Replaces the file in one step."""
-    record = {
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(record(command, seeds, figures), indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def record(command: str, seeds: Sequence[int], figures: Sequence[Figure]) -> dict[str, Any]:
+    """Give figures with the command, commit, date, hardware and seeds that they come from."""
+    return {
         "command": command,
         "commit": commit(),
         "date": date.today().isoformat(),
@@ -38,26 +45,9 @@ def write_results(path: Path, command: str, seeds: Sequence[int], figures: Seque
         "seeds": list(seeds),
         "figures": [asdict(figure) for figure in figures],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
 
 
 def read_results(path: Path) -> list[Figure]:
     """Read the figures of a results file back."""
     return [Figure(**figure) for figure in json.loads(path.read_text(encoding="utf-8"))["figures"]]
 
-
-def commit() -> str:
-    """Commit of the checkout that runs, or `unknown` outside one."""
-    here = Path(__file__).parent
-    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True)
-    return found.stdout.strip() or "unknown"
-
-
-def hardware() -> str:
-    """Name the accelerator, or the number of threads of the processor."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{torch.get_num_threads()} CPU threads, {platform.machine()}"

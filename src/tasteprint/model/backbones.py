@@ -6,7 +6,7 @@ Does not know: votes, templates, preference tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -77,25 +77,44 @@ class Idefics2Backbone(nn.Module):
         cache: Any = None,
     ) -> Float[Tensor, "b s d"]:
         """Run the language model; `mask` is added to attention scores; a cache holds keys and grows in place."""
-        return self.network.model.text_model(
+        return self.hidden_states(embedded, mask, positions, cache)[0]
+
+    def hidden_states(
+        self,
+        embedded: Float[Tensor, "b s d"],
+        mask: Float[Tensor, "b 1 s t"],
+        positions: Int[Tensor, "b s"],
+        cache: Any = None,
+        layers: Sequence[int] = (),
+    ) -> list[Float[Tensor, "b s d"]]:
+        """Give the last hidden state, then those after the layers asked for (1 is the first layer)."""
+        depth = self.network.config.text_config.num_hidden_layers
+        if wrong := [layer for layer in layers if not 0 < layer <= depth]:
+            raise ValueError(f"layer {wrong[0]} was asked for; expected 1 to {depth}, the backbone's depth.")
+        out = self.network.model.text_model(
             inputs_embeds=embedded,
             attention_mask=mask,
             position_ids=positions,
             past_key_values=cache,
             use_cache=cache is not None,
-        ).last_hidden_state
+            output_hidden_states=bool(layers),
+        )
+        return [out.last_hidden_state, *(out.hidden_states[layer] for layer in layers)]
 
     def logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
         """Give next-token logits at the places that are read, and only there."""
         return self.network.lm_head(hidden)
 
 
+MINI = "mini"
 FAMILIES = {"idefics2": Idefics2ForConditionalGeneration}
 
 
 def load_backbone(config: ModelConfig, captions: Iterable[str] = ()) -> Idefics2Backbone:
     """Build `mini` from nothing (the captions fit its tokenizer), or load a backbone by hub name or folder."""
-    if config.backbone == "mini":
+    if config.lora_r and config.backbone == MINI:
+        raise ValueError("mini was given lora_r; expected 0: it is built from nothing and trained whole.")
+    if config.backbone == MINI:
         processor = mini_processor(captions, config.square)
         network = mini_model(processor)
     else:
@@ -115,6 +134,7 @@ def lora_config(config: ModelConfig) -> LoraConfig:
         lora_dropout=config.lora_dropout,
         init_lora_weights="gaussian",
         target_modules=IDEFICS2_LORA_TARGETS,
+        modules_to_save=["vision_model"] if config.lora_vision else None,
     )
 
 

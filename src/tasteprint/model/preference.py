@@ -1,34 +1,45 @@
 """The preference model: reads a person's votes as a conversation and answers `+` or `-` to a new image.
 
 Enters: packed batches, or a history and images. Leaves: answer logits and scores. Does not know: training, files
-of votes, which backbone it sits on. Saving and loading is next door, in `checkpoint.py`.
+of votes, which backbone it sits on. The form on disk is next door, in `storage.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, Self
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor, nn
 
 from tasteprint.config import ModelConfig
-from tasteprint.data.collate import SLOT
+from tasteprint.data.collate import SLOT, collate, pack
+from tasteprint.data.decode import open_image as open_picture
 from tasteprint.data.encode import TurnEncoder
 from tasteprint.data.template import template_named
-from tasteprint.model.backbones import Idefics2Backbone
-from tasteprint.model.loss import Answers
+from tasteprint.model.backbones import Idefics2Backbone, load_backbone
+from tasteprint.model.loss import Answers, margin
 from tasteprint.model.pixels import processed
-from tasteprint.model.tokens import PreferenceTokens
+from tasteprint.model.prints import OpenImage, Tasteprint, encode
+from tasteprint.model.storage import load, load_weights, push, save
+from tasteprint.model.tokens import PreferenceTokens, visible
+from tasteprint.types import History
 
 
 class AnswerLogits(NamedTuple):
-    """Next-token logits where an answer is read: at the targets, and at the answers inside the histories."""
+    """Next-token logits where an answer is read: at the targets, and at the answers inside the histories.
+
+    `layers` holds the hidden states (b, s, d) of the layers that were asked for, in that order.
+    """
 
     targets: Float[Tensor, "n v"]
     told: Float[Tensor, "m v"]
+    layers: tuple[Tensor, ...] = ()
 
 
 class PreferenceModel(nn.Module):
@@ -37,22 +48,67 @@ class PreferenceModel(nn.Module):
     def __init__(self, backbone: Idefics2Backbone, config: ModelConfig, n_tokens: int = 0) -> None:
         """Put the parts together; `n_tokens` is `L_p`, 0 for none."""
         super().__init__()
-        self.config = config
+        self.settings = config
         self.backbone = backbone
         self.encoder = TurnEncoder(backbone.processor, template_named(config.template), config.prompt_tokens)
         self.answers = Answers(self.encoder.minus, self.encoder.plus)
         self.tokens = PreferenceTokens(0, backbone.width)
         self.grow_tokens(n_tokens)
 
+    @classmethod
+    def from_config(cls, config: ModelConfig, captions: Iterable[str] = (), n_tokens: int = 0) -> Self:
+        """Begin from a backbone alone; the captions fit a tokenizer that is built here."""
+        return cls(load_backbone(config, captions), config, n_tokens)
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, template: str | None = None, n_tokens: int | None = None
+    ) -> Self:
+        """Load a folder or a Hub repository; ValueError where its template or token count is not the one expected."""
+        backbone, config, tokens = load(name, template, n_tokens)
+        model = cls(backbone, config, len(tokens))
+        model.set_tokens(tokens)
+        return model.eval()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write weights (safetensors), adapter (PEFT), tokens, processor and settings into a folder."""
+        save(Path(folder), self.backbone, self.settings, self.tokens.vectors)
+
+    def push_to_hub(self, repository: str, private: bool = False) -> str:
+        """Save and upload to the Hub; returns the commit's address."""
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push(Path(folder), repository, private)
+
+    def load_weights(self, folder: str | Path) -> None:
+        """Take over the weights of a folder that a model of the same shape wrote."""
+        self.set_tokens(load_weights(Path(folder), self.backbone))
+
+    def set_tokens(self, vectors: Float[Tensor, "p d"] | Float[Tensor, "0"]) -> None:
+        """Take over preference tokens; the number may change."""
+        self.grow_tokens(len(vectors))
+        if len(vectors):
+            self.tokens.vectors.data.copy_(vectors)
+
     def grow_tokens(self, n_tokens: int) -> None:
         """Give the model `n_tokens` fresh preference tokens where it has another number."""
         if n_tokens != len(self.tokens):
-            scale = float(self.backbone.network.get_input_embeddings().weight.float().std())
-            self.tokens = PreferenceTokens(n_tokens, self.backbone.width, min(1.0, scale))
+            scale = self.backbone.network.get_input_embeddings().weight.detach().float().std().item()
+            self.tokens = PreferenceTokens(n_tokens, self.backbone.width, min(1.0, scale)).to(self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.backbone.network.device
+
+    @property
+    def pad_id(self) -> int:
+        """Id that fills a row on the left; nothing attends to it."""
+        return self.backbone.processor.tokenizer.pad_token_id or 0
 
     def pixels(self, images: Sequence[Image.Image]) -> Float[Tensor, "n 3 side side"]:
         """Prepare pictures with the backbone's own processor."""
-        return processed(images, self.backbone.processor, self.config.square)
+        return processed(images, self.backbone.processor, self.settings.square)
 
     def forward(
         self,
@@ -64,26 +120,43 @@ class PreferenceModel(nn.Module):
         image_index: Int[Tensor, "i"],
         pixel_values: Float[Tensor, "u 3 h w"] | None = None,
         image_features: Float[Tensor, "u k d"] | None = None,
-        told_liked: Bool[Tensor, "m"] | None = None,
+        layers: Sequence[int] = (),
+        **labels: Tensor,
     ) -> AnswerLogits:
-        """Answer every target of a packed batch (see `data/collate.py`), each seeing its history and itself."""
+        """Answer every target of a packed batch (see `data/collate.py`), each seeing its history and itself.
+
+        `labels` are the batch's other entries; answering needs none of them.
+        """
         features = self.backbone.image_features(pixel_values) if image_features is None else image_features
         embedded = self.backbone.embed(input_ids.clamp(min=0), features[image_index])
         embedded = self.tokens.fill(embedded, input_ids == SLOT)
-        hidden = self.backbone.hidden(embedded, visible(segments, embedded.dtype), position_ids)
+        hidden, *states = self.backbone.hidden_states(
+            embedded, visible(segments, embedded.dtype), position_ids, layers=layers
+        )
         places = torch.cat([targets, told])
         logits = self.backbone.logits(hidden[places[:, 0], places[:, 1]])
-        return AnswerLogits(logits[: len(targets)], logits[len(targets) :])
+        return AnswerLogits(logits[: len(targets)], logits[len(targets) :], tuple(states))
 
+    def print_of(self, history: History, open_image: OpenImage = open_picture) -> Tasteprint:
+        """Read a person's votes once; `open_image` opens the names in them (default: they are paths)."""
+        self.eval()
+        return encode(self, history, open_image)
 
-def visible(segments: Int[Tensor, "b s"], dtype: torch.dtype) -> Float[Tensor, "b 1 s s"]:
-    """Say what each place attends to: itself, and earlier places of the history or of its own target.
+    @torch.no_grad()
+    def margins(
+        self,
+        histories: Sequence[History],
+        candidates: Sequence[Sequence[tuple[str, str]]],
+        images: Callable[[Sequence[str]], dict[str, Tensor]],
+    ) -> list[np.ndarray]:
+        """Score each person's (image, prompt) candidates after that person's history, all in one pass.
 
-    0 where it may look, the lowest number of `dtype` where it may not; a pad sees only itself.
-    """
-    here, there = segments[:, :, None], segments[:, None, :]
-    length = segments.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
-    seen = causal & ((there == 0) | (there == here)) & (there >= 0) & (here >= 0)
-    seen = seen | torch.eye(length, dtype=torch.bool, device=segments.device)
-    return torch.zeros(seen.shape, dtype=dtype, device=segments.device).masked_fill_(~seen, torch.finfo(dtype).min)[:, None]
+        `images` gives pixels or features by name (see `features.py`). Returns M+ - M- an array a person.
+        """
+        self.eval()
+        pairs = zip(histories, candidates, strict=True)
+        rows = [pack(history, asked, self.encoder, len(self.tokens)) for history, asked in pairs]
+        batch, names = collate(rows, self.pad_id)
+        batch = {name: value.to(self.device) for name, value in {**batch, **images(names)}.items()}
+        flat = margin(self(**batch).targets, self.answers).float().cpu().numpy()
+        return np.split(flat, np.cumsum([len(row.targets) for row in rows])[:-1])

@@ -146,8 +146,7 @@ def surprise(
     picked = [_some(votes, shuffle) for votes in people]
     rows = nn.utils.rnn.pad_sequence(picked, batch_first=True)
     weights = nn.utils.rnn.pad_sequence([torch.ones(len(votes)) for votes in picked], batch_first=True)
-    images, place = rows.unique(return_inverse=True)
-    utilities = model.utilities(features[images])[place]
+    utilities = model.utilities(features[rows.flatten()]).unflatten(0, rows.shape)
     weights = weights.to(utilities)
     return -model.evidence(utilities[:, :, 0] - utilities[:, :, 1], weights).sum() / weights.sum()
 

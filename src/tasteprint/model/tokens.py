@@ -1,12 +1,13 @@
-"""Preference tokens: learnable vectors, the same for all people, before the first token of a sequence.
+"""Preference tokens, and what each place of a packed sequence may look at.
 
-Enters: embedded text with slots. Leaves: the same with the tokens in their slots. Does not know: the backbone.
+Enters: embedded text with slots; segments. Leaves: the same with the tokens in their slots; an attention mask.
+Does not know: the backbone.
 """
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 
@@ -29,3 +30,16 @@ class PreferenceTokens(nn.Module):
         order = slots.long().cumsum(dim=1).sub(1).clamp(min=0)
         vectors = self.vectors.to(embedded.dtype)[order.clamp(max=len(self) - 1)]
         return torch.where(slots[..., None], vectors, embedded)
+
+
+def visible(segments: Int[Tensor, "b s"], dtype: torch.dtype) -> Float[Tensor, "b 1 s s"]:
+    """Say what each place attends to: itself, and earlier places of the history or of its own target.
+
+    0 where it may look, the lowest number of `dtype` where it may not; a pad sees only itself.
+    """
+    here, there = segments[:, :, None], segments[:, None, :]
+    length = segments.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
+    seen = causal & ((there == 0) | (there == here)) & (there >= 0) & (here >= 0)
+    seen = seen | torch.eye(length, dtype=torch.bool, device=segments.device)
+    return torch.zeros(seen.shape, dtype=dtype, device=segments.device).masked_fill_(~seen, torch.finfo(dtype).min)[:, None]

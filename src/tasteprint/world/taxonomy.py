@@ -74,9 +74,9 @@ def attributes_from(values: dict[str, str]) -> Attributes:
 
 
 def prompt(subject: str) -> str:
-    """The prompt that asks for a subject: `a picture of a fish`. ValueError for an unknown subject."""
+    """The prompt that asks for a subject: `a fish`. ValueError for an unknown subject."""
     require_value("subject", subject)
-    return f"a picture of a {subject}"
+    return f"a {subject}"
 
 
 def one_hot(attributes: Attributes) -> Float[np.ndarray, " values"]:

@@ -1,0 +1,188 @@
+"""A whole training run: the eye, the teacher, stage 1, stage 2; killed at any time, it goes on where it was.
+
+Enters: a config, a built dataset, a run folder. Leaves: the best model in `model/`, `learning.json`, `run.json`.
+Does not know: command lines, evaluation on test people.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+from transformers import ProgressCallback, TrainingArguments, set_seed
+from transformers.trainer_callback import PrinterCallback
+from transformers.utils.logging import disable_progress_bar
+
+from tasteprint.config import Config, StageConfig
+from tasteprint.data.histories import fixed_examples
+from tasteprint.data.table import Dataset
+from tasteprint.model.features import FeatureStore, Pixels
+from tasteprint.model.preference import PreferenceModel
+from tasteprint.train.beliefs import Teacher
+from tasteprint.train.eye import teach_eye
+from tasteprint.train.folder import RunFolder, last_checkpoint
+from tasteprint.train.progress import StageBar
+from tasteprint.train.stages import enter_stage
+from tasteprint.train.stream import ExampleStream
+from tasteprint.train.tastes import fit_tastes
+from tasteprint.train.trainer import Images, PreferenceTrainer
+from tasteprint.types import Example
+
+STAGES = ("stage1", "stage2")
+
+
+class Run:
+    """One run from a config to a model. `go` does what is left to do."""
+
+    def __init__(self, config: Config, dataset: Dataset, path: Path, report_to: str = "none") -> None:
+        """Open or begin the run's folder; ValueError where it holds another run."""
+        if dataset.images is None:
+            raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
+        self.config, self.dataset, self.report_to = config, dataset, report_to
+        self.open_image = dataset.images.open
+        self.folder = RunFolder(path, config, str(dataset.folder.resolve()))
+
+    def go(self) -> PreferenceModel:
+        """Do every part that is not done, and give the best model (also written to `model/`)."""
+        set_seed(self.config.seed)
+        disable_progress_bar()  # of transformers' own: one bar a stage is enough
+        model = PreferenceModel.from_config(self.config.model, self.dataset.prompts())
+        self._part("eye", model, self._eye)
+        for name in STAGES:
+            if getattr(self.config, name).steps:
+                self._part(name, model, self._stage)
+        self._publish(model)
+        return model.eval()
+
+    def _part(self, name: str, model: PreferenceModel, work: Callable[[str, PreferenceModel], None]) -> None:
+        """Do a part and keep its weights, or take over the weights of an earlier try that finished it."""
+        kept = self.folder.path / name / "model"
+        if self.folder.done(name):
+            model.load_weights(kept)
+            return
+        with self.folder.doing(name):
+            work(name, model)
+            model.save_pretrained(kept)
+
+    def _eye(self, name: str, model: PreferenceModel) -> None:
+        config = self.config.eye
+        if not config.steps:
+            return
+        with tqdm(total=config.steps, desc=name, dynamic_ncols=True) as bar:
+            read = teach_eye(model, config, self.config.seed, lambda step, loss: _advance(bar, step, loss))
+        _write_json(self.folder.path / name / "read.json", read)
+
+    def _stage(self, name: str, model: PreferenceModel) -> None:
+        stage: StageConfig = getattr(self.config, name)
+        enter_stage(model, stage)
+        if stage.checkpointing:
+            model.backbone.network.gradient_checkpointing_enable()
+        path = self.folder.path / name
+        trainer = PreferenceTrainer(
+            model,
+            stage,
+            self._arguments(path, stage),
+            self._stream(stage),
+            self._held_out(stage),
+            images := self._images(model, stage),
+            self._teacher(model, images) if self.config.teacher.tastes else None,
+            callbacks=[StageBar(name)],
+        )
+        for unwanted in (ProgressCallback, PrinterCallback):
+            trainer.remove_callback(unwanted)
+        trainer.train(resume_from_checkpoint=last_checkpoint(path))
+        _write_json(path / "learning.json", trainer.state.log_history)
+        for checkpoint in path.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+
+    def _stream(self, stage: StageConfig) -> ExampleStream:
+        data = self.config.data
+        length = stage.steps * stage.accumulate * stage.people * int(os.environ.get("WORLD_SIZE", "1"))
+        votes = self.dataset.votes_by_user("train")
+        return ExampleStream(
+            votes, length, data.n_ref, stage.targets, stage.shorter, data.temporal, self.config.seed
+        )
+
+    def _held_out(self, stage: StageConfig) -> list[Example]:
+        data = self.config.data
+        votes = self.dataset.votes_by_user("validation")
+        examples, _ = fixed_examples(votes, data.n_ref, 8, self.config.seed, data.temporal)
+        if not examples:
+            raise ValueError(
+                f"no person of the validation split has more than {data.n_ref} votes; expected one: raise "
+                "data.validation when building."
+            )
+        return examples[: stage.evaluate_people]
+
+    def _images(self, model: PreferenceModel, stage: StageConfig) -> Images:
+        """Give features from disk where nothing that sees is training, pixels otherwise."""
+        sees = any(p.requires_grad for part in model.backbone.vision for p in part.parameters())
+        return Pixels(model, self.open_image) if sees else self.features(model)
+
+    def features(self, model: PreferenceModel) -> FeatureStore:
+        """Open the store of visual tokens that lies beside the dataset's images."""
+        return FeatureStore(self.dataset.folder / "features", model, self.open_image)
+
+    def _teacher(self, model: PreferenceModel, images: Images) -> Teacher:
+        if not isinstance(images, FeatureStore):
+            raise ValueError(
+                "teacher.tastes is set while the vision part trains; expected a frozen one, whose features the "
+                "teacher reads: set train_vision=false in both stages."
+            )
+        config = self.config.teacher
+        people = (self.dataset.votes_by_user(split) for split in ("train", "validation"))
+        tastes, features = fit_tastes(images, *people, config.tastes, config.steps, self.config.seed)
+        return Teacher(tastes, features, model.backbone.width, config)
+
+    def _arguments(self, path: Path, stage: StageConfig) -> TrainingArguments:
+        return TrainingArguments(
+            output_dir=str(path),
+            max_steps=stage.steps,
+            per_device_train_batch_size=stage.people,
+            gradient_accumulation_steps=stage.accumulate,
+            learning_rate=stage.lr,
+            weight_decay=stage.weight_decay,
+            warmup_steps=stage.warmup,
+            lr_scheduler_type=stage.schedule,
+            max_grad_norm=stage.clip,
+            logging_steps=max(1, stage.evaluate_every // 5),
+            eval_strategy="steps",
+            eval_steps=stage.evaluate_every,
+            save_steps=stage.evaluate_every,
+            save_total_limit=2,
+            load_best_model_at_end=True,
+            metric_for_best_model="accuracy",
+            greater_is_better=True,
+            bf16=torch.cuda.is_available(),
+            remove_unused_columns=False,
+            dataloader_pin_memory=torch.cuda.is_available(),
+            disable_tqdm=True,
+            report_to=self.report_to,
+            seed=self.config.seed,
+        )
+
+    def _publish(self, model: PreferenceModel) -> None:
+        model.save_pretrained(self.folder.path / "model")
+        points = []
+        for name in STAGES:
+            written = self.folder.path / name / "learning.json"
+            if written.is_file():
+                points += [{"stage": name, **point} for point in json.loads(written.read_text("utf-8"))]
+        _write_json(self.folder.path / "learning.json", points)
+
+
+def _advance(bar: tqdm, step: int, loss: float) -> None:
+    bar.update(step - bar.n)
+    bar.set_postfix(loss=f"{loss:.3f}")
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+    os.replace(part, path)
