@@ -56,7 +56,7 @@ def constant(histories, candidates):
 
 def vote(user, liked, disliked):
     """A decided vote whose liked image stands on either side."""
-    first = Vote(user, "a cat", str(liked), str(disliked), 1)
+    first = Vote(user, "a cat", str(liked), str(disliked), 1.0)
     return first if (liked + disliked) % 2 else first.swapped()
 
 
@@ -88,7 +88,7 @@ def accuracy(reader, shown):
 
 
 def test_bradley_terry_of_two_images_by_hand():
-    votes = [Vote("ann", "", "a", "b", 1)] * 3 + [Vote("bob", "", "b", "a", 1)]
+    votes = [Vote("ann", "", "a", "b", 1.0)] * 3 + [Vote("bob", "", "b", "a", 1.0)]
     found = bradley_terry(votes, ridge=1.0)
     strength = brentq(lambda s: 3 * expit(-2 * s) - expit(2 * s) - s, 0, 3)  # the slope is 0 at the top
     assert found == pytest.approx({"a": strength, "b": -strength}, abs=1e-4)
@@ -98,7 +98,7 @@ def test_bradley_terry_against_sklearn_on_explicit_rows():
     rng = np.random.default_rng(0)
     pairs = [rng.choice(6, 2, replace=False).tolist() for _ in range(60)]
     label = rng.integers(0, 2, 60)
-    votes = [Vote("ann", "", str(a), str(b), int(y)) for (a, b), y in zip(pairs, label, strict=True)]
+    votes = [Vote("ann", "", str(a), str(b), float(y)) for (a, b), y in zip(pairs, label, strict=True)]
     design = np.zeros((60, 6))
     design[np.arange(60), [a for a, _ in pairs]] = 1
     design[np.arange(60), [b for _, b in pairs]] = -1
@@ -109,7 +109,7 @@ def test_bradley_terry_against_sklearn_on_explicit_rows():
 
 
 def test_ties_and_strangers_of_the_population():
-    reader = population([Vote("ann", "", "a", "b", 0.5), Vote("ann", "", "c", "b", 1)])
+    reader = population([Vote("ann", "", "a", "b", 0.5), Vote("ann", "", "c", "b", 1.0)])
     (read,) = reader([History("bob")], [[(image, "a cat") for image in ("a", "b", "c", "new", "newer")]])
     assert read[2] > read[0] > read[1] and read[3] == read[4] == 0
     assert population([])([History("bob")], [[("a", "")]])[0].tolist() == [0]
@@ -259,7 +259,7 @@ def test_own_only_learns_one_person_and_starts_afresh_for_the_next():
         return Image.new("RGB", (48, 48), tuple(value + int(number) for value in colours[colour]))
 
     def person(user, liked, disliked):
-        votes = [Vote(user, "a cat", f"{liked} {i}", f"{disliked} {i}", 1) for i in range(6)]
+        votes = [Vote(user, "a cat", f"{liked} {i}", f"{disliked} {i}", 1.0) for i in range(6)]
         return Example(History(user, tuple(votes[:4])), tuple(votes[4:]))
 
     reader = own_only(lambda: PreferenceModel.from_config(ModelConfig(), ["a cat"]), open_image, steps=8)

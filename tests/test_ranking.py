@@ -27,7 +27,7 @@ def people(n: int, seed: int = 0) -> list[np.ndarray]:
 
 def example(pairs: int, user: str = "ann") -> Example:
     """A person without history, and targets whose liked image is `+i`, whose disliked one `-i`."""
-    return Example(History(user), tuple(Vote(user, "a cat", f"+{i}", f"-{i}", 1) for i in range(pairs)))
+    return Example(History(user), tuple(Vote(user, "a cat", f"+{i}", f"-{i}", 1.0) for i in range(pairs)))
 
 
 def test_a_pair_is_right_wrong_or_half():
@@ -75,7 +75,7 @@ def test_one_against_three_draws_this_persons_disliked_images():
 def test_one_against_three_leaves_out_mixed_images_and_people_with_too_few():
     user = "ann"
     targets = [("a", "b"), ("b", "c"), ("d", "e"), ("f", "g")]
-    mixed = Example(History(user), tuple(Vote(user, "", plus, minus, 1) for plus, minus in targets))
+    mixed = Example(History(user), tuple(Vote(user, "", plus, minus, 1.0) for plus, minus in targets))
     (rows,) = one_of_four([mixed], [np.zeros((4, 2))], seed=0)
     assert rows.tolist() == [[0.25, 0.5, 0.75]] * 3  # a, d, f against c, e, g; b stands on both sides
     assert one_of_four([example(2)], [np.zeros((2, 2))], seed=0) == []

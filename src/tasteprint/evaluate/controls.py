@@ -89,9 +89,11 @@ def shared_tastes(model: SharedTastes, features: Features) -> Reader:
         names = [image for vote in history.votes for image in (vote.liked, vote.disliked)]
         rows = features(names + [image for image, _ in candidates])
         with torch.no_grad():
-            utilities = model.utilities(torch.as_tensor(rows, dtype=model.mean.dtype))
+            utilities = model.utilities(
+                torch.as_tensor(rows, dtype=model.mean.dtype, device=model.mean.device)
+            )
             told, asked = utilities[: len(names)], utilities[len(names) :]
-            return (asked @ model.beliefs(told[0::2] - told[1::2]).exp()).double().numpy()
+            return (asked @ model.beliefs(told[0::2] - told[1::2]).exp()).double().numpy(force=True)
 
     return lambda histories, candidates: [person(*row) for row in zip(histories, candidates, strict=True)]
 

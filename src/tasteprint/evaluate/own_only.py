@@ -5,7 +5,6 @@ Enters: a way to make an untrained model, and images by name. Leaves: a reader. 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -34,18 +33,19 @@ def own_only(
 
     The votes are targets of an empty history, all in one sequence, for 20 steps of AdamW with P's loss; the
     person is then in the weights, and candidates are read without history too. Every person begins at the
-    same weights, made once from `seed`. A person without history gets zeros: nothing was taught.
+    same weights, made once from `seed`; only trainable ones are kept twice. A person without history gets
+    zeros: nothing was taught.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = fresh()
-    start = copy.deepcopy(model.state_dict())
+    start = {name: value.detach().clone() for name, value in model.named_parameters() if value.requires_grad}
     images = Pixels(model, open_image)
 
     def person(history: History, candidates: Sequence[Candidate]) -> np.ndarray:
         if not history.votes:
             return np.zeros(len(candidates))
-        model.load_state_dict(start)
+        model.load_state_dict(start, strict=False)
         _teach(model, history, images, steps, rate)
         return model.margins([History(history.user_id)], [candidates], images)[0]
 

@@ -8,6 +8,7 @@ Relatives: LoRe (arXiv 2504.14439), PAL (arXiv 2406.08469).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import torch
 from jaxtyping import Float, Int
@@ -90,7 +91,7 @@ def fit(
 
     Each step takes up to 128 people and of each up to 17 votes at random, so that 0 to 16 earlier ones are
     given. AdamW, one cycle. With `held_out` people, the weights that foresee their votes best are kept.
-    ValueError without a vote. Deterministic for a seed; leaves the global random state alone.
+    The same for the same seed; leaves the CPU's random state alone. ValueError without a vote.
     """
     people = [votes for votes in people if len(votes)]
     if not people:
@@ -119,21 +120,27 @@ def _taught(
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
     held = [votes for votes in held_out if len(votes)]
-    best, kept = torch.inf, {}
+    tried = []
     for step in range(1, steps + 1):
         chosen = torch.randperm(len(people))[:PEOPLE_A_STEP].tolist()
-        loss = surprise(model, features, [people[i] for i in chosen], shuffle=True)
         optimiser.zero_grad()
-        loss.backward()
+        surprise(model, features, [people[i] for i in chosen], shuffle=True).backward()
         optimiser.step()
         cycle.step()
         if held and (step % CHECK_EVERY == 0 or step == steps):
-            with torch.no_grad():
-                found = float(surprise(model, features, held))
-            if found < best:
-                best, kept = found, {name: value.clone() for name, value in model.state_dict().items()}
-    model.load_state_dict(kept or model.state_dict())
+            tried.append(_judged(model, features, held))
+    if tried:
+        model.load_state_dict(min(tried, key=itemgetter(0))[1])
     return model.eval()
+
+
+@torch.no_grad()
+def _judged(
+    model: SharedTastes, features: Float[Tensor, "n d"], held: Sequence[Votes]
+) -> tuple[float, dict[str, Tensor]]:
+    """How much held-out people surprise, and the weights as they are now."""
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    return surprise(model, features, held).item(), state
 
 
 def surprise(
