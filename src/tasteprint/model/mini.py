@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import Idefics2Config, Idefics2ForConditionalGeneration, Idefics2Processor, TokenizersBackend
 from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
@@ -57,13 +58,17 @@ def mini_model(processor: Idefics2Processor) -> Idefics2ForConditionalGeneration
         text_config={
             "model_type": "mistral", "hidden_size": 128, "intermediate_size": 320, "num_hidden_layers": 4,
             "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 32, "vocab_size": len(tokenizer),
+            "initializer_range": 0.08,
             "max_position_embeddings": 4096, "sliding_window": None, "pad_token_id": tokenizer.pad_token_id,
             "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
         },
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
         tie_word_embeddings=False,
     )  # fmt: skip
-    return Idefics2ForConditionalGeneration(config)
+    network = Idefics2ForConditionalGeneration(config)
+    # transformers starts all latents at 1: equal queries would stay equal and every visual token be the same.
+    torch.nn.init.normal_(network.model.connector.perceiver_resampler.latents)
+    return network
 
 
 def _byte_level_bpe(captions: Iterable[str]) -> Tokenizer:

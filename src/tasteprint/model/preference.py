@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -56,14 +56,14 @@ class PreferenceModel(nn.Module):
         self.grow_tokens(n_tokens)
 
     @classmethod
-    def from_config(cls, config: ModelConfig, captions: Iterable[str] = (), n_tokens: int = 0) -> Self:
+    def from_config(cls, config: ModelConfig, captions: Iterable[str] = (), n_tokens: int = 0) -> PreferenceModel:
         """Begin from a backbone alone; the captions fit a tokenizer that is built here."""
         return cls(load_backbone(config, captions), config, n_tokens)
 
     @classmethod
     def from_pretrained(
         cls, name: str | Path, template: str | None = None, n_tokens: int | None = None
-    ) -> Self:
+    ) -> PreferenceModel:
         """Load a folder or a Hub repository; ValueError where its template or token count is not the one expected."""
         backbone, config, tokens = load(name, template, n_tokens)
         model = cls(backbone, config, len(tokens))
@@ -84,7 +84,7 @@ class PreferenceModel(nn.Module):
         """Take over the weights of a folder that a model of the same shape wrote."""
         self.set_tokens(load_weights(Path(folder), self.backbone))
 
-    def set_tokens(self, vectors: Float[Tensor, "p d"] | Float[Tensor, "0"]) -> None:
+    def set_tokens(self, vectors: Float[Tensor, "..."]) -> None:
         """Take over preference tokens; the number may change."""
         self.grow_tokens(len(vectors))
         if len(vectors):

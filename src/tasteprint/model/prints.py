@@ -47,6 +47,8 @@ class Tasteprint:
     @torch.no_grad()
     def score_pictures(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Float[Tensor, "b"]:
         """Score PIL pictures through the backbone's own processor, without gradients."""
+        if not pictures:
+            return torch.zeros(0)
         return self._margins(self.model.pixels(pictures).to(self.model.device), prompts)
 
     def _margins(self, pixels: Float[Tensor, "b 3 side side"], prompts: Sequence[str]) -> Float[Tensor, "b"]:

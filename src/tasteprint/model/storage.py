@@ -13,13 +13,14 @@ Does not know: `PreferenceModel`, which is put together next door. Nothing here 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from peft import set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -29,6 +30,7 @@ from tasteprint.config import ModelConfig
 from tasteprint.model.backbones import Idefics2Backbone, load_backbone
 
 FORMAT = 1
+PEFT_PREFIX = "base_model.model."
 ABOUT, TOKENS = "tasteprint.json", "preference_tokens.safetensors"
 PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md"]
 
@@ -56,7 +58,7 @@ def load(
     _expect(folder, "n_tokens", about["n_tokens"], n_tokens)
     tokens = _tokens(folder, about["n_tokens"])
     if (folder / "adapter_config.json").is_file():
-        backbone = load_backbone(config)
+        backbone = load_backbone(replace(config, lora_r=0))
         backbone.network.load_adapter(folder, adapter_name="default", is_trainable=True)
     else:
         network = Idefics2ForConditionalGeneration.from_pretrained(folder)
@@ -68,7 +70,8 @@ def load_weights(folder: Path, backbone: Idefics2Backbone) -> Tensor:
     """Put a folder's weights into a backbone of the same shape; returns its preference tokens."""
     adapter = folder / "adapter_model.safetensors"
     if adapter.is_file():
-        backbone.network.load_adapter(folder, adapter_name="default", is_trainable=True, hotswap=True)
+        state = {name.removeprefix(PEFT_PREFIX): value for name, value in load_file(adapter).items()}
+        set_peft_model_state_dict(backbone.network, state)
     else:
         backbone.network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     return _tokens(folder, read_about(folder)["n_tokens"])

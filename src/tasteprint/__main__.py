@@ -1,0 +1,9 @@
+"""`python -m tasteprint` is `tasteprint`.
+
+Enters: arguments. Leaves: what the command leaves. Does not know: anything else.
+"""
+
+from tasteprint.app.main import main
+
+if __name__ == "__main__":
+    main()

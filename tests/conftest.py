@@ -1,0 +1,29 @@
+"""Small random models through the real loading code, shared by the tests that need one."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def model():
+    """An untrained mini with ten preference tokens; do not change its weights."""
+    import torch
+
+    from tasteprint.config import ModelConfig
+    from tasteprint.model.preference import PreferenceModel
+
+    torch.manual_seed(0)
+    return PreferenceModel.from_config(ModelConfig(), ["a house", "a fish"], n_tokens=10).eval()
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Forty small painted pictures, by the names "0" to "39"."""
+    from tasteprint.world.painter import draw_pictures, paint
+
+    drawn = [paint(picture.subject, picture.attributes, picture.seed) for picture in draw_pictures(40, 0)]
+    return {str(number): picture for number, picture in enumerate(drawn)}

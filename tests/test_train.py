@@ -1,0 +1,215 @@
+"""Training: what moves, what is repeated exactly, what a kill in the middle leaves."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from people import history, vote
+from tasteprint.config import StageConfig, TeacherConfig, load_config
+from tasteprint.data.build import build
+from tasteprint.data.collate import collate, pack_example
+from tasteprint.data.histories import split_users
+from tasteprint.data.mapping import load_mapping
+from tasteprint.data.table import Dataset
+from tasteprint.model.loss import margin
+from tasteprint.model.preference import PreferenceModel
+from tasteprint.model.tastes import SharedTastes, probability
+from tasteprint.train.beliefs import Teacher, beliefs_after
+from tasteprint.train.eye import CLASSES, reading_loss, teach_eye
+from tasteprint.train.folder import last_checkpoint
+from tasteprint.train.run import Run
+from tasteprint.train.stages import enter_stage
+from tasteprint.train.stream import ExampleStream
+from tasteprint.types import Example
+from tasteprint.world.log import write_log
+from tasteprint.world.simulation import WorldConfig
+
+TINY = (
+    "eye.steps=2", "eye.pictures=200", "eye.batch=16", "teacher.steps=5",
+    "stage1.steps=6", "stage1.people=4", "stage1.targets=2", "stage1.evaluate_every=2", "stage1.evaluate_people=3",
+    "stage2.steps=4", "stage2.people=4", "stage2.targets=2", "stage2.evaluate_every=2", "stage2.evaluate_people=3",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    config = WorldConfig(people=24, votes=20, pictures={"train": 160, "validation": 60, "test": 60})
+    shares = load_config("mini", ("data.validation=0.17", "data.test=0.17")).data
+    write_log(folder / "log", config, lambda users: split_users(users, shares.validation, shares.test, 0))
+    build(str(folder / "log/votes.csv"), folder / "data", load_mapping(folder / "log/mapping.toml"), shares, 0)
+    return Dataset(folder / "data")
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def changed(before, model):
+    now = model.state_dict()
+    return {name for name, value in before.items() if not torch.equal(value, now[name])}
+
+
+@pytest.mark.parametrize(
+    ("stage", "moving"),
+    [
+        (StageConfig(train_vision=False, n_tokens=10), ("text_model", "lm_head")),
+        (StageConfig(train_language=False, n_tokens=10), ("vision_model", "connector")),
+        (StageConfig(train_language=False, train_vision=False, n_tokens=10, train_tokens=True), ("tokens",)),
+        (StageConfig(n_tokens=10, train_tokens=True), ("text_model", "lm_head", "vision_model", "connector", "tokens")),
+    ],
+)
+def test_each_stage_changes_only_its_own_parameters(model, pictures, stage, moving):
+    mine = PreferenceModel.from_config(model.settings, ["a fish"], 10)
+    enter_stage(mine, stage)
+    before = weights(mine)
+    example = Example(history(2), (vote(20, 21),))
+    batch, names = collate([pack_example(example, mine.encoder, 10)], mine.pad_id)
+    optimizer = torch.optim.SGD([p for p in mine.parameters() if p.requires_grad], lr=10.0)
+    mine(**batch, pixel_values=mine.pixels([pictures[name] for name in names])).targets.square().sum().backward()
+    optimizer.step()
+    touched = changed(before, mine)
+    assert touched and all(any(part in name for part in moving) for name in touched)
+    assert all(any(part in name for name in touched) for part in moving)
+
+
+def test_with_an_adapter_the_backbone_below_stays(model, tmp_path):
+    model.backbone.network.save_pretrained(tmp_path)
+    model.backbone.processor.save_pretrained(tmp_path)
+    settings = replace(model.settings, backbone=str(tmp_path), lora_r=2)
+    adapted = PreferenceModel.from_config(settings)
+    enter_stage(adapted, StageConfig(train_vision=True))
+    moving = [name for name, p in adapted.named_parameters() if p.requires_grad]
+    assert all("lora_" in name or "vision_model.modules_to_save" in name for name in moving)
+    assert any("lora_" in name for name in moving) and any("vision_model" in name for name in moving)
+    enter_stage(adapted, StageConfig(train_vision=False))
+    assert all("lora_" in name for name, p in adapted.named_parameters() if p.requires_grad)
+
+
+def test_the_stream_repeats_and_shuffles():
+    votes = {user: [vote(100 * n + 2 * i, 100 * n + 2 * i + 1, float(i % 2), user=user) for i in range(12)] for n, user in enumerate("abc")}
+    stream, again = (ExampleStream(votes, 30, 8, 2, seed=1) for _ in range(2))
+    examples = [stream[i] for i in range(30)]
+    assert examples == [again[i] for i in range(30)]
+    assert [ExampleStream(votes, 30, 8, 2, seed=2)[i] for i in range(30)] != examples
+    for turn in range(0, 30, 3):  # everyone once before anyone twice
+        assert {e.history.user_id for e in examples[turn : turn + 3]} == set("abc")
+    of_a = [e for e in examples if e.history.user_id == "a"]
+    assert len({e.history.votes for e in of_a}) > 1
+    shown = {v.image_0 for e in of_a for v in e.history.votes}
+    assert any(v.image_1 in shown for e in of_a for v in e.history.votes), "both orders inside a pair occur"
+    short = ExampleStream(votes, 30, 8, 2, shorter=1.0, seed=1)
+    assert {len(short[i].history) for i in range(30)} > {0, 7} and max(len(short[i].history) for i in range(30)) < 8
+
+
+def test_people_with_too_few_votes_are_refused():
+    with pytest.raises(ValueError, match="none of 1 people has more than 8 decided votes"):
+        ExampleStream({"a": history(8).votes}, 10, 8, 1)
+
+
+def test_reading_loss_of_equal_logits():
+    expected = sum(math.log(count) for count in CLASSES) / len(CLASSES)
+    assert reading_loss(torch.zeros(3, sum(CLASSES)), torch.zeros(3, len(CLASSES), dtype=torch.long)).item() == pytest.approx(expected)
+
+
+def test_the_eye_learns():
+    config = load_config("mini")
+    torch.manual_seed(0)
+    model = PreferenceModel.from_config(config.model)
+    losses = []
+    read = teach_eye(model, replace(config.eye, steps=30, pictures=600, batch=64), 0, lambda step, loss: losses.append(loss))
+    assert losses[-1] < losses[0] - 0.2 and read["palette"] > 0.4
+
+
+def test_beliefs_by_hand():
+    tastes = SharedTastes(torch.zeros(1), torch.ones(1), tastes=2)
+    votes = torch.tensor([[0.0, math.log(3)], [0.0, 0.0], [math.log(3), 0.0]])  # sigma: 1/2 3/4; 1/2 1/2; 3/4 1/2
+    each, last = beliefs_after(tastes, votes, torch.tensor([0, 0, 1]), people=3)
+    assert each.exp()[0].tolist() == pytest.approx([0.4, 0.6], abs=1e-6)
+    assert each.exp()[1].tolist() == pytest.approx([0.4, 0.6], abs=1e-6)
+    assert each.exp()[2].tolist() == pytest.approx([0.6, 0.4], abs=1e-6)
+    assert last.exp().flatten().tolist() == pytest.approx([0.4, 0.6, 0.6, 0.4, 0.5, 0.5], abs=1e-6)
+    assert probability(last[:1], votes[None, :1]).item() == pytest.approx(0.4 * 0.5 + 0.6 * 0.75)
+
+
+def test_a_lesson_agrees_with_the_tastes_read_alone(model, pictures):
+    torch.manual_seed(1)
+    store = model.requires_grad_(False).backbone.image_features
+    names = [str(n) for n in range(30)]
+    table = store(model.pixels([pictures[name] for name in names])).flatten(1)
+    tastes = SharedTastes(table.mean(0), table.std(0) + 1e-6, tastes=3)
+    teacher = Teacher(tastes, table, 128, TeacherConfig(tastes=3))
+    examples = [Example(history(2), (vote(20, 21, 0.0), vote(22, 23))), Example(history(1, "v", 8), (vote(24, 25),))]
+    batch, shown = collate([pack_example(e, model.encoder, 0) for e in examples], model.pad_id)
+    batch["image_features"] = store(model.pixels([pictures[name] for name in shown]))
+    lesson = teacher.lesson(batch)
+    u = tastes.utilities(table)
+    chances = []
+    for example in examples:
+        told = torch.stack([u[int(v.liked)] - u[int(v.disliked)] for v in example.history.votes])
+        pairs = torch.stack([u[int(v.liked)] - u[int(v.disliked)] for v in example.targets])
+        chances += probability(tastes.beliefs(told), pairs).tolist()
+    assert lesson.probabilities.tolist() == pytest.approx(chances, abs=1e-5)
+    assert len(lesson.beliefs) == 3 and len(lesson.utilities) == 6 + 6
+    out = model(**batch, layers=teacher.layers)
+    loss = teacher.loss(batch, out, margin(out.targets, model.answers).unflatten(0, (-1, 2)))
+    assert all(part.item() > 0 for part in loss) and loss.total(TeacherConfig(utility=0.0, belief=0.0)).item() == loss.soft.item()
+
+
+def test_a_teacher_needs_a_frozen_eye(dataset, tmp_path):
+    config = load_config("mini", (*TINY, "eye.steps=0", "stage1.train_vision=true"))
+    with pytest.raises(ValueError, match=r"teacher\.tastes is set while the vision part trains"):
+        Run(config, dataset, tmp_path / "run").go()
+
+
+def test_another_run_in_the_folder_is_refused(dataset, tmp_path):
+    Run(load_config("mini", TINY), dataset, tmp_path)
+    Run(load_config("mini", TINY), dataset, tmp_path)
+    with pytest.raises(ValueError, match="holds a run with other settings"):
+        Run(load_config("mini", (*TINY, "seed=1")), dataset, tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/file").touch()
+    with pytest.raises(ValueError, match="holds something else"):
+        Run(load_config("mini", TINY), dataset, tmp_path / "other")
+
+
+def command(dataset, out):
+    settings = [part for setting in TINY for part in ("--set", setting)]
+    return [sys.executable, "-m", "tasteprint", "train", "--data", str(dataset.folder), "--out", str(out), *settings]
+
+
+def test_killed_in_the_middle_it_reaches_the_same_weights(dataset, tmp_path):
+    """SIGKILL after a checkpoint of stage 1, then the same command again, against an undisturbed run."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command(dataset, killed), env=environment, stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while last_checkpoint(killed / "stage1") is None:
+        assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (killed / "model").exists()
+    for out in (killed, whole):
+        subprocess.run(command(dataset, out), env=environment, check=True, capture_output=True)
+    for name in ("model/model.safetensors", "model/preference_tokens.safetensors"):
+        one, other = load_file(killed / name), load_file(whole / name)
+        assert all(torch.equal(one[key], other[key]) for key in other)
+    record = json.loads((killed / "run.json").read_text())
+    assert record["config"]["stage1"]["steps"] == 6 and record["versions"]["torch"] and set(record["seconds"]) == {"eye", "stage1", "stage2"}
+    points = json.loads((killed / "learning.json").read_text())
+    assert {"base", "plus", "minus"} <= set(points[0]) and any("eval_accuracy" in point for point in points)
+
+
+def test_features_are_shared_between_stages(dataset):
+    stores = list((dataset.folder / "features").glob("*.f32"))
+    assert stores and all(path.stat().st_size for path in stores)
