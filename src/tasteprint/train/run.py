@@ -26,6 +26,7 @@ from tasteprint.model.preference import PreferenceModel
 from tasteprint.train.beliefs import Teacher
 from tasteprint.train.eye import teach_eye
 from tasteprint.train.folder import RunFolder, last_checkpoint
+from tasteprint.train.objective import Objective
 from tasteprint.train.progress import StageBar
 from tasteprint.train.stages import enter_stage
 from tasteprint.train.stream import ExampleStream
@@ -65,6 +66,7 @@ class Run:
         if self.folder.done(name):
             model.load_weights(kept)
             return
+        set_seed(self.config.seed)  # so that a part is the same whichever parts ran before it in this process
         with self.folder.doing(name):
             work(name, model)
             model.save_pretrained(kept)
@@ -83,14 +85,14 @@ class Run:
         if stage.checkpointing:
             model.backbone.network.gradient_checkpointing_enable()
         path = self.folder.path / name
+        images = self._images(model, stage)
+        teacher = self._teacher(model, images) if self.config.teacher.tastes else None
         trainer = PreferenceTrainer(
-            model,
-            stage,
+            Objective(model, stage, teacher),
             self._arguments(path, stage),
             self._stream(stage),
             self._held_out(stage),
-            images := self._images(model, stage),
-            self._teacher(model, images) if self.config.teacher.tastes else None,
+            images,
             callbacks=[StageBar(name)],
         )
         for unwanted in (ProgressCallback, PrinterCallback):

@@ -1,7 +1,7 @@
 """`transformers.Trainer` for preference models, as thin as the library allows.
 
-Enters: a model in a stage, a stream of examples, held-out examples. Leaves: checkpoints, and the best weights in the
-model. Does not know: files of votes, configs of other stages. accelerate, resuming and trackers come with the library.
+Enters: an objective, a stream of examples, held-out examples. Leaves: checkpoints, and the best weights in the
+model. Does not know: files of votes, configs. accelerate, resuming and trackers come with the library.
 """
 
 from __future__ import annotations
@@ -16,11 +16,8 @@ from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainingArguments
 
-from tasteprint.config import StageConfig
 from tasteprint.data.collate import Batch, collate, pack_example
-from tasteprint.model.loss import accuracy, margin, preference_loss
-from tasteprint.model.preference import PreferenceModel
-from tasteprint.train.beliefs import Teacher
+from tasteprint.train.objective import Objective
 from tasteprint.train.stream import ExampleStream
 from tasteprint.types import Example
 
@@ -30,25 +27,22 @@ Images = Callable[[Sequence[str]], dict[str, Tensor]]
 
 
 class PreferenceTrainer(Trainer):
-    """Trains what `enter_stage` left moving, by the losses of method.md section 2."""
+    """Trains what `enter_stage` left moving; `images` gives pixels or features by name."""
 
     def __init__(
         self,
-        model: PreferenceModel,
-        stage: StageConfig,
+        objective: Objective,
         arguments: TrainingArguments,
         stream: ExampleStream,
         held_out: Sequence[Example],
         images: Images,
-        teacher: Teacher | None = None,
         **more: Any,
     ) -> None:
-        """Hold the parts; `images` gives pixels or features by name, `teacher` adds belief supervision."""
-        self.stage, self.held_out, self.images, self.teacher = stage, held_out, images, teacher
-        self.preference = model
-        self._parts: list[Tensor] = []
+        """Hold the parts."""
+        self.preference, self.held_out, self.images = objective.model, held_out, images
+        self._parts: list[dict[str, Tensor]] = []
         datasets = {"train_dataset": stream, "eval_dataset": list(held_out)}
-        super().__init__(model, arguments, data_collator=self._collated, **datasets, **more)
+        super().__init__(objective, arguments, data_collator=self._collated, **datasets, **more)
 
     def _collated(self, examples: Sequence[Example]) -> Batch:
         model = self.preference
@@ -57,23 +51,16 @@ class PreferenceTrainer(Trainer):
         return {**batch, **self.images(names)}
 
     def compute_loss(self, model: nn.Module, inputs: Batch, return_outputs: bool = False, **_: Any) -> Any:
-        """Add up the stage's losses; the parts are remembered for the log."""
-        answers = self.preference.answers
-        out = model(**inputs, layers=self.teacher.layers if self.teacher else ())
-        pairs = out.targets.float().unflatten(0, (-1, 2))
-        parts = preference_loss(pairs, out.told.float(), inputs["told_liked"], answers, self.stage.two_way)
-        loss = parts.total(self.stage.contrastive, self.stage.history_labels)
-        margins = margin(pairs, answers)
-        if self.teacher:
-            loss = loss + self.teacher.loss(inputs, out, margins).total(self.teacher.config)
-        self._parts.append(torch.stack([*parts, accuracy(margins[:, 0], margins[:, 1])]).detach())
-        return (loss, out) if return_outputs else loss
+        """Give the objective's loss; its parts are remembered for the log."""
+        out = model(**inputs)
+        self._parts.append({name: value for name, value in out.items() if name != "loss"})
+        return (out["loss"], out) if return_outputs else out["loss"]
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Add the loss's parts and the training accuracy, averaged since the last log."""
+        """Add the loss's parts, averaged since the last log."""
         if "loss" in logs and self._parts:
-            means = torch.stack(self._parts).mean(dim=0).tolist()
-            logs.update(zip(("base", "plus", "minus", "history", "train_accuracy"), means, strict=True))
+            for name in self._parts[0]:
+                logs[name] = float(torch.stack([part[name] for part in self._parts]).mean())
             self._parts.clear()
         super().log(logs, *args, **kwargs)
 
@@ -83,6 +70,7 @@ class PreferenceTrainer(Trainer):
         metrics = {f"{metric_key_prefix}_accuracy": float(torch.cat(right).mean())}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.model.train()
         return metrics
 
     def _right(self, examples: Sequence[Example]) -> Tensor:
@@ -91,27 +79,17 @@ class PreferenceTrainer(Trainer):
         pairs = torch.cat([torch.from_numpy(values).reshape(-1, 2) for values in margins])
         return (pairs[:, 0] > pairs[:, 1]).float() + 0.5 * (pairs[:, 0] == pairs[:, 1]).float()
 
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Let the teacher's read-outs learn beside the model."""
-        optimizer = super().create_optimizer(model)
-        if self.teacher:
-            learn = [parameter for parameter in self.teacher.parameters() if parameter.requires_grad]
-            optimizer.add_param_group({"params": learn, "lr": self.args.learning_rate})
-        return optimizer
-
     def _get_train_sampler(self, *_: Any) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)  # the stream is shuffled already, and resumes by number
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
         self.preference.save_pretrained(folder)
-        if self.teacher:
-            save_file(self.teacher.state_dict(), folder / READOUTS)
+        save_file(self.model.readouts(), folder / READOUTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         self.preference.load_weights(resume_from_checkpoint)
-        if self.teacher:
-            self.teacher.load_state_dict(load_file(Path(resume_from_checkpoint) / READOUTS))
+        self.model.set_readouts(load_file(Path(resume_from_checkpoint) / READOUTS))
 
     def _load_best_model(self) -> None:
         self.preference.load_weights(self.state.best_model_checkpoint)

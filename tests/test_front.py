@@ -1,0 +1,142 @@
+"""Through the front door: the commands in a subprocess, as a person or a script would call them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+
+def tasteprint(*arguments, **more):
+    command = [sys.executable, "-m", "tasteprint", *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, **more)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The whole demo on few people, for few steps."""
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    short = {
+        "data.test": 0.2, "eye.steps": 3, "eye.pictures": 200, "eye.batch": 16, "teacher.steps": 10,
+        "stage1.steps": 4, "stage1.people": 4, "stage1.evaluate_every": 2,
+        "stage2.steps": 2, "stage2.people": 4, "stage2.evaluate_every": 2,
+    }  # fmt: skip
+    settings = [part for key, value in short.items() for part in ("--set", f"{key}={value}")]
+    done = tasteprint("demo", "--out", out, "--people", 30, *settings)
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_the_demo_end_to_end(demo):
+    out, done = demo
+    assert "accuracy.own" in done.stdout and "report.html" in done.stdout
+    page = (out / "report.html").read_text("utf-8")
+    assert "<script" not in page and "http" not in page.split("</head>")[0]
+    names = {figure["name"] for figure in json.loads((out / "results.json").read_text())["figures"]}
+    controls = {"population", "no_history", "other_history", "own_only", "logistic", "tastes"}
+    assert {f"accuracy.{name}" for name in controls | {"own", "0", "1", "2", "4", "8"}} <= names
+    assert {"bound.oracle", "bound.bayes.8", "own_minus_other.8", "top1", "calibration.ece"} <= names
+
+
+@pytest.mark.parametrize("words", [(), ("data",), ("data", "build"), ("train",), ("evaluate",), ("score",), ("rank",), ("demo",)])
+def test_every_command_has_help_at_once(words):
+    start = time.monotonic()
+    done = tasteprint(*words, "--help")
+    assert done.returncode == 0 and "Usage" in done.stdout
+    assert time.monotonic() - start < 20  # a guard against loading torch; the second itself is checked by `make bench`
+
+
+def test_version():
+    import tasteprint as package
+
+    assert tasteprint("--version").stdout.strip() == package.__version__
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory, pictures):
+    """A folder of pictures and a CSV of votes, as a person would bring them."""
+    folder = tmp_path_factory.mktemp("person")
+    for name, picture in pictures.items():
+        picture.save(folder / f"{name}.png")
+    rows = [f"{2 * i}.png,{2 * i + 1}.png,a fish" for i in range(8)]
+    (folder / "votes.csv").write_text("\n".join(["liked,disliked,prompt", *rows]))
+    return folder
+
+
+def test_score_and_rank(demo, person):
+    out, _ = demo
+    shown = [person / f"{n}.png" for n in (30, 31, 32)]
+    options = ["--model", out / "run", "--history", person / "votes.csv", "--prompt", "a fish", "--json"]
+    scores = json.loads(tasteprint("score", *shown, *options).stdout)
+    assert [score["image"] for score in scores] == [str(path) for path in shown]
+    assert all(0 < score["q"] < 1 for score in scores)
+    ranked = json.loads(tasteprint("rank", *shown, *options).stdout)
+    assert ranked == sorted(scores, key=lambda score: -score["margin"])
+    words = tasteprint("rank", *shown, *options[:-1]).stdout.splitlines()
+    assert [line.split()[-1] for line in words] == [score["image"] for score in ranked]
+
+
+def test_score_a_user_of_the_dataset(demo, person):
+    out, _ = demo
+    from tasteprint.data.table import Dataset
+
+    user = Dataset(out / "data").users("test")[0]
+    done = tasteprint("score", person / "30.png", "--model", out / "run/model", "--data", out / "data", "--user", user)
+    assert done.returncode == 0 and done.stdout.count("30.png") == 1
+
+
+def test_evaluate_as_json(demo, tmp_path):
+    out, _ = demo
+    file = tmp_path / "results.json"
+    done = tasteprint("evaluate", "--model", out / "run", "--data", out / "data", "--targets", 2, "--out", file, "--json")
+    printed, written = json.loads(done.stdout), json.loads(file.read_text())
+    assert printed == written and printed["seeds"] == [0] and printed["command"].startswith("tasteprint evaluate")
+
+
+def mistakes(out, person):
+    picture, history = person / "30.png", ["--history", person / "votes.csv"]
+    model = ["--model", out / "run"]
+    (person / "text.png").write_text("not a picture")
+    (person / "few.csv").write_text("liked,disliked\n0.png,1.png\n")
+    (person / "columns.csv").write_text("good,bad\n0.png,1.png\n")
+    (person / "votes.pkl").write_bytes(b"\x80\x04cposix\nsystem\n")
+    return {
+        "is not an image": ["score", person / "text.png", *model, *history],
+        "30.pgn' is not there": ["score", person / "30.pgn", *model, *history],
+        "has 1 decided votes; expected at least 8": ["score", picture, *model, "--history", person / "few.csv"],
+        "expected the columns liked and disliked": ["score", picture, *model, "--history", person / "columns.csv"],
+        "is a pickle": ["score", picture, *model, "--history", person / "votes.pkl"],
+        "expected --history FILE": ["score", picture, *model],
+        "could not be opened": ["score", picture, "--model", person / "nothing", *history],
+        "user 'nobody' is not in": ["score", picture, *model, "--data", out / "data", "--user", "nobody"],
+        "expected a built one": ["train", "--data", person, "--out", person / "run"],
+        "config 'maxi' is not known": ["train", "--data", out / "data", "--out", person / "run", "--config", "maxi"],
+        "has no setting 'step'": ["train", "--data", out / "data", "--out", person / "run", "--set", "stage1.step=3"],
+        "expected int": ["train", "--data", out / "data", "--out", person / "run", "--set", "stage1.steps=many"],
+        "split 'exam' is not known": ["evaluate", *model, "--data", out / "data", "--split", "exam"],
+        "have more than 30 decided votes": ["evaluate", *model, "--data", out / "data", "--n-ref", 30],
+    }
+
+
+def test_a_mistake_is_one_sentence_and_code_2(demo, person):
+    out, _ = demo
+    before = {path for path in out.rglob("*")}
+    for sentence, arguments in mistakes(out, person).items():
+        done = tasteprint(*arguments)
+        assert done.returncode == 2, (arguments, done.stderr)
+        assert sentence in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+        assert done.stderr.startswith("tasteprint: ") and done.stdout == ""
+    assert {path for path in out.rglob("*")} == before and not (person / "run").exists()
+
+
+def test_transparent_and_turned_pictures_are_scored(demo, person):
+    out, _ = demo
+    Image.new("RGBA", (90, 40), (255, 0, 0, 0)).save(person / "clear.png")
+    Image.new("CMYK", (40, 90)).save(person / "cmyk.jpg")
+    options = ["--model", out / "run", "--history", person / "votes.csv"]
+    done = tasteprint("score", person / "clear.png", person / "cmyk.jpg", *options)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 2, done.stderr
