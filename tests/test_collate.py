@@ -13,7 +13,11 @@ def test_the_batch_as_a_literal(model):
     long = pack(history(1), [("8", "a fish"), ("9", "a fish")], encoder, n_tokens=2)
     short = pack(History("v"), [("0", "a fish")], encoder, n_tokens=2)
     batch, names = collate([long, short], pad_id=7)
-    told, asked, alone = (len(encoder.told("a fish", True, False)), len(encoder.asked("a fish", False)), len(short.ids))
+    told, asked, alone = (
+        len(encoder.told("a fish", True, False)),
+        len(encoder.asked("a fish", False)),
+        len(short.ids),
+    )
     first = len(encoder.told("a fish", False, True))
     shared = 3 + first + told  # two slots and <s>
     width = shared + 2 * asked

@@ -42,12 +42,16 @@ def test_the_demo_end_to_end(demo):
     assert {"bound.oracle", "bound.bayes.8", "own_minus_other.8", "top1", "calibration.ece"} <= names
 
 
-@pytest.mark.parametrize("words", [(), ("data",), ("data", "build"), ("train",), ("evaluate",), ("score",), ("rank",), ("demo",)])
+@pytest.mark.parametrize(
+    "words", [(), ("data",), ("data", "build"), ("train",), ("evaluate",), ("score",), ("rank",), ("demo",)]
+)
 def test_every_command_has_help_at_once(words):
     start = time.monotonic()
     done = tasteprint(*words, "--help")
     assert done.returncode == 0 and "Usage" in done.stdout
-    assert time.monotonic() - start < 20  # a guard against loading torch; the second itself is checked by `make bench`
+    assert (
+        time.monotonic() - start < 20
+    )  # a guard against loading torch; the second itself is checked by `make bench`
 
 
 def test_version():
@@ -85,16 +89,24 @@ def test_score_a_user_of_the_dataset(demo, person):
     from tasteprint.data.table import Dataset
 
     user = Dataset(out / "data").users("test")[0]
-    done = tasteprint("score", person / "30.png", "--model", out / "run/model", "--data", out / "data", "--user", user)
+    done = tasteprint(
+        "score", person / "30.png", "--model", out / "run/model", "--data", out / "data", "--user", user
+    )
     assert done.returncode == 0 and done.stdout.count("30.png") == 1
 
 
 def test_evaluate_as_json(demo, tmp_path):
     out, _ = demo
     file = tmp_path / "results.json"
-    done = tasteprint("evaluate", "--model", out / "run", "--data", out / "data", "--targets", 2, "--out", file, "--json")
+    done = tasteprint(
+        "evaluate", "--model", out / "run", "--data", out / "data", "--targets", 2, "--out", file, "--json"
+    )
     printed, written = json.loads(done.stdout), json.loads(file.read_text())
-    assert printed == written and printed["seeds"] == [0] and printed["command"].startswith("tasteprint evaluate")
+    assert (
+        printed == written
+        and printed["seeds"] == [0]
+        and printed["command"].startswith("tasteprint evaluate")
+    )
 
 
 def mistakes(out, person):
@@ -107,16 +119,52 @@ def mistakes(out, person):
     return {
         "is not an image": ["score", person / "text.png", *model, *history],
         "30.pgn' is not there": ["score", person / "30.pgn", *model, *history],
-        "has 1 decided votes; expected at least 8": ["score", picture, *model, "--history", person / "few.csv"],
-        "expected the columns liked and disliked": ["score", picture, *model, "--history", person / "columns.csv"],
+        "has 1 decided votes; expected at least 8": [
+            "score",
+            picture,
+            *model,
+            "--history",
+            person / "few.csv",
+        ],
+        "expected the columns liked and disliked": [
+            "score",
+            picture,
+            *model,
+            "--history",
+            person / "columns.csv",
+        ],
         "is a pickle": ["score", picture, *model, "--history", person / "votes.pkl"],
         "expected --history FILE": ["score", picture, *model],
         "could not be opened": ["score", picture, "--model", person / "nothing", *history],
         "user 'nobody' is not in": ["score", picture, *model, "--data", out / "data", "--user", "nobody"],
         "expected a built one": ["train", "--data", person, "--out", person / "run"],
-        "config 'maxi' is not known": ["train", "--data", out / "data", "--out", person / "run", "--config", "maxi"],
-        "has no setting 'step'": ["train", "--data", out / "data", "--out", person / "run", "--set", "stage1.step=3"],
-        "expected int": ["train", "--data", out / "data", "--out", person / "run", "--set", "stage1.steps=many"],
+        "config 'maxi' is not known": [
+            "train",
+            "--data",
+            out / "data",
+            "--out",
+            person / "run",
+            "--config",
+            "maxi",
+        ],
+        "has no setting 'step'": [
+            "train",
+            "--data",
+            out / "data",
+            "--out",
+            person / "run",
+            "--set",
+            "stage1.step=3",
+        ],
+        "expected int": [
+            "train",
+            "--data",
+            out / "data",
+            "--out",
+            person / "run",
+            "--set",
+            "stage1.steps=many",
+        ],
         "split 'exam' is not known": ["evaluate", *model, "--data", out / "data", "--split", "exam"],
         "have more than 30 decided votes": ["evaluate", *model, "--data", out / "data", "--n-ref", 30],
     }
@@ -124,13 +172,13 @@ def mistakes(out, person):
 
 def test_a_mistake_is_one_sentence_and_code_2(demo, person):
     out, _ = demo
-    before = {path for path in out.rglob("*")}
+    before = set(out.rglob("*"))
     for sentence, arguments in mistakes(out, person).items():
         done = tasteprint(*arguments)
         assert done.returncode == 2, (arguments, done.stderr)
         assert sentence in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
         assert done.stderr.startswith("tasteprint: ") and done.stdout == ""
-    assert {path for path in out.rglob("*")} == before and not (person / "run").exists()
+    assert set(out.rglob("*")) == before and not (person / "run").exists()
 
 
 def test_transparent_and_turned_pictures_are_scored(demo, person):

@@ -32,12 +32,18 @@ def imported_rooms(text):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, "relative imports hide where things are"
-            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "tasteprint" else [node.module]
+            names = (
+                [f"{node.module}.{alias.name}" for alias in node.names]
+                if node.module == "tasteprint"
+                else [node.module]
+            )
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
             continue
-        yield from (name.split(".")[1] for name in names if name.startswith("tasteprint.") and "__" not in name)
+        yield from (
+            name.split(".")[1] for name in names if name.startswith("tasteprint.") and "__" not in name
+        )
 
 
 def trespasses(room, text):
@@ -59,11 +65,15 @@ def test_every_module_has_a_sign_on_its_door():
     for path in SOURCE.rglob("*.py"):
         if path.name != "__init__.py":
             sign = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-            assert "Enters:" in sign and "Leaves:" in sign and "Does not know:" in " ".join(sign.split()), path
+            assert "Enters:" in sign and "Leaves:" in sign and "Does not know:" in " ".join(sign.split()), (
+                path
+            )
 
 
 def test_importing_loads_no_torch():
-    code = "import sys, tasteprint, tasteprint.app.main; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    code = (
+        "import sys, tasteprint.app.main; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

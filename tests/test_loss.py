@@ -47,7 +47,9 @@ def test_history_answers():
 
 def test_labels_choose_the_token():
     logits = torch.tensor([[5.0, 0.0, 0.0]])
-    assert answer_loss(logits, torch.tensor([False]), ANSWERS) < answer_loss(logits, torch.tensor([True]), ANSWERS)
+    assert answer_loss(logits, torch.tensor([False]), ANSWERS) < answer_loss(
+        logits, torch.tensor([True]), ANSWERS
+    )
 
 
 def test_margin_and_ties():

@@ -51,16 +51,22 @@ def test_many_candidates_are_scored_as_few(model, pictures):
     taste = model.print_of(history(2), pictures.__getitem__)
     shown = [pictures[str(n)] for n in range(40)]
     many = taste.score_pictures(shown, ["a fish"] * 40)
-    assert many[35:].numpy() == pytest.approx(taste.score_pictures(shown[35:], ["a fish"] * 5).numpy(), abs=1e-5)
+    assert many[35:].numpy() == pytest.approx(
+        taste.score_pictures(shown[35:], ["a fish"] * 5).numpy(), abs=1e-5
+    )
     assert len(taste.score_pictures([], [])) == 0
 
 
 def test_tensors_score_as_pictures_do_and_give_gradients(model, pictures):
     taste = model.print_of(history(2), pictures.__getitem__)
     shown = [pictures["30"], pictures["31"]]
-    tensor = torch.stack([torch.from_numpy(np.array(p)).permute(2, 0, 1) / 255 for p in shown]).requires_grad_()
+    tensor = torch.stack(
+        [torch.from_numpy(np.array(p)).permute(2, 0, 1) / 255 for p in shown]
+    ).requires_grad_()
     scores = taste.score(tensor, ["a fish", "a cup"])
-    assert scores.detach().numpy() == pytest.approx(taste.score_pictures(shown, ["a fish", "a cup"]).numpy(), abs=1e-4)
+    assert scores.detach().numpy() == pytest.approx(
+        taste.score_pictures(shown, ["a fish", "a cup"]).numpy(), abs=1e-4
+    )
     scores.sum().backward()
     assert tensor.grad.abs().sum() > 0
 
@@ -69,7 +75,9 @@ def test_other_sizes_are_squashed_alike(model, pictures):
     taste = model.print_of(history(1), pictures.__getitem__)
     large = pictures["30"].resize((300, 200), Image.Resampling.BICUBIC)
     tensor = torch.from_numpy(np.array(large)).permute(2, 0, 1)[None] / 255
-    assert taste.score(tensor, [""]).item() == pytest.approx(taste.score_pictures([large], [""]).item(), abs=0.02)
+    assert taste.score(tensor, [""]).item() == pytest.approx(
+        taste.score_pictures([large], [""]).item(), abs=0.02
+    )
 
 
 def test_prompts_and_images_must_match(model, pictures):
@@ -78,7 +86,9 @@ def test_prompts_and_images_must_match(model, pictures):
 
 
 def test_history_and_tokens_matter(model, images):
-    assert alone(model, images, history(2), CANDIDATES[0]) != alone(model, images, history(2, start=4), CANDIDATES[0])
+    assert alone(model, images, history(2), CANDIDATES[0]) != alone(
+        model, images, history(2, start=4), CANDIDATES[0]
+    )
     with_tokens = alone(model, images, History("u"), CANDIDATES[0])
     kept = model.tokens
     try:
@@ -99,7 +109,9 @@ def test_visual_tokens_differ(model):
 
 
 def test_an_unknown_layer_is_refused(model, images):
-    batch, names = collate([pack_example(Example(history(1), (vote(8, 9),)), model.encoder, 10)], model.pad_id)
+    batch, names = collate(
+        [pack_example(Example(history(1), (vote(8, 9),)), model.encoder, 10)], model.pad_id
+    )
     with pytest.raises(ValueError, match="layer 5 was asked for; expected 1 to 4"):
         model(**batch, **images(names), layers=[5])
 

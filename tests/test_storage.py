@@ -36,7 +36,13 @@ def test_only_safetensors_and_text(saved):
     assert {path.suffix for path in saved.iterdir()} <= {".json", ".safetensors", ".jinja"}
 
 
-@pytest.mark.parametrize(("expected", "sentence"), [({"template": "lup"}, "template 'default'; expected 'lup'"), ({"n_tokens": 5}, "n_tokens 10; expected 5")])
+@pytest.mark.parametrize(
+    ("expected", "sentence"),
+    [
+        ({"template": "lup"}, "template 'default'; expected 'lup'"),
+        ({"n_tokens": 5}, "n_tokens 10; expected 5"),
+    ],
+)
 def test_a_checkpoint_of_another_kind_is_refused(saved, expected, sentence):
     with pytest.raises(ValueError, match=sentence):
         PreferenceModel.from_pretrained(saved, **expected)
@@ -79,7 +85,9 @@ def test_four_bits_need_a_gpu(tmp_path, model):
         pytest.skip("a GPU is here")
     model.backbone.network.config.save_pretrained(tmp_path)
     model.backbone.processor.save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="4-bit weights were asked for without a GPU or without bitsandbytes"):
+    with pytest.raises(
+        ValueError, match="4-bit weights were asked for without a GPU or without bitsandbytes"
+    ):
         PreferenceModel.from_config(ModelConfig(backbone=str(tmp_path), quantize=True))
 
 
@@ -101,7 +109,10 @@ def test_an_adapter_is_saved_in_pefts_form_and_read_back(adapted, pictures, tmp_
     adapted.save_pretrained(tmp_path)
     names = set(load_file(tmp_path / "adapter_model.safetensors"))
     layer = "base_model.model.model.text_model.layers.0.self_attn.q_proj.lora_A.weight"
-    assert layer in names and "base_model.model.model.connector.modality_projection.gate_proj.lora_A.weight" in names
+    assert (
+        layer in names
+        and "base_model.model.model.connector.modality_projection.gate_proj.lora_A.weight" in names
+    )
     assert not any("lora" in name for name in names if "vision_model" in name)
     assert (tmp_path / "adapter_config.json").is_file() and not (tmp_path / "model.safetensors").exists()
     loaded = PreferenceModel.from_pretrained(tmp_path)
@@ -128,4 +139,8 @@ def test_push_to_hub_uploads_what_was_saved(model, monkeypatch):
 
     monkeypatch.setattr("tasteprint.model.storage.HfApi", Api)
     assert model.push_to_hub("me/taste") == "https://hub/me/taste"
-    assert calls[0] == "me/taste" and "preference_tokens.safetensors" in calls[1] and "tasteprint.json" in calls[1]
+    assert (
+        calls[0] == "me/taste"
+        and "preference_tokens.safetensors" in calls[1]
+        and "tasteprint.json" in calls[1]
+    )

@@ -46,7 +46,9 @@ def dataset(tmp_path_factory):
     config = WorldConfig(people=24, votes=20, pictures={"train": 160, "validation": 60, "test": 60})
     shares = load_config("mini", ("data.validation=0.17", "data.test=0.17")).data
     write_log(folder / "log", config, lambda users: split_users(users, shares.validation, shares.test, 0))
-    build(str(folder / "log/votes.csv"), folder / "data", load_mapping(folder / "log/mapping.toml"), shares, 0)
+    build(
+        str(folder / "log/votes.csv"), folder / "data", load_mapping(folder / "log/mapping.toml"), shares, 0
+    )
     return Dataset(folder / "data")
 
 
@@ -65,7 +67,10 @@ def changed(before, model):
         (StageConfig(train_vision=False, n_tokens=10), ("text_model", "lm_head")),
         (StageConfig(train_language=False, n_tokens=10), ("vision_model", "connector")),
         (StageConfig(train_language=False, train_vision=False, n_tokens=10, train_tokens=True), ("tokens",)),
-        (StageConfig(n_tokens=10, train_tokens=True), ("text_model", "lm_head", "vision_model", "connector", "tokens")),
+        (
+            StageConfig(n_tokens=10, train_tokens=True),
+            ("text_model", "lm_head", "vision_model", "connector", "tokens"),
+        ),
     ],
 )
 def test_each_stage_changes_only_its_own_parameters(model, pictures, stage, moving):
@@ -75,7 +80,9 @@ def test_each_stage_changes_only_its_own_parameters(model, pictures, stage, movi
     example = Example(history(2), (vote(20, 21),))
     batch, names = collate([pack_example(example, mine.encoder, 10)], mine.pad_id)
     optimizer = torch.optim.SGD([p for p in mine.parameters() if p.requires_grad], lr=10.0)
-    mine(**batch, pixel_values=mine.pixels([pictures[name] for name in names])).targets.square().sum().backward()
+    mine(
+        **batch, pixel_values=mine.pixels([pictures[name] for name in names])
+    ).targets.square().sum().backward()
     optimizer.step()
     touched = changed(before, mine)
     assert touched and all(any(part in name for part in moving) for name in touched)
@@ -96,7 +103,10 @@ def test_with_an_adapter_the_backbone_below_stays(model, tmp_path):
 
 
 def test_the_stream_repeats_and_shuffles():
-    votes = {user: [vote(100 * n + 2 * i, 100 * n + 2 * i + 1, float(i % 2), user=user) for i in range(12)] for n, user in enumerate("abc")}
+    votes = {
+        user: [vote(100 * n + 2 * i, 100 * n + 2 * i + 1, float(i % 2), user=user) for i in range(12)]
+        for n, user in enumerate("abc")
+    }
     stream, again = (ExampleStream(votes, 30, 8, 2, seed=1) for _ in range(2))
     examples = [stream[i] for i in range(30)]
     assert examples == [again[i] for i in range(30)]
@@ -108,7 +118,9 @@ def test_the_stream_repeats_and_shuffles():
     shown = {v.image_0 for e in of_a for v in e.history.votes}
     assert any(v.image_1 in shown for e in of_a for v in e.history.votes), "both orders inside a pair occur"
     short = ExampleStream(votes, 30, 8, 2, shorter=1.0, seed=1)
-    assert {len(short[i].history) for i in range(30)} > {0, 7} and max(len(short[i].history) for i in range(30)) < 8
+    assert {len(short[i].history) for i in range(30)} > {0, 7} and max(
+        len(short[i].history) for i in range(30)
+    ) < 8
 
 
 def test_people_with_too_few_votes_are_refused():
@@ -118,7 +130,9 @@ def test_people_with_too_few_votes_are_refused():
 
 def test_reading_loss_of_equal_logits():
     expected = sum(math.log(count) for count in CLASSES) / len(CLASSES)
-    assert reading_loss(torch.zeros(3, sum(CLASSES)), torch.zeros(3, len(CLASSES), dtype=torch.long)).item() == pytest.approx(expected)
+    assert reading_loss(
+        torch.zeros(3, sum(CLASSES)), torch.zeros(3, len(CLASSES), dtype=torch.long)
+    ).item() == pytest.approx(expected)
 
 
 def test_the_eye_learns():
@@ -126,13 +140,20 @@ def test_the_eye_learns():
     torch.manual_seed(0)
     model = PreferenceModel.from_config(config.model)
     losses = []
-    read = teach_eye(model, replace(config.eye, steps=30, pictures=600, batch=64), 0, lambda step, loss: losses.append(loss))
+    read = teach_eye(
+        model,
+        replace(config.eye, steps=30, pictures=600, batch=64),
+        0,
+        lambda step, loss: losses.append(loss),
+    )
     assert losses[-1] < losses[0] - 0.2 and read["palette"] > 0.4
 
 
 def test_beliefs_by_hand():
     tastes = SharedTastes(torch.zeros(1), torch.ones(1), tastes=2)
-    votes = torch.tensor([[0.0, math.log(3)], [0.0, 0.0], [math.log(3), 0.0]])  # sigma: 1/2 3/4; 1/2 1/2; 3/4 1/2
+    votes = torch.tensor(
+        [[0.0, math.log(3)], [0.0, 0.0], [math.log(3), 0.0]]
+    )  # sigma: 1/2 3/4; 1/2 1/2; 3/4 1/2
     each, last = beliefs_after(tastes, votes, torch.tensor([0, 0, 1]), people=3)
     assert each.exp()[0].tolist() == pytest.approx([0.4, 0.6], abs=1e-6)
     assert each.exp()[1].tolist() == pytest.approx([0.4, 0.6], abs=1e-6)
@@ -148,7 +169,10 @@ def test_a_lesson_agrees_with_the_tastes_read_alone(model, pictures):
     table = store(model.pixels([pictures[name] for name in names])).flatten(1)
     tastes = SharedTastes(table.mean(0), table.std(0) + 1e-6, tastes=3)
     teacher = Teacher(tastes, table, 128, TeacherConfig(tastes=3))
-    examples = [Example(history(2), (vote(20, 21, 0.0), vote(22, 23))), Example(history(1, "v", 8), (vote(24, 25),))]
+    examples = [
+        Example(history(2), (vote(20, 21, 0.0), vote(22, 23))),
+        Example(history(1, "v", 8), (vote(24, 25),)),
+    ]
     batch, shown = collate([pack_example(e, model.encoder, 0) for e in examples], model.pad_id)
     batch["image_features"] = store(model.pixels([pictures[name] for name in shown]))
     lesson = teacher.lesson(batch)
@@ -162,7 +186,10 @@ def test_a_lesson_agrees_with_the_tastes_read_alone(model, pictures):
     assert len(lesson.beliefs) == 3 and len(lesson.utilities) == 6 + 6
     out = model(**batch, layers=teacher.layers)
     loss = teacher.loss(batch, out, margin(out.targets, model.answers).unflatten(0, (-1, 2)))
-    assert all(part.item() > 0 for part in loss) and loss.total(TeacherConfig(utility=0.0, belief=0.0)).item() == loss.soft.item()
+    assert (
+        all(part.item() > 0 for part in loss)
+        and loss.total(TeacherConfig(utility=0.0, belief=0.0)).item() == loss.soft.item()
+    )
 
 
 def test_a_teacher_needs_a_frozen_eye(dataset, tmp_path):
@@ -184,14 +211,26 @@ def test_another_run_in_the_folder_is_refused(dataset, tmp_path):
 
 def command(dataset, out):
     settings = [part for setting in TINY for part in ("--set", setting)]
-    return [sys.executable, "-m", "tasteprint", "train", "--data", str(dataset.folder), "--out", str(out), *settings]
+    return [
+        sys.executable,
+        "-m",
+        "tasteprint",
+        "train",
+        "--data",
+        str(dataset.folder),
+        "--out",
+        str(out),
+        *settings,
+    ]
 
 
 def test_killed_in_the_middle_it_reaches_the_same_weights(dataset, tmp_path):
     """SIGKILL after a checkpoint of stage 1, then the same command again, against an undisturbed run."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command(dataset, killed), env=environment, stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        command(dataset, killed), env=environment, stderr=subprocess.PIPE, start_new_session=True
+    )
     deadline = time.monotonic() + 120
     while last_checkpoint(killed / "stage1") is None:
         assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
@@ -205,7 +244,11 @@ def test_killed_in_the_middle_it_reaches_the_same_weights(dataset, tmp_path):
         one, other = load_file(killed / name), load_file(whole / name)
         assert all(torch.equal(one[key], other[key]) for key in other)
     record = json.loads((killed / "run.json").read_text())
-    assert record["config"]["stage1"]["steps"] == 6 and record["versions"]["torch"] and set(record["seconds"]) == {"eye", "stage1", "stage2"}
+    assert (
+        record["config"]["stage1"]["steps"] == 6
+        and record["versions"]["torch"]
+        and set(record["seconds"]) == {"eye", "stage1", "stage2"}
+    )
     points = json.loads((killed / "learning.json").read_text())
     assert {"base", "plus", "minus"} <= set(points[0]) and any("eval_accuracy" in point for point in points)
 

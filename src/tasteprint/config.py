@@ -78,6 +78,7 @@ class StageConfig:
     shorter: float = 0.0
     lr: float = 1e-5
     weight_decay: float = 1e-2
+    beta2: float = 0.999
     warmup: float = 0.0
     schedule: str = "constant"
     clip: float = 1.0
@@ -129,14 +130,18 @@ def _text(name: str | Path) -> str:
     path = Path(name)
     if path.suffix != ".toml" or not path.is_file():
         known = ", ".join(bundled_configs())
-        raise ValueError(f"config {str(name)!r} is not known; expected one of {known}, or the path of a .toml file.")
+        raise ValueError(
+            f"config {str(name)!r} is not known; expected one of {known}, or the path of a .toml file."
+        )
     return path.read_text("utf-8")
 
 
 def _override(table: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals:
-        raise ValueError(f"setting {override!r} has no value; expected section.key=value, as in stage1.steps=100.")
+        raise ValueError(
+            f"setting {override!r} has no value; expected section.key=value, as in stage1.steps=100."
+        )
     *sections, last = key.strip().split(".")
     for section in sections:
         table = table.setdefault(section, {})

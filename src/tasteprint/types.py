@@ -72,7 +72,9 @@ class Vote:
 
     def _refuse_tie(self) -> None:
         if self.is_tie:
-            raise ValueError(f"a tie of user {self.user_id!r} has no liked image; expected a decided vote: filter ties.")
+            raise ValueError(
+                f"a tie of user {self.user_id!r} has no liked image; expected a decided vote: filter ties."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tasteprint.config import Config
     from tasteprint.data.table import Dataset
     from tasteprint.evaluate.results import Figure
+    from tasteprint.model.preference import PreferenceModel
     from tasteprint.train.run import Run
     from tasteprint.world.simulation import World
 
@@ -38,7 +39,9 @@ def demo_command(
     config = load_config("mini", (*(setting or ()), f"seed={seed}"))
     started = time.monotonic()
     world, dataset = _people(out, config, people)
-    typer.echo(f"{len(world.votes)} votes of {people} simulated people are in {out / 'log'}; learning from them ...")
+    typer.echo(
+        f"{len(world.votes)} votes of {people} simulated people are in {out / 'log'}; learning from them ..."
+    )
     from tasteprint.train.run import Run
 
     run = Run(config, dataset, out / "run")
@@ -66,7 +69,9 @@ def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
     return read_world(log), Dataset(data)
 
 
-def _measured(out: Path, model, dataset: Dataset, world: World, config: Config) -> list[Figure]:  # noqa: ANN001
+def _measured(
+    out: Path, model: PreferenceModel, dataset: Dataset, world: World, config: Config
+) -> list[Figure]:
     """Measure on the test people: the model, its controls, and the best that could be reached."""
     from tasteprint.app.evaluate import measure_model
     from tasteprint.evaluate.evaluation import figures
@@ -81,7 +86,7 @@ def _measured(out: Path, model, dataset: Dataset, world: World, config: Config) 
     return found
 
 
-def _report(out: Path, run: Run, dataset: Dataset, model, figures: list[Figure]) -> None:  # noqa: ANN001
+def _report(out: Path, run: Run, dataset: Dataset, model: PreferenceModel, figures: list[Figure]) -> None:
     from tasteprint.app.page import Page, write_page
     from tasteprint.app.shown import learning_points, person_pages
 

@@ -64,7 +64,13 @@ def open_model(name: str) -> PreferenceModel:
 
 
 def measure_model(
-    model: PreferenceModel, dataset: Dataset, split: str, n_ref: int, targets: int, seed: int, temporal: bool = False
+    model: PreferenceModel,
+    dataset: Dataset,
+    split: str,
+    n_ref: int,
+    targets: int,
+    seed: int,
+    temporal: bool = False,
 ) -> Measured:
     """Read the same pairs of a split's people with the model and with every control."""
     from rich.progress import Progress
@@ -112,6 +118,7 @@ def readers(model: PreferenceModel, dataset: Dataset, seed: int) -> dict[str, Re
         "logistic": logistic(store.rows, seen),
         "tastes": shared_tastes(tastes, store.rows),
         "own_only": own_only(
-            lambda: PreferenceModel.from_config(model.settings, captions, len(model.tokens)), dataset.images.open
+            lambda: PreferenceModel.from_config(model.settings, captions, len(model.tokens)),
+            dataset.images.open,
         ),
     }

@@ -40,7 +40,9 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _tasteprint(
-    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+    ),
 ) -> None:
     """Learns what one person likes in pictures from their votes."""
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Images = Annotated[list[Path], typer.Argument(help="Picture files.")]
 Model = Annotated[str, typer.Option(help="A model folder, a run's folder, or a Hub repository.")]
 HistoryFile = Annotated[
-    Path | None, typer.Option(help="A CSV of votes: liked, disliked, and prompt if there is one; paths beside it.")
+    Path | None,
+    typer.Option(help="A CSV of votes: liked, disliked, and prompt if there is one; paths beside it."),
 ]
 DataFolder = Annotated[Path | None, typer.Option(help="Instead of --history: a dataset, with --user.")]
 User = Annotated[str | None, typer.Option(help="A user of the dataset; the latest votes are the history.")]
@@ -52,13 +53,17 @@ def read_history(path: Path) -> list[Vote]:
     from tasteprint.types import Vote
 
     if not path.is_file():
-        raise ValueError(f"history {str(path)!r} is not there; expected a CSV with columns liked and disliked.")
+        raise ValueError(
+            f"history {str(path)!r} is not there; expected a CSV with columns liked and disliked."
+        )
     refuse_pickle(path)
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows or not {"liked", "disliked"} <= set(rows[0]):
         columns = ", ".join(rows[0]) if rows else "no row"
-        raise ValueError(f"history {str(path)!r} has {columns}; expected the columns liked and disliked: rename them.")
+        raise ValueError(
+            f"history {str(path)!r} has {columns}; expected the columns liked and disliked: rename them."
+        )
     beside = path.parent
     return [
         Vote("you", row.get("prompt") or "", str(beside / row["liked"]), str(beside / row["disliked"]), 1.0)
@@ -67,7 +72,13 @@ def read_history(path: Path) -> list[Vote]:
 
 
 def _scores(
-    images: list[Path], model: str, history: Path | None, data: Path | None, user: str | None, prompt: str, n_ref: int
+    images: list[Path],
+    model: str,
+    history: Path | None,
+    data: Path | None,
+    user: str | None,
+    prompt: str,
+    n_ref: int,
 ) -> list[dict[str, Any]]:
     from tasteprint.data.images import open_image
 
@@ -84,7 +95,9 @@ def _print(model: str, history: Path | None, data: Path | None, user: str | None
     from tasteprint.types import History
 
     if (history is None) == (data is None or user is None):
-        raise ValueError("the person is missing or named twice; expected --history FILE, or --data DIR and --user ID.")
+        raise ValueError(
+            "the person is missing or named twice; expected --history FILE, or --data DIR and --user ID."
+        )
     dataset = None if data is None else Dataset(data)
     votes = read_history(history) if history is not None else dataset.votes_of(user)  # type: ignore[union-attr,arg-type]
     opener = open_image if dataset is None or dataset.images is None else dataset.images.open
@@ -96,7 +109,9 @@ def _print(model: str, history: Path | None, data: Path | None, user: str | None
         )
     from tasteprint.app.evaluate import open_model
 
-    return open_model(model).print_of(History(decided[0].user_id if decided else "you", tuple(decided)), opener)
+    return open_model(model).print_of(
+        History(decided[0].user_id if decided else "you", tuple(decided)), opener
+    )
 
 
 def _show(scores: list[dict[str, Any]], as_json: bool) -> None:

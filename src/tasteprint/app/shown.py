@@ -32,7 +32,8 @@ def person_pages(model: PreferenceModel, dataset: Dataset, n_ref: int, seed: int
 
 def learning_points(run: Path) -> tuple[LearningPoint, ...]:
     """Read a run's learning curve; steps count on from stage to stage."""
-    points, before, stage = [], 0, ""
+    points: list[LearningPoint] = []
+    before, stage = 0, ""
     for entry in json.loads((run / "learning.json").read_text("utf-8")):
         if entry["stage"] != stage:
             before, stage = points[-1].step if points else 0, entry["stage"]

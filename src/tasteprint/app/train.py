@@ -15,9 +15,12 @@ import typer
 def train_command(
     data: Annotated[Path, typer.Option(help="A dataset that `tasteprint data build` wrote.")],
     out: Annotated[Path, typer.Option(help="The run's folder; the same command again goes on with it.")],
-    config: Annotated[str, typer.Option(help="A bundled config (mini, idefics2-8b) or a TOML file.")] = "mini",
+    config: Annotated[
+        str, typer.Option(help="A bundled config (mini, idefics2-8b) or a TOML file.")
+    ] = "mini",
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="section.key=value, as in stage1.steps=50; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", help="section.key=value, as in stage1.steps=50; may be repeated."),
     ] = None,
     report_to: Annotated[str, typer.Option(help="tensorboard, wandb or none.")] = "none",
     as_json: Annotated[bool, typer.Option("--json", help="Print the run's record as JSON.")] = False,

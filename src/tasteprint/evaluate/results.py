@@ -50,4 +50,3 @@ def record(command: str, seeds: Sequence[int], figures: Sequence[Figure]) -> dic
 def read_results(path: Path) -> list[Figure]:
     """Read the figures of a results file back."""
     return [Figure(**figure) for figure in json.loads(path.read_text(encoding="utf-8"))["figures"]]
-

@@ -1,0 +1,1 @@
+"""The model: backbones, preference tokens, losses, and what is kept of a person."""

@@ -37,14 +37,19 @@ class Idefics2Backbone(nn.Module):
         self.processor = processor
 
     @property
+    def language_config(self) -> Any:
+        """Settings of the language model, as transformers holds them."""
+        return self.network.config.text_config
+
+    @property
     def width(self) -> int:
         """Width of the language model's embedding space (`d`)."""
-        return self.network.config.text_config.hidden_size
+        return self.language_config.hidden_size
 
     @property
     def window(self) -> int:
         """Longest sequence that the language model was made for, in tokens."""
-        text = self.network.config.text_config
+        text = self.language_config
         return min(text.max_position_embeddings, text.sliding_window or text.max_position_embeddings)
 
     @property
@@ -88,7 +93,7 @@ class Idefics2Backbone(nn.Module):
         layers: Sequence[int] = (),
     ) -> list[Float[Tensor, "b s d"]]:
         """Give the last hidden state, then those after the layers asked for (1 is the first layer)."""
-        depth = self.network.config.text_config.num_hidden_layers
+        depth = self.language_config.num_hidden_layers
         if wrong := [layer for layer in layers if not 0 < layer <= depth]:
             raise ValueError(f"layer {wrong[0]} was asked for; expected 1 to {depth}, the backbone's depth.")
         out = self.network.model.text_model(
@@ -147,7 +152,9 @@ def _family(name: str) -> type[Idefics2ForConditionalGeneration]:
             "such as 'HuggingFaceM4/idefics2-8b'."
         ) from fault
     if kind not in FAMILIES:
-        raise ValueError(f"backbone {name!r} is of the family {kind!r}; expected one of {', '.join(FAMILIES)}.")
+        raise ValueError(
+            f"backbone {name!r} is of the family {kind!r}; expected one of {', '.join(FAMILIES)}."
+        )
     return FAMILIES[kind]
 
 

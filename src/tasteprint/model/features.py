@@ -6,17 +6,17 @@ Does not know: votes, batches, training.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from tasteprint.model.preference import PreferenceModel
 from tasteprint.model.prints import OpenImage
+from tasteprint.model.states import fingerprint
 
 PIXEL_MEMORY = 512 * 2**20
 CHUNK = 64
@@ -58,7 +58,9 @@ class FeatureStore:
         self.pixels = Pixels(model, open_image)
         self.model = model
         if any(p.requires_grad for part in model.backbone.vision for p in part.parameters()):
-            raise ValueError("the vision part is training; expected a frozen one: features of changing weights age.")
+            raise ValueError(
+                "the vision part is training; expected a frozen one: features of changing weights age."
+            )
         stem = fingerprint(*model.backbone.vision)[:16]
         folder.mkdir(parents=True, exist_ok=True)
         self._names_file, self._rows_file = folder / f"{stem}.names", folder / f"{stem}.f32"
@@ -97,22 +99,10 @@ class FeatureStore:
         self._names_file.touch()
         lines = self._names_file.read_text("utf-8").splitlines(keepends=True)
         row_bytes = 4 * int(np.prod(self._shape))
-        whole = [line[:-1] for line in lines if line.endswith("\n")][: self._rows_file.stat().st_size // row_bytes]
+        whole = [line[:-1] for line in lines if line.endswith("\n")][
+            : self._rows_file.stat().st_size // row_bytes
+        ]
         self._names_file.write_text("".join(f"{name}\n" for name in whole), "utf-8")
         with self._rows_file.open("r+b") as rows:
             rows.truncate(len(whole) * row_bytes)
         return {name: row for row, name in enumerate(whole)}
-
-
-def fingerprint(*parts: nn.Module) -> str:
-    """Name a state of weights: SHA-256 over every tensor's name, shape and up to 64 of its values, evenly spread.
-
-    Training changes nearly every value, so a step is noticed; an 8B model is named in well under a minute.
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        for name, value in part.state_dict().items():
-            flat = value.detach().reshape(-1)
-            picked = flat[:: max(1, len(flat) // 64)].float().cpu().numpy()
-            digest.update(f"{name}{tuple(value.shape)}".encode() + picked.tobytes())
-    return digest.hexdigest()

@@ -74,5 +74,3 @@ def margin(logits: Float[Tensor, "*n v"], answers: Answers) -> Float[Tensor, "*n
 def accuracy(liked: Float[Tensor, "n"], disliked: Float[Tensor, "n"]) -> Float[Tensor, ""]:
     """Share of pairs in which the liked image scores higher; an exact tie counts one half."""
     return ((liked > disliked).float() + 0.5 * (liked == disliked).float()).mean()
-
-

@@ -10,7 +10,12 @@ from collections.abc import Iterable
 
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import Idefics2Config, Idefics2ForConditionalGeneration, Idefics2Processor, TokenizersBackend
+from transformers import (
+    Idefics2Config,
+    Idefics2ForConditionalGeneration,
+    Idefics2Processor,
+    TokenizersBackend,
+)
 from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
 
 from tasteprint.data.template import END, IMAGE, TEMPLATES, conversation
@@ -21,7 +26,9 @@ VOCABULARY = 1024
 VISUAL_TOKENS = 2
 
 # The template's phrases are words of their own, so that each becomes one token; the rest is split like GPT-2's.
-_PHRASES = r"\n?User:|\nAssistant:| [+-](?= ?$)| ?The prompt is '|' Score for this image\?| ?Score for this image\?"
+_PHRASES = (
+    r"\n?User:|\nAssistant:| [+-](?= ?$)| ?The prompt is '|' Score for this image\?| ?Score for this image\?"
+)
 _WORDS = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"
 
 
@@ -37,7 +44,11 @@ def mini_processor(captions: Iterable[str] = (), square: int = 48) -> Idefics2Pr
         image_std=[0.5] * 3,
     )
     tokenizer = TokenizersBackend(
-        tokenizer_object=_byte_level_bpe(captions), bos_token=BEGIN, eos_token=STOP, pad_token=PAD, padding_side="left"
+        tokenizer_object=_byte_level_bpe(captions),
+        bos_token=BEGIN,
+        eos_token=STOP,
+        pad_token=PAD,
+        padding_side="left",
     )
     return Idefics2Processor(images, tokenizer, image_seq_len=VISUAL_TOKENS)
 
@@ -80,7 +91,9 @@ def _byte_level_bpe(captions: Iterable[str]) -> Tokenizer:
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    special = [AddedToken(token, special=True, normalized=False) for token in (BEGIN, STOP, PAD, FAKE, IMAGE, END)]
+    special = [
+        AddedToken(token, special=True, normalized=False) for token in (BEGIN, STOP, PAD, FAKE, IMAGE, END)
+    ]
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=special,

@@ -56,7 +56,9 @@ class PreferenceModel(nn.Module):
         self.grow_tokens(n_tokens)
 
     @classmethod
-    def from_config(cls, config: ModelConfig, captions: Iterable[str] = (), n_tokens: int = 0) -> PreferenceModel:
+    def from_config(
+        cls, config: ModelConfig, captions: Iterable[str] = (), n_tokens: int = 0
+    ) -> PreferenceModel:
         """Begin from a backbone alone; the captions fit a tokenizer that is built here."""
         return cls(load_backbone(config, captions), config, n_tokens)
 
@@ -88,7 +90,8 @@ class PreferenceModel(nn.Module):
         """Take over preference tokens; the number may change."""
         self.grow_tokens(len(vectors))
         if len(vectors):
-            self.tokens.vectors.data.copy_(vectors)
+            with torch.no_grad():  # and not through `.data`, which torch does not count as a change
+                self.tokens.vectors.copy_(vectors)
 
     def grow_tokens(self, n_tokens: int) -> None:
         """Give the model `n_tokens` fresh preference tokens where it has another number."""
@@ -127,8 +130,10 @@ class PreferenceModel(nn.Module):
 
         `labels` are the batch's other entries; answering needs none of them.
         """
-        features = self.backbone.image_features(pixel_values) if image_features is None else image_features
-        embedded = self.backbone.embed(input_ids.clamp(min=0), features[image_index])
+        if image_features is None:
+            assert pixel_values is not None, "a batch brings pixels or features"
+            image_features = self.backbone.image_features(pixel_values)
+        embedded = self.backbone.embed(input_ids.clamp(min=0), image_features[image_index])
         embedded = self.tokens.fill(embedded, input_ids == SLOT)
         hidden, *states = self.backbone.hidden_states(
             embedded, visible(segments, embedded.dtype), position_ids, layers=layers

@@ -59,7 +59,7 @@ def load(
     tokens = _tokens(folder, about["n_tokens"])
     if (folder / "adapter_config.json").is_file():
         backbone = load_backbone(replace(config, lora_r=0))
-        backbone.network.load_adapter(folder, adapter_name="default", is_trainable=True)
+        backbone.network.load_adapter(str(folder), adapter_name="default", is_trainable=True)
     else:
         network = Idefics2ForConditionalGeneration.from_pretrained(folder)
         backbone = Idefics2Backbone(network, AutoProcessor.from_pretrained(folder))
@@ -115,7 +115,9 @@ def push(folder: Path, repository: str, private: bool) -> str:
 
 def _expect(folder: Path, what: str, got: str | int, expected: str | int | None) -> None:
     if expected is not None and got != expected:
-        raise ValueError(f"{folder} was trained with {what} {got!r}; expected {expected!r}: use another checkpoint.")
+        raise ValueError(
+            f"{folder} was trained with {what} {got!r}; expected {expected!r}: use another checkpoint."
+        )
 
 
 def _tokens(folder: Path, count: int) -> Tensor:

@@ -42,4 +42,6 @@ def visible(segments: Int[Tensor, "b s"], dtype: torch.dtype) -> Float[Tensor, "
     causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
     seen = causal & ((there == 0) | (there == here)) & (there >= 0) & (here >= 0)
     seen = seen | torch.eye(length, dtype=torch.bool, device=segments.device)
-    return torch.zeros(seen.shape, dtype=dtype, device=segments.device).masked_fill_(~seen, torch.finfo(dtype).min)[:, None]
+    return torch.zeros(seen.shape, dtype=dtype, device=segments.device).masked_fill_(
+        ~seen, torch.finfo(dtype).min
+    )[:, None]

@@ -1,0 +1,1 @@
+"""Training: the eye, the teacher, two stages, in a run folder that survives a kill."""

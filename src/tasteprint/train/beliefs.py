@@ -42,7 +42,12 @@ class Lesson(NamedTuple):
 class Teacher(nn.Module):
     """Shared tastes, and one linear read-out for utilities and one for beliefs, at the layers of the config."""
 
-    def __init__(self, tastes: SharedTastes, features: Float[Tensor, "n d"], width: int, config: TeacherConfig) -> None:
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, tastes: SharedTastes, features: Float[Tensor, "n d"], width: int, config: TeacherConfig
+    ) -> None:
         """Standardise the utilities over the images at hand; the tastes themselves stay as they are."""
         super().__init__()
         self.config = config
@@ -92,7 +97,9 @@ def beliefs_after(
     told = torch.nn.functional.logsigmoid(votes)
     prior = tastes.prior.log_softmax(0)
     each = torch.log_softmax(prior + earlier @ told, dim=-1)
-    whole = torch.zeros(people, votes.shape[1], dtype=votes.dtype, device=votes.device).index_add(0, rows, told)
+    whole = torch.zeros(people, votes.shape[1], dtype=votes.dtype, device=votes.device).index_add(
+        0, rows, told
+    )
     return each, torch.log_softmax(prior + whole, dim=-1)
 
 

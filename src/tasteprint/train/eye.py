@@ -28,9 +28,7 @@ def teach_eye(
     seed: int,
     progress: Callable[[int, float], None] = lambda step, loss: None,
 ) -> dict[str, float]:
-    """Train the vision part on fresh pictures; returns the share read right of each dimension, on new ones.
-
-    """
+    """Train the vision part on fresh pictures; returns the share read right of each dimension, on new ones."""
     parts = nn.ModuleList(model.backbone.vision).requires_grad_(True)
     heads = nn.Linear(model.backbone.width * model.backbone.processor.image_seq_len, sum(CLASSES))
     learn = [*parts.parameters(), *heads.parameters()]
@@ -47,7 +45,9 @@ def teach_eye(
     return _read(model, heads, seed)
 
 
-def reading_loss(logits: Float[Tensor, "n classes"], labels: Int[Tensor, "n dimensions"]) -> Float[Tensor, ""]:
+def reading_loss(
+    logits: Float[Tensor, "n classes"], labels: Int[Tensor, "n dimensions"]
+) -> Float[Tensor, ""]:
     """Mean cross-entropy over the dimensions, in nats."""
     losses = [cross_entropy(part, labels[:, i]) for i, part in enumerate(logits.split(CLASSES, dim=1))]
     return torch.stack(losses).mean()
@@ -56,7 +56,9 @@ def reading_loss(logits: Float[Tensor, "n classes"], labels: Int[Tensor, "n dime
 def _batches(config: EyeConfig, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     pixels, labels = _pictures(config.pictures, seed)
     for step in range(config.steps):
-        chosen = torch.randint(len(labels), (config.batch,), generator=torch.Generator().manual_seed(seed + step))
+        chosen = torch.randint(
+            len(labels), (config.batch,), generator=torch.Generator().manual_seed(seed + step)
+        )
         yield _normalised(pixels[chosen]), labels[chosen]
 
 
@@ -73,5 +75,7 @@ def _normalised(pixels: Tensor) -> Float[Tensor, "n 3 h w"]:
 def _read(model: PreferenceModel, heads: nn.Linear, seed: int) -> dict[str, float]:
     pixels, labels = _pictures(500, seed + 1)
     logits = heads(model.backbone.image_features(_normalised(pixels)).flatten(1))
-    right = [(part.argmax(1) == labels[:, i]).float().mean() for i, part in enumerate(logits.split(CLASSES, dim=1))]
+    right = [
+        (part.argmax(1) == labels[:, i]).float().mean() for i, part in enumerate(logits.split(CLASSES, dim=1))
+    ]
     return dict(zip(READABLE, map(float, right), strict=True))

@@ -6,7 +6,6 @@ Enters: a config. Leaves: `run.json`, and answers to "is this part done?". Does 
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +31,9 @@ class RunFolder:
         if self.record.is_file():
             self._check(about)
         elif path.is_dir() and any(path.iterdir()):
-            raise ValueError(f"folder {str(path)!r} holds something else; expected a new or empty one: choose another.")
+            raise ValueError(
+                f"folder {str(path)!r} holds something else; expected a new or empty one: choose another."
+            )
         else:
             path.mkdir(parents=True, exist_ok=True)
             versions = {name: version(name) for name in LIBRARIES}
@@ -47,7 +48,7 @@ class RunFolder:
         """Replace the record in one step."""
         part = self.record.with_suffix(".part")
         part.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-        os.replace(part, self.record)
+        part.replace(self.record)
 
     def done(self, part: str) -> bool:
         """Whether a part was finished by this run or an earlier try of it."""

@@ -29,9 +29,9 @@ class StageBar(TrainerCallback):
         """Move on."""
         self.bar.update(state.global_step - self.bar.n)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Show the latest numbers."""
-        self.shown.update({SHOWN[name]: f"{value:.3f}" for name, value in logs.items() if name in SHOWN})
+        self.shown.update({SHOWN[name]: f"{value:.3f}" for name, value in more["logs"].items() if name in SHOWN})
         self.bar.set_postfix(self.shown)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -43,7 +43,9 @@ class Run:
     def __init__(self, config: Config, dataset: Dataset, path: Path, report_to: str = "none") -> None:
         """Open or begin the run's folder; ValueError where it holds another run."""
         if dataset.images is None:
-            raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
+            raise ValueError(
+                f"dataset {dataset.folder} has no images; expected some: build it with its images."
+            )
         self.config, self.dataset, self.report_to = config, dataset, report_to
         self.open_image = dataset.images.open
         self.folder = RunFolder(path, config, str(dataset.folder.resolve()))
@@ -137,8 +139,8 @@ class Run:
                 "teacher reads: set train_vision=false in both stages."
             )
         config = self.config.teacher
-        people = (self.dataset.votes_by_user(split) for split in ("train", "validation"))
-        tastes, features = fit_tastes(images, *people, config.tastes, config.steps, self.config.seed)
+        train, held_out = (self.dataset.votes_by_user(split) for split in ("train", "validation"))
+        tastes, features = fit_tastes(images, train, held_out, config.tastes, config.steps, self.config.seed)
         return Teacher(tastes, features, model.backbone.width, config)
 
     def _arguments(self, path: Path, stage: StageConfig) -> TrainingArguments:
@@ -149,6 +151,7 @@ class Run:
             gradient_accumulation_steps=stage.accumulate,
             learning_rate=stage.lr,
             weight_decay=stage.weight_decay,
+            adam_beta2=stage.beta2,
             warmup_steps=stage.warmup,
             lr_scheduler_type=stage.schedule,
             max_grad_norm=stage.clip,
@@ -187,4 +190,4 @@ def _write_json(path: Path, value: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-    os.replace(part, path)
+    part.replace(path)

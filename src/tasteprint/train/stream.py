@@ -53,7 +53,9 @@ class ExampleStream(Dataset[Example]):
 
     def _turn(self, index: int) -> int:
         turn, place = divmod(index, len(self.people))
-        return random.Random(f"{self.seed}:turn:{turn}").sample(range(len(self.people)), len(self.people))[place]
+        return random.Random(f"{self.seed}:turn:{turn}").sample(range(len(self.people)), len(self.people))[
+            place
+        ]
 
     def _drawn(self, votes: Sequence[Vote], n_ref: int, rng: random.Random) -> Example:
         """Draw with as many targets as this person's votes allow beside the history."""

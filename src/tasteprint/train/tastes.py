@@ -24,10 +24,12 @@ def fit_tastes(
 ) -> tuple[SharedTastes, Float[Tensor, "n d"]]:
     """Fit on training people, keep what foresees the held-out ones best; ties are left out."""
     votes = [vote for people in (train, held_out) for many in people.values() for vote in many]
-    place = {name: row for row, name in enumerate(dict.fromkeys(image for vote in votes for image in vote.images))}
+    place = {
+        name: row for row, name in enumerate(dict.fromkeys(image for vote in votes for image in vote.images))
+    }
     features = images(list(place))["image_features"].flatten(1)
-    groups = ([_rows(many, place) for many in people.values()] for people in (train, held_out))
-    return fit(features, *groups, tastes=tastes, steps=steps, seed=seed), features
+    learn, check = ([_rows(many, place) for many in people.values()] for people in (train, held_out))
+    return fit(features, learn, check, tastes=tastes, steps=steps, seed=seed), features
 
 
 def _rows(votes: Sequence[Vote], place: Mapping[str, int]) -> Votes:

@@ -29,6 +29,8 @@ Images = Callable[[Sequence[str]], dict[str, Tensor]]
 class PreferenceTrainer(Trainer):
     """Trains what `enter_stage` left moving; `images` gives pixels or features by name."""
 
+    objective: Objective
+
     def __init__(
         self,
         objective: Objective,
@@ -39,10 +41,17 @@ class PreferenceTrainer(Trainer):
         **more: Any,
     ) -> None:
         """Hold the parts."""
-        self.preference, self.held_out, self.images = objective.model, held_out, images
+        self.objective, self.preference = objective, objective.model
+        self.stream, self.held_out, self.images = stream, list(held_out), images
         self._parts: list[dict[str, Tensor]] = []
-        datasets = {"train_dataset": stream, "eval_dataset": list(held_out)}
-        super().__init__(objective, arguments, data_collator=self._collated, **datasets, **more)
+        super().__init__(
+            objective,
+            arguments,
+            data_collator=self._collated,
+            train_dataset=stream,
+            eval_dataset=self.held_out,
+            **more,
+        )
 
     def _collated(self, examples: Sequence[Example]) -> Batch:
         model = self.preference
@@ -50,7 +59,9 @@ class PreferenceTrainer(Trainer):
         batch, names = collate(rows, model.pad_id)
         return {**batch, **self.images(names)}
 
-    def compute_loss(self, model: nn.Module, inputs: Batch, return_outputs: bool = False, **_: Any) -> Any:
+    def compute_loss(
+        self, model: nn.Module, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         """Give the objective's loss; its parts are remembered for the log."""
         out = model(**inputs)
         self._parts.append({name: value for name, value in out.items() if name != "loss"})
@@ -66,11 +77,14 @@ class PreferenceTrainer(Trainer):
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """Pairwise accuracy on held-out people, over pairs; an exact tie counts one half."""
-        right = [self._right(self.held_out[i : i + PEOPLE_A_CALL]) for i in range(0, len(self.held_out), PEOPLE_A_CALL)]
+        right = [
+            self._right(self.held_out[i : i + PEOPLE_A_CALL])
+            for i in range(0, len(self.held_out), PEOPLE_A_CALL)
+        ]
         metrics = {f"{metric_key_prefix}_accuracy": float(torch.cat(right).mean())}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        self.model.train()
+        self.objective.train()
         return metrics
 
     def _right(self, examples: Sequence[Example]) -> Tensor:
@@ -80,16 +94,16 @@ class PreferenceTrainer(Trainer):
         return (pairs[:, 0] > pairs[:, 1]).float() + 0.5 * (pairs[:, 0] == pairs[:, 1]).float()
 
     def _get_train_sampler(self, *_: Any) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)  # the stream is shuffled already, and resumes by number
+        return SequentialSampler(self.stream)  # the stream is shuffled already, and resumes by number
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(str(output_dir or self.args.output_dir))
         self.preference.save_pretrained(folder)
-        save_file(self.model.readouts(), folder / READOUTS)
+        save_file(self.objective.readouts(), folder / READOUTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         self.preference.load_weights(resume_from_checkpoint)
-        self.model.set_readouts(load_file(Path(resume_from_checkpoint) / READOUTS))
+        self.objective.set_readouts(load_file(Path(resume_from_checkpoint) / READOUTS))
 
     def _load_best_model(self) -> None:
-        self.preference.load_weights(self.state.best_model_checkpoint)
+        self.preference.load_weights(str(self.state.best_model_checkpoint))

@@ -1,0 +1,315 @@
+"""Tasteprints: extended, kept, shared and shelved, each against the slow way."""
+
+import json
+import resource
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from people import history, vote
+from tasteprint.model import requests
+from tasteprint.model.features import Pixels
+from tasteprint.model.int8 import Int8, rounding_loss
+from tasteprint.model.memory import Cost
+from tasteprint.model.prints import Tasteprint
+from tasteprint.model.requests import score_requests
+from tasteprint.model.shelf import PrintShelf
+from tasteprint.model.states import state_of
+from tasteprint.types import History
+
+NAMES, PROMPTS = ["30", "31", "32"], ["a fish", "a cup", ""]
+
+
+@pytest.fixture(scope="module")
+def opened(pictures):
+    return pictures.__getitem__
+
+
+@pytest.fixture(scope="module")
+def shown(pictures):
+    return [pictures[name] for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def slow(model, pictures):
+    """The whole conversation in one pass, without a print."""
+    images = Pixels(model, pictures.__getitem__)
+    return lambda person: model.margins([person], [list(zip(NAMES, PROMPTS, strict=True))], images)[0]
+
+
+@pytest.fixture
+def nudged(model):
+    """A function that changes one weight a little, as a step of training does; it is changed back."""
+    weight = model.backbone.network.model.text_model.layers[0].mlp.up_proj.weight
+    kept = weight.detach().clone()
+
+    def nudge():
+        with torch.no_grad():
+            weight.add_(1e-3)
+
+    yield nudge
+    with torch.no_grad():
+        weight.copy_(kept)
+
+
+@pytest.mark.parametrize("first", [0, 1, 3])
+def test_an_extended_print_equals_one_from_scratch(model, opened, shown, slow, first):
+    whole = history(4)
+    begun = model.print_of(replace(whole, votes=whole.votes[:first]), opened)
+    before, scores = begun.keys.clone(), begun.score_pictures(shown, PROMPTS)
+    taste = begun.extended(whole.votes[first:], opened)
+    assert taste.score_pictures(shown, PROMPTS).numpy() == pytest.approx(slow(whole), abs=1e-5)
+    assert torch.allclose(taste.keys, model.print_of(whole, opened).keys, atol=1e-5)
+    assert torch.equal(begun.keys, before) and torch.equal(begun.score_pictures(shown, PROMPTS), scores)
+    assert taste.made_from.votes == model.print_of(whole, opened).made_from.votes
+
+
+def test_only_new_images_are_opened(model, pictures):
+    names = []
+    taste = model.print_of(history(2), pictures.__getitem__)
+    taste.extended(history(1, start=10).votes, lambda name: names.append(name) or pictures[name])
+    assert names == ["10", "11"]
+
+
+def test_images_of_a_history_may_go_in_several_batches(model, opened, monkeypatch):
+    together = model.print_of(history(3), opened).keys
+    monkeypatch.setattr(Cost, "images_at_once", 2)
+    assert torch.allclose(model.print_of(history(3), opened).keys, together, atol=1e-5)
+
+
+def test_at_the_window_the_newest_votes_that_fit_are_read(model, opened, shown, slow, monkeypatch):
+    longest = len(model.encoder.asked("", first=False)) + 100
+    room = model.print_of(history(3), opened).length + longest
+    monkeypatch.setattr(model.backbone.network.config.text_config, "max_position_embeddings", room + 2)
+    votes, newest = history(4).votes, History("u", history(4).votes[1:])
+    taste = model.print_of(history(3), opened)
+    with pytest.warns(
+        UserWarning, match=r"4 votes of user 'u' are more than .* holds; the newest 3 are read\.$"
+    ):
+        longer = taste.extended(votes[3:], opened)
+    assert longer.history == newest
+    assert longer.score_pictures(shown, PROMPTS).numpy() == pytest.approx(slow(newest), abs=1e-5)
+    with pytest.warns(UserWarning, match="the newest 3 are read"):
+        assert torch.allclose(model.print_of(history(4), opened).keys, longer.keys, atol=1e-5)
+
+
+def test_requests_of_many_people_score_as_alone(model, opened):
+    histories = [history(3), History("nobody"), history(1, "w", 8), history(3, "v", 16)]
+    people = [model.print_of(person, opened) for person in histories]
+    who = [0, 3, 1, 2, 0, 3, 3, 2, 1, 0]
+    images = torch.rand(len(who), 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    prompts = ["a fish", "", "a house by the sea", "a cup"] * 3
+    together = score_requests([people[n] for n in who], images, prompts[: len(who)]).detach()
+    alone = [people[n].score(images[i : i + 1], [prompts[i]]).item() for i, n in enumerate(who)]
+    assert together.numpy() == pytest.approx(alone, abs=1e-5)
+
+
+def test_gradients_of_a_batch_are_those_alone(model, opened):
+    people, prompts = (
+        [model.print_of(history(2), opened), model.print_of(history(1, "w", 8), opened)],
+        ["a fish", "a"],
+    )
+    images = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    (together,) = torch.autograd.grad(score_requests(people, images, prompts).sum(), images)
+    scores = [person.score(images[i : i + 1], prompts[i : i + 1]) for i, person in enumerate(people)]
+    alone = sum(torch.autograd.grad(score.sum(), images)[0] for score in scores)
+    assert (together - alone).norm() <= 1e-4 * together.norm()
+
+
+def test_a_small_budget_makes_small_passes_of_equal_scores(model, opened, shown, monkeypatch):
+    people = [model.print_of(history(n), opened) for n in (0, 1, 2)]
+    images = torch.rand(9, 3, 48, 48, generator=torch.Generator().manual_seed(1))
+    whole = score_requests(people * 3, images, ["a fish"] * 9).detach()
+    sizes, seen = [], requests.read_on
+    monkeypatch.setattr(requests, "read_on", lambda *a: sizes.append(len(a[3])) or seen(*a))
+    monkeypatch.setattr(
+        requests,
+        "WORKING_MEMORY",
+        Cost(model.backbone)(1, 2 * len(model.encoder.asked("a fish", first=False)), people[2].length, 2),
+    )
+    parts = score_requests(people * 3, images, ["a fish"] * 9).detach()
+    assert len(sizes) == 6 and parts.numpy() == pytest.approx(whole.numpy(), abs=1e-5)
+
+
+def test_the_estimate_of_a_pass_grows_with_all_that_it_holds(model):
+    cost = Cost(model.backbone)
+    one = cost(1, 10, 100, 1)
+    assert one < min(cost(2, 10, 100, 1), cost(1, 20, 100, 1), cost(1, 10, 200, 1), cost(1, 10, 100, 2))
+
+
+def test_requests_must_match(model, opened):
+    taste = model.print_of(History("u"), opened)
+    with pytest.raises(
+        ValueError, match="2 images of 1 people came with 2 prompts; expected one prompt an image"
+    ):
+        score_requests([taste], torch.rand(2, 3, 48, 48), ["a", "b"])
+    assert len(score_requests([], torch.rand(0, 3, 48, 48), [])) == 0
+
+
+def test_the_beginning_is_read_once_a_state(model, opened, nudged):
+    state = state_of(model)
+    assert state_of(model) is state and model.print_of(history(1), opened).shared is state.shared
+    nudged()
+    changed = state_of(model)
+    assert changed.fingerprint != state.fingerprint and not torch.equal(changed.shared, state.shared)
+
+
+def test_other_tokens_are_another_state(model):
+    before, kept = state_of(model).fingerprint, model.tokens.vectors.detach().clone()
+    model.set_tokens(kept + 0.1)
+    try:
+        assert state_of(model).fingerprint != before
+    finally:
+        model.set_tokens(kept)
+    assert state_of(model).fingerprint == before
+
+
+def test_without_anything_shared_a_print_still_reads(model, opened, shown, monkeypatch):
+    monkeypatch.setattr(model.encoder, "begin", ())
+    kept = model.tokens
+    try:
+        model.grow_tokens(0)
+        taste = model.print_of(history(1), opened)
+        assert taste.shared.shape[-2] == 0 and taste.score_pictures(shown, PROMPTS).isfinite().all()
+    finally:
+        model.tokens = kept
+
+
+def test_a_print_of_other_weights_is_refused(model, opened, shown, nudged, tmp_path):
+    taste = model.print_of(history(1), opened)
+    nudged()
+    for use in (
+        lambda: taste.score_pictures(shown, PROMPTS),
+        lambda: taste.extended(history(1, start=4).votes, opened),
+        lambda: taste.save(tmp_path / "u.print"),
+    ):
+        with pytest.raises(
+            ValueError, match="was made by other weights than the model now has; expected the same"
+        ):
+            use()
+
+
+def test_a_print_of_another_template_is_refused(model, opened, shown, monkeypatch, tmp_path):
+    taste = model.print_of(history(1), opened)
+    taste.save(tmp_path / "u.print")
+    monkeypatch.setattr(model.encoder, "template", replace(model.encoder.template, name="viper"))
+    with pytest.raises(ValueError, match="was made with template 'default'; expected 'viper'"):
+        taste.score_pictures(shown, PROMPTS)
+    with pytest.raises(ValueError, match="was made with template 'default'; expected 'viper'"):
+        Tasteprint.load(tmp_path / "u.print", model)
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_a_print_survives_the_disk(model, opened, shown, tmp_path, int8):
+    votes = (
+        replace(vote(0, 1), created_at=datetime(2024, 5, 6, 7), ranking_id=3),
+        vote(2, 3, 0.0, "a cup\n"),
+    )
+    taste = model.print_of(History("ü", votes), opened)
+    taste.save(tmp_path / "u.print", int8)
+    back = Tasteprint.load(tmp_path / "u.print", model)
+    assert back.history == taste.history and back.made_from == taste.made_from
+    kept = taste.quantized() if int8 else taste
+    assert torch.equal(back.score_pictures(shown, PROMPTS), kept.score_pictures(shown, PROMPTS))
+    (stored,) = [value for name, value in load_file(tmp_path / "u.print").items() if name == "keys"]
+    assert stored.shape[-2] == taste.length - len(model.tokens) - 1
+    assert back.extended(history(1, start=8).votes, opened).length > back.length
+    assert [path.name for path in tmp_path.iterdir()] == ["u.print"]
+
+
+def test_what_is_not_a_whole_print_is_refused(model, opened, tmp_path):
+    whole, path = tmp_path / "whole", tmp_path / "u.print"
+    model.print_of(history(1), opened).save(whole)
+    content = whole.read_bytes()
+    for cut in (0, 4, 100, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:cut])
+        with pytest.raises(ValueError, match=r"could not be read; expected a print that `save` wrote, whole"):
+            Tasteprint.load(path, model)
+    for text in (b"no tensors at all, but longer than a header would be", b"\x80\x04cos\nsystem\n"):
+        path.write_bytes(text)
+        with pytest.raises(ValueError, match="could not be read"):
+            Tasteprint.load(path, model)
+    with pytest.raises(ValueError, match="could not be read"):
+        Tasteprint.load(tmp_path / "nowhere", model)
+    save_file({"keys": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match="is not a print of format tasteprint-print-1"):
+        Tasteprint.load(path, model)
+
+
+def test_a_print_that_contradicts_itself_is_refused(model, opened, tmp_path):
+    taste, path = model.print_of(history(2), opened), tmp_path / "u.print"
+    fingerprint, template = state_of(model).fingerprint, "default"
+    about = {
+        "format": "tasteprint-print-1",
+        "fingerprint": fingerprint,
+        "template": template,
+        "dtype": "float32",
+    }
+    told = json.dumps({"user_id": "u", "votes": []})
+    for tensors, metadata, sentence in (
+        (
+            {"keys": taste.own},
+            {**about, "history": told},
+            r"holds keys of shape .* expected \(4, 2, 4, 0, 32\)",
+        ),
+        ({"other": taste.own}, {**about, "history": told}, "holds no keys"),
+        ({"keys": taste.own}, {**about, "history": "[1]"}, "names no readable history"),
+        ({"keys": taste.own}, {**about, "fingerprint": "0", "history": told}, "was made by another model"),
+        (
+            {"keys": taste.own[..., :0, :].to(torch.int8), "scales": torch.ones(1)},
+            {**about, "history": told},
+            "scales",
+        ),
+    ):
+        save_file(tensors, path, metadata)
+        with pytest.raises(ValueError, match=sentence):
+            Tasteprint.load(path, model)
+
+
+def test_int8_rounds_to_half_a_step():
+    dense = torch.randn(2, 2, 3, 5, 4) * torch.tensor([1e-3, 1.0, 50.0, 0.0])
+    small = Int8.of(dense)
+    assert ((small.dense() - dense).abs() <= small.scales / 2 * (1 + 1e-5)).all()
+    assert small.nbytes == dense.numel() + 4 * dense[..., 0, :].numel()
+    assert torch.equal(Int8.of(small.dense()).rounded, small.rounded)
+
+
+def test_int8_changes_scores_little(model, opened, pictures):
+    people = [model.print_of(history(8), opened), model.print_of(history(4, "w", 20), opened)]
+    images, prompts = [pictures[str(n)] for n in range(16, 40)], ["a fish"] * 24
+    for taste in people:
+        assert rounding_loss(taste, images, prompts) < 5e-3
+        assert taste.quantized().nbytes < 0.27 * taste.nbytes
+
+
+def test_the_shelf_lets_go_of_the_least_recently_used(model, opened):
+    taste = model.print_of(history(1), opened)
+    shelf = PrintShelf(3 * taste.nbytes)
+    for name in "abc":
+        shelf.put(name, taste)
+    assert shelf.get("a") is taste and shelf.get("z") is None
+    shelf.put("d", taste)
+    assert [name in shelf for name in "abcd"] == [True, False, True, True]
+    shelf.put("d", taste.quantized())
+    assert len(shelf) == 3 and shelf.nbytes == 2 * taste.nbytes + taste.quantized().nbytes
+    with pytest.raises(ValueError, match="came to a shelf of 10; expected a smaller one"):
+        PrintShelf(10).put("a", taste)
+
+
+def test_a_thousand_prints_do_not_grow_memory(model, opened):
+    taste = model.print_of(history(8), opened)
+    shelf = PrintShelf(20 * taste.nbytes)
+
+    def fill(names):
+        for name in names:
+            shelf.put(name, Tasteprint(model, taste.history, taste.own.clone()))
+            assert shelf.nbytes <= shelf.limit
+
+    fill(range(100))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fill(range(100, 1000))
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak)
+    assert len(shelf) == 20 and 999 in shelf and grown < 20 * taste.nbytes < 900 * taste.nbytes
