@@ -131,7 +131,7 @@ def test_a_small_budget_makes_small_passes_of_equal_scores(model, opened, shown,
         Cost(model.backbone)(1, 2 * len(model.encoder.asked("a fish", first=False)), people[2].length, 2),
     )
     parts = score_requests(people * 3, images, ["a fish"] * 9).detach()
-    assert len(sizes) == 6 and parts.numpy() == pytest.approx(whole.numpy(), abs=1e-5)
+    assert len(sizes) > len(people) and parts.numpy() == pytest.approx(whole.numpy(), abs=1e-5)
 
 
 def test_the_estimate_of_a_pass_grows_with_all_that_it_holds(model):

@@ -7,7 +7,7 @@ Does not know: prints, files, budgets of memory, scores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -29,8 +29,9 @@ class Reading(NamedTuple):
 
     def keys_after(self, first: int) -> Float[Tensor, "layers 2 b heads places width"]:
         """Give keys and values from place `first` on, as one tensor of its own."""
-        layers = [(layer.keys[..., first:, :], layer.values[..., first:, :]) for layer in self.cache.layers]
-        return torch.stack([torch.stack(pair) for pair in layers])
+        layers: Any = self.cache.layers
+        pairs = [(layer.keys[..., first:, :], layer.values[..., first:, :]) for layer in layers]
+        return torch.stack([torch.stack(pair) for pair in pairs])
 
 
 def read_on(
