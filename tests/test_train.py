@@ -118,6 +118,8 @@ def test_the_stream_repeats_and_shuffles():
     shown = {v.image_0 for e in of_a for v in e.history.votes}
     assert any(v.image_1 in shown for e in of_a for v in e.history.votes), "both orders inside a pair occur"
     short = ExampleStream(votes, 30, 8, 2, shorter=1.0, seed=1)
+    even = ExampleStream(votes, 30, 8, 2, shorter=0.5, seed=1, batch=3)
+    assert all(len({len(even[i + k].history) for k in range(3)}) == 1 for i in range(0, 30, 3))
     assert {len(short[i].history) for i in range(30)} > {0, 7} and max(
         len(short[i].history) for i in range(30)
     ) < 8

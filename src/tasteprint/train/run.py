@@ -109,7 +109,14 @@ class Run:
         length = stage.steps * stage.accumulate * stage.people * int(os.environ.get("WORLD_SIZE", "1"))
         votes = self.dataset.votes_by_user("train")
         return ExampleStream(
-            votes, length, data.n_ref, stage.targets, stage.shorter, data.temporal, self.config.seed
+            votes,
+            length,
+            data.n_ref,
+            stage.targets,
+            stage.shorter,
+            data.temporal,
+            self.config.seed,
+            stage.people,
         )
 
     def _held_out(self, stage: StageConfig) -> list[Example]:

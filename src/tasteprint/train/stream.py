@@ -27,8 +27,12 @@ class ExampleStream(Dataset[Example]):
         shorter: float = 0.0,
         temporal: bool = False,
         seed: int = 0,
+        batch: int = 1,
     ) -> None:
-        """Take people with enough votes; ValueError where nobody has. `shorter` is the share of short histories."""
+        """Take people with enough votes; ValueError where nobody has.
+
+        `shorter` is the share of batches with histories of one shorter length, so that no place is padded.
+        """
         decided = {user: [vote for vote in votes if not vote.is_tie] for user, votes in votes_by_user.items()}
         self.people = [votes for votes in decided.values() if len(votes) > n_ref]
         if not self.people:
@@ -36,7 +40,7 @@ class ExampleStream(Dataset[Example]):
                 f"none of {len(decided)} people has more than {n_ref} decided votes; expected some: lower data.n_ref."
             )
         self.length, self.n_ref, self.n_targets = length, n_ref, n_targets
-        self.shorter, self.temporal, self.seed = shorter, temporal, seed
+        self.shorter, self.temporal, self.seed, self.batch = shorter, temporal, seed, batch
 
     def __len__(self) -> int:
         """Number of examples in the whole run."""
@@ -46,8 +50,7 @@ class ExampleStream(Dataset[Example]):
         """Draw example `index` (P appendix D: the order of the pairs and the order inside each are shuffled)."""
         rng = random.Random(f"{self.seed}:{index}")
         votes = self.people[self._turn(index)]
-        n_ref = rng.randrange(self.n_ref) if rng.random() < self.shorter else self.n_ref
-        example = self._drawn(votes, n_ref, rng)
+        example = self._drawn(votes, self._length(index // self.batch), rng)
         shuffled = tuple(vote.swapped() if rng.random() < 0.5 else vote for vote in example.history.votes)
         return Example(History(example.history.user_id, shuffled), example.targets)
 
@@ -56,6 +59,10 @@ class ExampleStream(Dataset[Example]):
         return random.Random(f"{self.seed}:turn:{turn}").sample(range(len(self.people)), len(self.people))[
             place
         ]
+
+    def _length(self, batch: int) -> int:
+        rng = random.Random(f"{self.seed}:batch:{batch}")
+        return rng.randrange(self.n_ref) if rng.random() < self.shorter else self.n_ref
 
     def _drawn(self, votes: Sequence[Vote], n_ref: int, rng: random.Random) -> Example:
         """Draw with as many targets as this person's votes allow beside the history."""
