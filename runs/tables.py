@@ -22,7 +22,11 @@ def table(name: str) -> str:
     path = ROOT / "docs" / "results" / f"{file}.json"
     record, figures = json.loads(path.read_text("utf-8")), read_results(path)
     if short:
-        wanted = [f"accuracy.{part}" for part in SHORT] + ["own_minus_other.8", "bound.bayes.8", "bound.oracle"]
+        wanted = [f"accuracy.{part}" for part in SHORT] + [
+            "own_minus_other.8",
+            "bound.bayes.8",
+            "bound.oracle",
+        ]
         figures = [figure for name in wanted for figure in figures if figure.name == name]
     seeds = ", ".join(map(str, record["seeds"]))
     source = f"`{record['command']}`, seed {seeds}, commit {record['commit']}, {record['date']}, {record['hardware']}"

@@ -12,7 +12,7 @@ ALLOWED = {
     "types": set(),
     "config": set(),
     "provenance": set(),
-    "data": {"types", "config"},
+    "data": {"types", "config", "provenance"},
     "world": {"types", "config", "data"},
     "model": {"types", "config", "data"},
     "train": {"types", "config", "provenance", "data", "world", "model"},

@@ -12,17 +12,8 @@ from dataclasses import dataclass
 import pytest
 from PIL import Image
 
-from tasteprint.app.page import (
-    CONTROLS,
-    Axis,
-    Choice,
-    LearningPoint,
-    Page,
-    PersonPage,
-    Ranking,
-    Shown,
-    write_page,
-)
+from tasteprint.app.page import CONTROLS, Choice, LearningPoint, Page, PersonPage, Ranking, Shown
+from tasteprint.app.page_file import Axis, write_page
 from tasteprint.data.summary import Count, Summary
 from tasteprint.world.painter import draw_pictures, paint
 

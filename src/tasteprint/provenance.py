@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 
@@ -18,6 +19,11 @@ def commit() -> str:
         cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return described.stdout.strip() or "unknown"
+
+
+def version() -> str:
+    """Version of tasteprint that runs."""
+    return metadata.version("tasteprint")
 
 
 def hardware() -> str:

@@ -87,7 +87,8 @@ def _measured(
 
 
 def _report(out: Path, run: Run, dataset: Dataset, model: PreferenceModel, figures: list[Figure]) -> None:
-    from tasteprint.app.page import Page, write_page
+    from tasteprint.app.page import Page
+    from tasteprint.app.page_file import write_page
     from tasteprint.app.shown import learning_points, person_pages
 
     record = run.folder.read()

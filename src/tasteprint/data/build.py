@@ -26,6 +26,7 @@ from tasteprint.data.logs import find_log
 from tasteprint.data.mapping import Mapping
 from tasteprint.data.summary import Summary, count_splits
 from tasteprint.data.votes import COLUMNS, stage_votes
+from tasteprint.provenance import version
 
 WORK = ".work"
 """The working folder inside the dataset; its presence marks a build that has not ended."""
@@ -76,7 +77,7 @@ def build(
                 mapping=dataclasses.asdict(mapping),
                 settings=dataclasses.asdict(config),
                 seed=seed,
-                version=_version(),
+                version=version(),
             ).to_json()
         )
         os.sync()  # one flush for every file before the one that declares them whole
@@ -147,9 +148,3 @@ def _write_votes(connection: duckdb.DuckDBPyConnection, out: Path, config: DataC
 _SORTED = f"""
 SELECT {", ".join(COLUMNS)}, split FROM votes JOIN splits USING (user_id)
 ORDER BY user_id, created_at NULLS LAST, ranking_id NULLS LAST, prompt, image_0, image_1, label_0"""
-
-
-def _version() -> str:
-    from tasteprint import __version__
-
-    return __version__

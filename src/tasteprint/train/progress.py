@@ -31,7 +31,9 @@ class StageBar(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Show the latest numbers."""
-        self.shown.update({SHOWN[name]: f"{value:.3f}" for name, value in more["logs"].items() if name in SHOWN})
+        self.shown.update(
+            {SHOWN[name]: f"{value:.3f}" for name, value in more["logs"].items() if name in SHOWN}
+        )
         self.bar.set_postfix(self.shown)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
