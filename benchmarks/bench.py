@@ -16,38 +16,40 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from curves import draw_curves, measure_curves
 from measure import matmul_rate, operations, peak_bytes, seconds
 from models import build
 from rich.console import Console
 from rich.table import Column, Table
-from works import Person, Work, agreement, works
+from works import VOTES, Person, Work, agreement, sizes, works
 
 from tasteprint.evaluate.results import Figure, write_results
 
 CANDIDATES = (1, 2, 8, 32, 128)
 HEADS = ("work", "published s", "ours s", "ratio", "spread", "predicted", "MiB", "ours MiB", "rate")
 MIB = 2**20
+QUICK_VOTES = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
     asked = _parser().parse_args(arguments)
-    repeats, command = (
-        1 if asked.quick else asked.repeats,
-        f"python benchmarks/bench.py {shlex.join(arguments or sys.argv[1:])}",
-    )
-    person = Person(build(asked.model, asked.device), asked.model, votes=2 if asked.quick else 8)
-    if asked.curves:
-        figures = measure_curves(person, asked.model, 8 if asked.quick else 1000)
-        write_results(asked.out / f"results/curves-{asked.model}.json", command, [0], figures)
-        draw_curves(figures, asked.out / "pictures/cost.png")
-        return
-    figures = bench(person, asked.only, repeats, CANDIDATES[:3] if asked.quick else CANDIDATES, asked.at_most)
-    Console(width=120).print(table(figures))
+    command = f"python benchmarks/bench.py {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
+    with TemporaryDirectory() as folder:
+        votes = QUICK_VOTES if asked.quick else VOTES
+        person = Person(build(asked.model, asked.device), asked.model, Path(folder), votes)
+        if asked.curves:
+            figures = measure_curves(person, 8 if asked.quick else 1000)
+            draw_curves(figures, asked.out / "pictures/cost.png")
+        else:
+            candidates, repeats = (CANDIDATES[:3], 1) if asked.quick else (CANDIDATES, asked.repeats)
+            figures = bench(person, asked.only, repeats, candidates, asked.at_most)
+            Console(width=120).print(table(figures))
     if not asked.only:
-        write_results(asked.out / f"results/bench-{asked.model}.json", command, [0], figures)
+        kind = "curves" if asked.curves else "bench"
+        write_results(asked.out / f"results/{kind}-{asked.model}.json", command, [0], figures)
 
 
 def bench(person: Person, only: str, repeats: int, candidates: Sequence[int], at_most: int) -> list[Figure]:
@@ -60,7 +62,9 @@ def bench(person: Person, only: str, repeats: int, candidates: Sequence[int], at
         work.ours = {name: value for name, value in work.ours.items() if only in name}
         if work.ours:
             figures += measured(work, repeats, rate)
-    return figures + [_one(name, value) for name, value in agreement(person).items()]
+    if only in "agreement":
+        figures += [_one(name, value) for name, value in {**agreement(person), **sizes(person)}.items()]
+    return figures
 
 
 def measured(work: Work, repeats: int, rate: float) -> list[Figure]:
@@ -69,7 +73,9 @@ def measured(work: Work, repeats: int, rate: float) -> list[Figure]:
     slow_operations = units * operations(unit)
     counted = {name: operations(run) for name, (run, _) in work.ours.items()}
     memory = {name: peak_bytes(run) for name, (run, _) in work.ours.items()}
-    slow_memory, slow, ours = 0, [], {name: [] for name in work.ours}
+    slow: list[float] = []
+    ours: dict[str, list[float]] = {name: [] for name in work.ours}
+    slow_memory = 0
     for _ in range(repeats):
         slow_memory = max(slow_memory, peak_bytes(lambda: slow.append(seconds(work.published))))
         for name, (run, _) in work.ours.items():
@@ -106,13 +112,15 @@ def table(figures: Sequence[Figure]) -> Table:
             f"{figure.low:.2f} to {figure.high:.2f}", f"{of['predicted']:.2f}", f"{of['published.mib']:,.0f}",
             f"{of['mib']:,.0f}", f"{of['rate_share']:.0%}",
         )  # fmt: skip
-    loose = (figure for figure in figures if figure.name.split(".")[0] in ("model", "rate", "agreement"))
+    loose = (
+        figure for figure in figures if figure.name.split(".")[0] in ("model", "rate", "agreement", "print")
+    )
     shown.caption = ", ".join(f"{figure.name} {figure.value:.3g}" for figure in loose)
     return shown
 
 
 def _one(name: str, value: float) -> Figure:
-    return Figure(name, value, value, value, 1)
+    return Figure(name, float(value), float(value), float(value), 1)
 
 
 def _spread(name: str, values: Sequence[float]) -> Figure:

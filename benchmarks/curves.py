@@ -5,7 +5,8 @@ Enters: a person of `works.py`. Leaves: figures, and a picture of them. Does not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -29,27 +30,27 @@ TITLES = {
 LABELS = {"published": "published way", "cold": "ours, cold", "warm": "ours, print at hand"}
 
 
-def measure_curves(person: Person, name: str, most: int) -> list[Figure]:
+def measure_curves(person: Person, most: int) -> list[Figure]:
     """Time all three, up to `most` candidates and people. The published way is run for ten at most, then multiplied."""
-    return [*_candidates(person, name, most), *_history(person, name, most), *_people(person, most)]
+    return [*_candidates(person, most), *_history(person, most), *_people(person, most)]
 
 
-def _candidates(person: Person, name: str, most: int) -> Iterator[Figure]:
-    many = Person(person.model, name, len(person.history), most)
+def _candidates(person: Person, most: int) -> Iterator[Figure]:
+    many = Person(person.model, person.name, person.folder, len(person.history), most)
     taste = many.taste()
     for count in (step for step in STEPS if step <= most):
         yield _published("candidates", many, count)
-        yield _timed(f"candidates.{count}.cold", lambda n=count: many.scores(many.taste(), n))
-        yield _timed(f"candidates.{count}.warm", lambda n=count: many.scores(taste, n))
+        yield _timed(f"candidates.{count}.cold", partial(_cold, many, count))
+        yield _timed(f"candidates.{count}.warm", partial(many.scores, taste, count))
 
 
-def _history(person: Person, name: str, most: int) -> Iterator[Figure]:
+def _history(person: Person, most: int) -> Iterator[Figure]:
     for votes in (step for step in HISTORY if step <= most):
-        one = Person(person.model, name, votes, 1)
+        one = Person(person.model, person.name, person.folder, votes, 1)
         taste = one.taste()
-        yield _timed(f"history.{votes}.published", lambda one=one: one.published_scores(1))
-        yield _timed(f"history.{votes}.cold", lambda one=one: one.scores(one.taste(), 1))
-        yield _timed(f"history.{votes}.warm", lambda one=one, taste=taste: one.scores(taste, 1))
+        yield _timed(f"history.{votes}.published", partial(one.published_scores, 1))
+        yield _timed(f"history.{votes}.cold", partial(_cold, one, 1))
+        yield _timed(f"history.{votes}.warm", partial(one.scores, taste, 1))
 
 
 def _people(person: Person, most: int) -> Iterator[Figure]:
@@ -58,7 +59,7 @@ def _people(person: Person, most: int) -> Iterator[Figure]:
     people = [Tasteprint(person.model, History(f"u{n}", person.history.votes), own) for n in range(most)]
     for count in (step for step in STEPS if step <= most):
         yield _published("people", person, count)
-        yield _timed(f"people.{count}.warm", lambda n=count: _score_people(person, people[:n]))
+        yield _timed(f"people.{count}.warm", partial(_score_people, person, people[:count]))
 
 
 @torch.no_grad()
@@ -69,13 +70,17 @@ def _score_people(person: Person, people: Sequence[Tasteprint]) -> None:
 
 def _published(kind: str, person: Person, count: int) -> Figure:
     real = min(count, PUBLISHED_AT_MOST)
-    figure = _timed("", lambda: person.published_scores(real))
-    scaled = (value * count / real for value in (figure.value, figure.low, figure.high))
-    return Figure(f"{kind}.{count}.published", *scaled, REPEATS)
+    figure = _timed("", partial(person.published_scores, real))
+    value, low, high = (seconds * count / real for seconds in (figure.value, figure.low, figure.high))
+    return Figure(f"{kind}.{count}.published", value, low, high, REPEATS)
 
 
-def _timed(name: str, run: object) -> Figure:
-    values = sorted(seconds(run) for _ in range(REPEATS))  # type: ignore[arg-type]
+def _cold(person: Person, count: int) -> None:
+    person.scores(person.taste(), count)
+
+
+def _timed(name: str, run: Callable[[], object]) -> Figure:
+    values = sorted(seconds(run) for _ in range(REPEATS))
     return Figure(name, values[REPEATS // 2], values[0], values[-1], REPEATS)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from tasteprint.data.collate import collate, pack_example
 from tasteprint.model.features import FeatureStore
+from tasteprint.model.int8 import rounding_loss
 from tasteprint.model.loss import preference_loss
 from tasteprint.model.preference import PreferenceModel
 from tasteprint.model.prints import Tasteprint
@@ -32,6 +33,10 @@ VOTES = 8
 PROMPT_WORDS = {"mini": 6, "middle": 30, "idefics2-8b": 30}
 
 
+Run = Callable[[], Any]
+Ours = dict[str, tuple[Run, int]]
+
+
 @dataclass
 class Work:
     """Something done the published way, and ours; each of ours is worth `times` runs of the published function.
@@ -40,17 +45,19 @@ class Work:
     counted on.
     """
 
-    published: Callable[[], Any]
-    unit: tuple[Callable[[], Any], int]
-    ours: dict[str, tuple[Callable[[], Any], int]] = field(default_factory=dict)
+    published: Run
+    unit: tuple[Run, int]
+    ours: Ours
 
 
 class Person:
     """One person's votes, targets and candidates over random pictures, and every work on them."""
 
-    def __init__(self, model: PreferenceModel, name: str, votes: int = VOTES, candidates: int = 128) -> None:
-        """Draw names and prompts; pictures are drawn when they are opened, pixels are kept."""
-        self.model = model
+    def __init__(
+        self, model: PreferenceModel, name: str, folder: Path, votes: int = VOTES, candidates: int = 128
+    ) -> None:
+        """Draw names and prompts; pictures are drawn when opened, pixels kept, features stored in the folder."""
+        self.model, self.name, self.folder = model, name, folder
         self.device = model.device
         draw = random.Random(0)
         self.prompt = " ".join(draw.choice(WORDS) for _ in range(PROMPT_WORDS[name]))
@@ -115,7 +122,7 @@ class Person:
 
     def _stored(self, names: Sequence[str]) -> dict[str, Tensor]:
         if self.store is None:
-            self.store = FeatureStore(Path(mkdtemp()), self.model, self.open)
+            self.store = FeatureStore(self.folder, self.model, self.open)
         return self.store(names)
 
     def published_guidance(self) -> Tensor:
@@ -134,36 +141,33 @@ class Person:
 
 
 def works(person: Person, candidates: Sequence[int], at_most: int) -> Iterator[Work]:
-    """List every work. More than `at_most` candidates or pairs the published way
-    are that many, taken several times."""
-    taste = person.taste()
+    """List every work. More than `at_most` candidates or pairs the published way are that many, taken several times."""
+    taste, one_pair = person.taste(), partial(person.published_step, 1)
     ours = {
-        "train.pairs1": (lambda: person.step(1), 1),
-        "train.cached_features": (lambda: person.step(1, True), 1),
+        "train.pairs1": (partial(person.step, 1), 1),
+        "train.cached_features": (partial(person.step, 1, True), 1),
     }
-    yield Work(lambda: person.published_step(1), (lambda: person.published_step(1), 1), ours)
+    yield Work(one_pair, (one_pair, 1), ours)
     pairs = min(8, at_most)
-    eight = {"train.pairs8": (lambda: person.step(8), 8 // pairs)}
-    yield Work(lambda: person.published_step(pairs), (lambda: person.published_step(1), pairs), eight)
+    eight = {"train.pairs8": (partial(person.step, 8), 8 // pairs)}
+    yield Work(partial(person.published_step, pairs), (one_pair, pairs), eight)
     for count in sorted({min(count, at_most) for count in candidates}):
         same = [n for n in candidates if min(n, at_most) == count]
         scored = {name: value for n in same for name, value in _scored(person, taste, n, n // count).items()}
         yield Work(
-            lambda n=count: person.published_scores(n), (lambda: person.published_scores(1), count), scored
+            partial(person.published_scores, count), (partial(person.published_scores, 1), count), scored
         )
-    guided = {"guidance.step.warm": (lambda: person.guidance(taste), 1)}
+    guided = {"guidance.step.warm": (partial(person.guidance, taste), 1)}
     yield Work(person.published_guidance, (person.published_guidance, 1), guided)
-    reread = lambda: person.model.print_of(person.longer, person.open)  # noqa: E731
-    appended = {"append.vote": (lambda: taste.extended(person.votes[-1:], person.open), 1)}
+    reread = partial(person.model.print_of, person.longer, person.open)
+    appended = {"append.vote": (partial(taste.extended, person.votes[-1:], person.open), 1)}
     yield Work(reread, (reread, 1), appended)
 
 
-def _scored(
-    person: Person, taste: Tasteprint, count: int, times: int
-) -> dict[str, tuple[Callable[[], Any], int]]:
+def _scored(person: Person, taste: Tasteprint, count: int, times: int) -> Ours:
     return {
         f"score.candidates{count}.cold": (lambda: person.scores(person.taste(), count), times),
-        f"score.candidates{count}.warm": (lambda: person.scores(taste, count), times),
+        f"score.candidates{count}.warm": (partial(person.scores, taste, count), times),
     }
 
 
@@ -177,6 +181,18 @@ def agreement(person: Person) -> dict[str, float]:
     person.step(1)
     weights = _relative(_gradient(person.model), slow)
     return {"agreement.score": score, "agreement.gradient": max(pixels, weights)}
+
+
+def sizes(person: Person) -> dict[str, float]:
+    """Bytes of a print as it is and in eight bits, and by how much eight bits change a score at most."""
+    taste = person.taste()
+    pictures, prompts = [person.open(name) for name, _ in person.asked[:8]], [person.prompt] * 8
+    loss = rounding_loss(taste, pictures, prompts)
+    return {
+        "print.bytes": taste.nbytes,
+        "print.int8.bytes": taste.quantized().nbytes,
+        "print.int8.score": loss,
+    }
 
 
 @contextmanager

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def evaluate_command(
     model: Annotated[str, typer.Option(help="A model folder, a run's folder, or a Hub repository.")],
     data: Annotated[Path, typer.Option(help="A dataset that `tasteprint data build` wrote.")],
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
     n_ref: Annotated[int, typer.Option(help="Votes in each history.")] = 8,
     targets: Annotated[int, typer.Option(help="At most so many target pairs a person.")] = 16,
     seed: Annotated[int, typer.Option(help="Draws histories, targets and intervals.")] = 0,
@@ -78,6 +78,10 @@ def measure_model(
     from tasteprint.data.histories import fixed_examples
     from tasteprint.evaluate.evaluation import measure
 
+    if split == "train":
+        raise ValueError(
+            "split 'train' was asked for; expected validation or test: its people taught the model and the controls."
+        )
     votes = dataset.votes_by_user(split)
     examples, _ = fixed_examples(votes, n_ref, targets, seed, temporal)
     if len(examples) < 2:

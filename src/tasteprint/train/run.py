@@ -35,6 +35,7 @@ from tasteprint.train.trainer import Images, PreferenceTrainer
 from tasteprint.types import Example
 
 STAGES = ("stage1", "stage2")
+HELD_OUT_TARGETS = 16
 
 
 class Run:
@@ -122,7 +123,7 @@ class Run:
     def _held_out(self, stage: StageConfig) -> list[Example]:
         data = self.config.data
         votes = self.dataset.votes_by_user("validation")
-        examples, _ = fixed_examples(votes, data.n_ref, 8, self.config.seed, data.temporal)
+        examples, _ = fixed_examples(votes, data.n_ref, HELD_OUT_TARGETS, self.config.seed, data.temporal)
         if not examples:
             raise ValueError(
                 f"no person of the validation split has more than {data.n_ref} votes; expected one: raise "

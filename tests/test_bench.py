@@ -1,0 +1,118 @@
+"""The benchmark: its slow twins give what the shared path gives, and its program runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.fixture
+def person(benchmarks, model, tmp_path):
+    from works import Person
+
+    gradients = [parameter.requires_grad for parameter in model.parameters()]
+    yield Person(model.requires_grad_(True), "mini", tmp_path, votes=3, candidates=4)
+    model.zero_grad(set_to_none=True)
+    for parameter, needed in zip(model.parameters(), gradients, strict=True):
+        parameter.requires_grad_(needed)
+
+
+def gradients(model):
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+
+def near(one, other, relative=1e-4):
+    return (one - other).norm() <= relative * other.norm()
+
+
+def test_scores_are_those_of_the_published_way(person):
+    assert person.scores(person.taste(), 4).numpy() == pytest.approx(
+        person.published_scores(4).numpy(), abs=1e-5
+    )
+
+
+def test_rows_of_other_lengths_may_stand_in_a_batch(person):
+    from twins import answer
+
+    short = type(person.history)("v", person.history.votes[:1])
+    with torch.no_grad():
+        together = answer(person.model, [person.history, short], person.asked[:2], person.features)
+        alone = answer(person.model, [short], person.asked[1:2], person.features)
+    assert torch.allclose(together[1], alone[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_a_training_step_has_the_gradients_of_two_passes_a_pair(person, pairs):
+    person.published_step(pairs)
+    slow = gradients(person.model)
+    person.step(pairs)
+    assert near(gradients(person.model), slow)
+
+
+def test_cached_features_give_the_gradients_of_the_parts_that_still_learn(person):
+    from works import frozen
+
+    with frozen(person.model.backbone.vision):
+        person.published_step(1)
+    slow = gradients(person.model)
+    person.step(1, cached=True)
+    assert near(gradients(person.model), slow)
+    assert all(parameter.requires_grad for parameter in person.model.parameters())
+
+
+def test_guidance_has_the_gradient_of_the_whole_conversation(person):
+    assert near(person.guidance(person.taste()), person.published_guidance())
+
+
+def test_operations_are_counted_by_hand(benchmarks):
+    from measure import operations, peak_bytes, seconds
+
+    left, right = torch.rand(2, 3), torch.rand(3, 5)
+    assert operations(lambda: left @ right) == 2 * 2 * 3 * 5
+    query = torch.rand(1, 2, 8, 4)
+    attend = torch.nn.functional.scaled_dot_product_attention
+    products = 2 * (2 * 2 * 8 * 8 * 4)
+    assert operations(lambda: attend(query, query, query)) == products
+    assert operations(lambda: attend(query, query, query, is_causal=True)) == products / 2
+    assert seconds(lambda: None) >= 0
+    assert peak_bytes(lambda: torch.ones(2**24)) >= 0.9 * 2**26
+
+
+def test_the_program_measures_and_writes(benchmarks, tmp_path, capsys):
+    from bench import main
+
+    main(["--quick", "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "results" / "bench-mini.json").read_text())
+    figures = {figure["name"]: figure["value"] for figure in written["figures"]}
+    rows = ["train.pairs1", "train.pairs8", "train.cached_features", "guidance.step.warm", "append.vote"]
+    rows += [f"score.candidates{n}.{state}" for n in (1, 2, 8) for state in ("cold", "warm")]
+    assert {name for row in rows for name in (row, f"{row}.predicted")} <= set(figures)
+    assert figures["score.candidates8.warm.predicted"] > figures["score.candidates8.cold.predicted"] > 1
+    assert figures["agreement.score"] < 1e-5 and figures["agreement.gradient"] < 1e-4
+    assert all(row in capsys.readouterr().out for row in rows[:1])
+
+
+def test_the_curves_are_drawn(benchmarks, tmp_path):
+    from bench import main
+
+    main(["--quick", "--curves", "--out", str(tmp_path)])
+    figures = json.loads((tmp_path / "results" / "curves-mini.json").read_text())["figures"]
+    assert {"candidates.3.warm", "history.8.cold", "people.3.warm", "people.3.published"} <= {
+        f["name"] for f in figures
+    }
+    assert (tmp_path / "pictures" / "cost.png").stat().st_size > 10_000
+
+
+def test_the_large_shape_needs_a_gpu(benchmarks):
+    from models import build
+
+    with pytest.raises(ValueError, match="idefics2-8b was asked for on the processor"):
+        build("idefics2-8b", "cpu")
