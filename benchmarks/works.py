@@ -7,7 +7,7 @@ Does not know: clocks, tables, files.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +34,7 @@ PROMPT_WORDS = {"mini": 6, "middle": 30, "idefics2-8b": 30}
 
 
 Run = Callable[[], Any]
-Ours = dict[str, tuple[Run, int]]
+Ours = Mapping[str, tuple[Run, int]]
 
 
 @dataclass

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from people import history, vote
-from tasteprint.model import requests
+from tasteprint.model import attention, requests
 from tasteprint.model.features import Pixels
 from tasteprint.model.int8 import Int8, rounding_loss
 from tasteprint.model.memory import Cost
@@ -117,6 +117,16 @@ def test_gradients_of_a_batch_are_those_alone(model, opened):
     scores = [person.score(images[i : i + 1], prompts[i : i + 1]) for i, person in enumerate(people)]
     alone = sum(torch.autograd.grad(score.sum(), images)[0] for score in scores)
     assert (together - alone).norm() <= 1e-4 * together.norm()
+
+
+def test_gradients_past_a_print_are_those_of_plain_attention(model, opened, monkeypatch):
+    taste = model.print_of(history(8), opened)
+    images = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    gradients = []
+    for name in (attention.NAME, "sdpa"):
+        monkeypatch.setattr(model.backbone.network.config.text_config, "_attn_implementation", name)
+        gradients += torch.autograd.grad(taste.score(images, ["a fish", ""]).sum(), images)
+    assert not torch.equal(*gradients) and (gradients[0] - gradients[1]).norm() <= 1e-4 * gradients[1].norm()
 
 
 def test_a_small_budget_makes_small_passes_of_equal_scores(model, opened, shown, monkeypatch):

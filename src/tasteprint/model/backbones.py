@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoProcessor, BitsAndBytesConfig, Idefics2
 from transformers.utils import is_bitsandbytes_available
 
 from tasteprint.config import ModelConfig
+from tasteprint.model import attention
 from tasteprint.model.mini import mini_model, mini_processor
 
 # LUP: low-rank updates in the text model, the modality projection and the perceiver resampler, not in the vision tower.
@@ -33,6 +34,7 @@ class Idefics2Backbone(nn.Module):
         """Hold a built network and its processor."""
         super().__init__()
         processor.image_processor.do_image_splitting = False
+        network.model.text_model.config._attn_implementation = attention.NAME
         self.network = network
         self.processor = processor
 
