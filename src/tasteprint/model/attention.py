@@ -33,8 +33,8 @@ def past_apart(
     kernels on a GPU are left alone.
     """
     past = key.shape[2] - query.shape[2]
-    wanted = query.requires_grad and query.device.type == "cpu" and attention_mask is not None
-    if not wanted or past < query.shape[2]:
+    wanted = query.requires_grad and query.device.type == "cpu"
+    if attention_mask is None or not wanted or past < query.shape[2]:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     grouped = query.unflatten(1, (key.shape[1], -1)).flatten(2, 3) * options["scaling"]  # (b, k, h/k * s, w)
     (old_keys, new_keys), (old_values, new_values) = (_apart(part, past) for part in (key, value))
