@@ -116,3 +116,11 @@ def test_the_large_shape_needs_a_gpu(benchmarks):
 
     with pytest.raises(ValueError, match="idefics2-8b was asked for on the processor"):
         build("idefics2-8b", "cpu")
+
+
+def test_the_large_shape_has_the_size_of_idefics2_8b(benchmarks):
+    import models
+
+    tokenizer = models.mini_processor(["a"], models.LARGE["square"]).tokenizer
+    network = models._network(models.LARGE, tokenizer, "meta", torch.bfloat16)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 8_402_768_112
