@@ -14,7 +14,7 @@ for seed in $SEEDS; do
   out=runs/calista/$seed
   [ -f "$out/data/summary.json" ] || .venv/bin/tasteprint data build "$DATA/choices.csv" --mapping calista \
     --out "$out/data" --validation 0.1 --test 0.2 --seed "$seed"
-  .venv/bin/tasteprint train --data "$out/data" --config runs/calista.toml --set seed="$seed" --out "$out/run"
+  .venv/bin/tasteprint train --data "$out/data" --config mini --set seed="$seed" --out "$out/run"
   .venv/bin/tasteprint evaluate --model "$out/run" --data "$out/data" --seed "$seed" --out "$out/results.json"
 done
 # shellcheck disable=SC2086

@@ -67,11 +67,15 @@ class FeatureStore:
         self._shape = (model.backbone.processor.image_seq_len, model.backbone.width)
         self._rows = self._recovered()
 
-    def __call__(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """Give `{"image_features": (n, k, d)}`, computing what is not there yet."""
+    def fill(self, names: Sequence[str]) -> None:
+        """Compute what is not there yet."""
         missing = [name for name in dict.fromkeys(names) if name not in self._rows]
         for start in range(0, len(missing), CHUNK):
             self._add(missing[start : start + CHUNK])
+
+    def __call__(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Give `{"image_features": (n, k, d)}`, computing what is not there yet."""
+        self.fill(names)
         stored = np.memmap(self._rows_file, np.float32, "r", shape=(len(self._rows), *self._shape))
         return {"image_features": torch.from_numpy(stored[[self._rows[name] for name in names]])}
 

@@ -23,9 +23,9 @@ LIBRARIES = ("tasteprint", "torch", "transformers", "peft", "accelerate")
 class RunFolder:
     """One run. ValueError where the folder holds another run, or something that is not a run."""
 
-    def __init__(self, path: Path, config: Config, data: str) -> None:
-        """Open a run that was begun with these settings, or begin it."""
-        self.path = path
+    def __init__(self, path: Path, config: Config, data: str, writes: bool = True) -> None:
+        """Open a run that was begun with these settings, or begin it; of several processes only one `writes`."""
+        self.path, self.writes = path, writes
         self.record = path / "run.json"
         about = {"config": asdict(config), "data": data}
         if self.record.is_file():
@@ -45,10 +45,18 @@ class RunFolder:
         return json.loads(self.record.read_text("utf-8"))
 
     def write(self, record: dict[str, Any]) -> None:
-        """Replace the record in one step."""
-        part = self.record.with_suffix(".part")
-        part.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-        part.replace(self.record)
+        """Replace the record."""
+        self.keep(self.record.name, record)
+
+    def keep(self, name: str, value: object) -> None:
+        """Write a value as JSON under a name in the folder, in one step."""
+        if not self.writes:
+            return
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+        part.replace(path)
 
     def done(self, part: str) -> bool:
         """Whether a part was finished by this run or an earlier try of it."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 from tqdm.auto import tqdm
 from transformers import ProgressCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
@@ -49,7 +50,9 @@ class Run:
             )
         self.config, self.dataset, self.report_to = config, dataset, report_to
         self.open_image = dataset.images.open
-        self.folder = RunFolder(path, config, str(dataset.folder.resolve()))
+        self.processes = PartialState()
+        with self.processes.main_process_first():
+            self.folder = RunFolder(path, config, str(dataset.folder.resolve()), self.processes.is_main_process)
 
     def go(self) -> PreferenceModel:
         """Do every part that is not done, and give the best model (also written to `model/`)."""
@@ -66,13 +69,16 @@ class Run:
     def _part(self, name: str, model: PreferenceModel, work: Callable[[str, PreferenceModel], None]) -> None:
         """Do a part and keep its weights, or take over the weights of an earlier try that finished it."""
         kept = self.folder.path / name / "model"
+        self.processes.wait_for_everyone()
         if self.folder.done(name):
             model.load_weights(kept)
             return
         set_seed(self.config.seed)  # so that a part is the same whichever parts ran before it in this process
         with self.folder.doing(name):
             work(name, model)
-            model.save_pretrained(kept)
+            if self.processes.is_main_process:
+                model.save_pretrained(kept)
+            self.processes.wait_for_everyone()
 
     def _eye(self, name: str, model: PreferenceModel) -> None:
         config = self.config.eye
@@ -80,7 +86,7 @@ class Run:
             return
         with tqdm(total=config.steps, desc=name, dynamic_ncols=True) as bar:
             read = teach_eye(model, config, self.config.seed, lambda step, loss: _advance(bar, step, loss))
-        _write_json(self.folder.path / name / "read.json", read)
+        self.folder.keep(f"{name}/read.json", read)
 
     def _stage(self, name: str, model: PreferenceModel) -> None:
         stage: StageConfig = getattr(self.config, name)
@@ -101,9 +107,10 @@ class Run:
         for unwanted in (ProgressCallback, PrinterCallback):
             trainer.remove_callback(unwanted)
         trainer.train(resume_from_checkpoint=last_checkpoint(path))
-        _write_json(path / "learning.json", trainer.state.log_history)
-        for checkpoint in path.glob("checkpoint-*"):
-            shutil.rmtree(checkpoint)
+        self.folder.keep(f"{name}/learning.json", trainer.state.log_history)
+        if self.processes.is_main_process:
+            for checkpoint in path.glob("checkpoint-*"):
+                shutil.rmtree(checkpoint)
 
     def _stream(self, stage: StageConfig) -> ExampleStream:
         data = self.config.data
@@ -133,12 +140,14 @@ class Run:
 
     def _images(self, model: PreferenceModel, stage: StageConfig) -> Images:
         """Give features from disk where nothing that sees is training, pixels otherwise."""
-        sees = any(p.requires_grad for part in model.backbone.vision for p in part.parameters())
-        return Pixels(model, self.open_image) if sees else self.features(model)
-
-    def features(self, model: PreferenceModel) -> FeatureStore:
-        """Open the store of visual tokens that lies beside the dataset's images."""
-        return FeatureStore(self.dataset.folder / "features", model, self.open_image)
+        if any(p.requires_grad for part in model.backbone.vision for p in part.parameters()):
+            return Pixels(model, self.open_image)
+        people = [self.dataset.votes_by_user(split) for split in ("train", "validation")]
+        shown = {image for votes in people for many in votes.values() for vote in many for image in vote.images}
+        with self.processes.main_process_first():  # one process writes, the others find everything there
+            store = FeatureStore(self.dataset.folder / "features", model, self.open_image)
+            store.fill(sorted(shown))
+        return store
 
     def _teacher(self, model: PreferenceModel, images: Images) -> Teacher:
         if not isinstance(images, FeatureStore):
@@ -180,22 +189,16 @@ class Run:
         )
 
     def _publish(self, model: PreferenceModel) -> None:
-        model.save_pretrained(self.folder.path / "model")
+        if self.processes.is_main_process:
+            model.save_pretrained(self.folder.path / "model")
         points = []
         for name in STAGES:
             written = self.folder.path / name / "learning.json"
             if written.is_file():
                 points += [{"stage": name, **point} for point in json.loads(written.read_text("utf-8"))]
-        _write_json(self.folder.path / "learning.json", points)
+        self.folder.keep("learning.json", points)
 
 
 def _advance(bar: tqdm, step: int, loss: float) -> None:
     bar.update(step - bar.n)
     bar.set_postfix(loss=f"{loss:.3f}")
-
-
-def _write_json(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-    part.replace(path)
