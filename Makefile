@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format bench clean
 
 demo: .venv/installed
 	$(BIN)/tasteprint demo
@@ -14,6 +14,10 @@ check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/bench.py --model mini
+	$(BIN)/python benchmarks/bench.py --model middle
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .

@@ -81,5 +81,6 @@ def test_unknown_names_are_attribute_errors():
     import tasteprint
 
     assert set(tasteprint.__all__) <= set(dir(tasteprint))
+    assert all(getattr(tasteprint, name).__name__ == name for name in tasteprint.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         tasteprint.nothing  # noqa: B018

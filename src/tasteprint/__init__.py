@@ -14,14 +14,26 @@ if TYPE_CHECKING:
     from tasteprint.data.images import ImageStore
     from tasteprint.data.table import Dataset
     from tasteprint.model.preference import PreferenceModel
+    from tasteprint.model.prints import Tasteprint
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "Example", "Generator", "History", "ImageStore", "PreferenceModel", "Scorer", "Vote"]
+__all__ = [
+    "Dataset",
+    "Example",
+    "Generator",
+    "History",
+    "ImageStore",
+    "PreferenceModel",
+    "Scorer",
+    "Tasteprint",
+    "Vote",
+]
 
 _ROOMS = {
     "Dataset": "tasteprint.data.table",
     "ImageStore": "tasteprint.data.images",
     "PreferenceModel": "tasteprint.model.preference",
+    "Tasteprint": "tasteprint.model.prints",
 }
 
 

@@ -52,7 +52,9 @@ class Run:
         self.open_image = dataset.images.open
         self.processes = PartialState()
         with self.processes.main_process_first():
-            self.folder = RunFolder(path, config, str(dataset.folder.resolve()), self.processes.is_main_process)
+            self.folder = RunFolder(
+                path, config, str(dataset.folder.resolve()), self.processes.is_main_process
+            )
 
     def go(self) -> PreferenceModel:
         """Do every part that is not done, and give the best model (also written to `model/`)."""
@@ -143,7 +145,9 @@ class Run:
         if any(p.requires_grad for part in model.backbone.vision for p in part.parameters()):
             return Pixels(model, self.open_image)
         people = [self.dataset.votes_by_user(split) for split in ("train", "validation")]
-        shown = {image for votes in people for many in votes.values() for vote in many for image in vote.images}
+        shown = {
+            image for votes in people for many in votes.values() for vote in many for image in vote.images
+        }
         with self.processes.main_process_first():  # one process writes, the others find everything there
             store = FeatureStore(self.dataset.folder / "features", model, self.open_image)
             store.fill(sorted(shown))
