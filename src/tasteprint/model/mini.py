@@ -60,11 +60,11 @@ def mini_model(processor: Idefics2Processor) -> Idefics2ForConditionalGeneration
     config = Idefics2Config(
         vision_config={
             "hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4,
-            "image_size": square, "patch_size": 8,
+            "image_size": square, "patch_size": 8, "initializer_range": 0.1,
         },
         perceiver_config={
             "hidden_size": 128, "resampler_n_latents": VISUAL_TOKENS, "resampler_depth": 1, "resampler_n_heads": 4,
-            "resampler_head_dim": 32, "num_key_value_heads": 2,
+            "resampler_head_dim": 32, "num_key_value_heads": 2, "initializer_range": 0.1,
         },
         text_config={
             "model_type": "mistral", "hidden_size": 128, "intermediate_size": 320, "num_hidden_layers": 4,
