@@ -24,6 +24,8 @@ MEANING = {
     "top1": "a liked image before three disliked ones",
     "top2": "a liked image among the first two of four",
     "top3": "a liked image among the first three of four",
+    "bound.oracle": "the person's true taste, known",
+    "bound.average": "the best guess without any vote",
     "calibration.ece": "calibration error of the pair's probability (0 is best)",
 }
 
@@ -36,7 +38,11 @@ def meaning(name: str) -> str:
     if not count.isdigit():
         return ""
     votes = f"{count} vote{'' if count == '1' else 's'} of history"
-    known = {"accuracy": votes, "own_minus_other": f"own minus another's, {votes}: the personal part"}
+    known = {
+        "accuracy": votes,
+        "bound.bayes": f"the best that {votes} allow",
+        "own_minus_other": f"own minus another's, {votes}: the personal part",
+    }
     return known.get(kind, "")
 
 
