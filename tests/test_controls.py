@@ -248,7 +248,8 @@ def test_the_report_shows_every_figure():
         markdown(figures).splitlines()
     )
     assert all(meaning(figure.name) for figure in figures)
-    assert meaning("accuracy.1") == "1 vote of history" and meaning("bound.oracle") == ""
+    assert meaning("accuracy.1") == "1 vote of history" and meaning("unheard.of") == ""
+    assert meaning("bound.bayes.2") == "the best that 2 votes of history allow"
 
 
 def test_own_only_learns_one_person_and_starts_afresh_for_the_next():
