@@ -106,6 +106,7 @@ def readers(model: PreferenceModel, dataset: Dataset, seed: int) -> dict[str, Re
     from tasteprint.evaluate.own_only import own_only
     from tasteprint.model.features import FeatureStore
     from tasteprint.model.preference import PreferenceModel
+    from tasteprint.model.tastes import STEPS, TASTES
     from tasteprint.train.tastes import fit_tastes
 
     if dataset.images is None:
@@ -114,7 +115,7 @@ def readers(model: PreferenceModel, dataset: Dataset, seed: int) -> dict[str, Re
     store = FeatureStore(dataset.folder / "features", model.requires_grad_(False), dataset.images.open)
     everyone = [vote for votes in train.values() for vote in votes]
     seen = list(dict.fromkeys(image for vote in everyone for image in vote.images))
-    tastes, _ = fit_tastes(store, train, held, 8, 500, seed)
+    tastes, _ = fit_tastes(store, train, held, TASTES, STEPS, seed)
     captions = dataset.prompts()
     return {
         "own": lambda histories, candidates: model.margins(histories, candidates, store),

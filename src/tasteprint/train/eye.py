@@ -34,7 +34,7 @@ def teach_eye(
     learn = [*parts.parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(learn, lr=config.lr, weight_decay=1e-2)
     schedule = get_cosine_schedule_with_warmup(optimizer, config.steps // 10, config.steps)
-    for step, (pixels, labels) in enumerate(_batches(config, seed), 1):
+    for step, (pixels, labels) in enumerate(_batches(config, seed, model.settings.square), 1):
         loss = reading_loss(heads(model.backbone.image_features(pixels).flatten(1)), labels)
         optimizer.zero_grad()
         loss.backward()
@@ -53,8 +53,8 @@ def reading_loss(
     return torch.stack(losses).mean()
 
 
-def _batches(config: EyeConfig, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    pixels, labels = _pictures(config.pictures, seed)
+def _batches(config: EyeConfig, seed: int, side: int) -> Iterator[tuple[Tensor, Tensor]]:
+    pixels, labels = _pictures(config.pictures, seed, side)
     for step in range(config.steps):
         chosen = torch.randint(
             len(labels), (config.batch,), generator=torch.Generator().manual_seed(seed + step)
@@ -62,8 +62,8 @@ def _batches(config: EyeConfig, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield _normalised(pixels[chosen]), labels[chosen]
 
 
-def _pictures(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    pixels, labels = fresh(count, seed)
+def _pictures(count: int, seed: int, side: int) -> tuple[Tensor, Tensor]:
+    pixels, labels = fresh(count, seed, side)
     return torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(labels).long()
 
 
@@ -73,7 +73,7 @@ def _normalised(pixels: Tensor) -> Float[Tensor, "n 3 h w"]:
 
 @torch.no_grad()
 def _read(model: PreferenceModel, heads: nn.Linear, seed: int) -> dict[str, float]:
-    pixels, labels = _pictures(500, seed + 1)
+    pixels, labels = _pictures(500, seed + 1, model.settings.square)
     logits = heads(model.backbone.image_features(_normalised(pixels)).flatten(1))
     right = [
         (part.argmax(1) == labels[:, i]).float().mean() for i, part in enumerate(logits.split(CLASSES, dim=1))

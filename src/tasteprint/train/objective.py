@@ -5,7 +5,6 @@ Enters: packed batches. Leaves: the loss and its parts. Does not know: optimiser
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from tasteprint.config import StageConfig
@@ -49,8 +48,3 @@ class Objective(nn.Module):
         """Take over a teacher's state."""
         if self.teacher:
             self.teacher.load_state_dict(state)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.model.device
