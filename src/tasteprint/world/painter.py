@@ -11,16 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int64, UInt8
-from PIL import Image, ImageDraw
+from PIL import Image, ImageFilter
 
-from tasteprint.world import surfaces, taxonomy
-from tasteprint.world.glyphs import GLYPHS
+from tasteprint.world import figures, mediums, sheets, styles, taxonomy
+from tasteprint.world.colours import Colours, colours
 from tasteprint.world.taxonomy import DIMENSIONS, SUBJECTS, Attributes
 
-OVERSAMPLE = (
-    4  # painted four times as wide, then averaged down: smooth edges for a tenth of the cost of vectors
-)
 LARGEST = 1024
+BLUR = 1.3 / 48  # standard deviation of the soft focus, as a share of the picture's side
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +28,6 @@ class Picture:
     subject: str
     attributes: Attributes
     seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where one copy of the subject stands: centre and half-width as shares of the picture's side."""
-
-    x: float
-    y: float
-    reach: float
-    mirrored: bool = False
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -52,22 +40,18 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
 def paint(subject: str, attributes: Attributes, seed: int, size: int = 48) -> Image.Image:
     """Paint one RGB picture of `size` x `size` pixels; the same arguments give the same bytes.
 
-    The seed moves what carries no taste: place, size, lean and a small shift of the colours.
+    The seed moves what carries no taste: place, size, lean, a pattern's beginning, a small shift of the colours.
     ValueError for an unknown subject, a negative seed, or a size outside 8 to 1024.
     """
     taxonomy.require_value("subject", subject)
     _require_size(size)
     rng = stream(seed, "paint")
-    side = size * OVERSAMPLE
-    colours = surfaces.palette(attributes.palette, rng)
-    canvas = surfaces.background(attributes.background, side, colours, rng)
-    lean = rng.normal(0, 0.06)
-    for place in _places(attributes.composition, rng):
-        _draw(canvas, subject, place, lean, colours, outlined=attributes.style == "outlined")
-    screen = surfaces.screen(attributes.style, side, rng)
-    if screen is not None:
-        canvas = Image.composite(canvas, Image.new("RGB", canvas.size, colours["paper"]), screen)
-    return canvas.reduce(OVERSAMPLE)
+    finer = 4 if size <= 256 else 2
+    shades = colours(attributes.palette, attributes.hue, rng)
+    canvas = _drawn(subject, attributes, shades, size * finer, rng).reduce(finer)
+    if attributes.detail == "Blurred":
+        canvas = canvas.filter(ImageFilter.GaussianBlur(BLUR * size))
+    return mediums.rendered(canvas, attributes.medium, shades, rng)
 
 
 def draw_pictures(n: int, seed: int, purpose: str = "pictures") -> list[Picture]:
@@ -109,44 +93,22 @@ def _require_size(size: int) -> None:
         raise ValueError(f"the size is {size} pixels; expected 8 to {LARGEST}: choose a size in that range.")
 
 
-def _places(composition: str, rng: np.random.Generator) -> list[_Place]:
-    """The copies of the subject that a composition shows, with the accidents of place and size."""
-    grow = rng.uniform(0.92, 1.08)
-    dx, dy = rng.uniform(-0.03, 0.03, 2)
-    if composition == "centred":
-        return [_Place(0.5 + dx, 0.5 + dy, 0.38 * grow, bool(rng.integers(2)))]
-    if composition == "corner":
-        x, y = rng.choice([0.27, 0.73], 2)
-        return [_Place(x + dx, y + dy, 0.19 * grow, bool(x > 0.5))]
-    if composition == "pair":
-        reach = 0.215 * grow
-        return [_Place(0.26 + dx, 0.5 + dy, reach), _Place(0.74 - dx, 0.5 + dy, reach, True)]
-    mirrored = bool(rng.integers(2))
-    rows = (0.18, 0.5, 0.82)
-    return [_Place(x + dx, y + dy, 0.135 * grow, mirrored) for y in rows for x in rows]
-
-
-def _draw(
-    canvas: Image.Image, subject: str, place: _Place, lean: float, colours: surfaces.Palette, outlined: bool
-) -> None:
-    """Draw one copy of the subject, its shapes back to front; where outlined, in pale fills and ink lines."""
-    draw, side = ImageDraw.Draw(canvas), canvas.width
-    width = max(1, round(side * (0.02 + 0.03 * place.reach)))
-    for role, points in GLYPHS[subject]:
-        line = _placed(points, place, lean, side)
-        fill = colours[role]
-        if not outlined:
-            draw.polygon(line, fill=fill)
-        else:
-            draw.polygon(
-                line, fill=fill if role in ("ink", "light") else surfaces.mix(fill, colours["paper"], 0.3)
-            )
-            draw.line([*line, *line[:2]], fill=colours["ink"], width=width, joint="curve")
-
-
-def _placed(points: np.ndarray, place: _Place, lean: float, side: int) -> list[tuple[float, float]]:
-    """A shape's points in pixels: mirrored, leaned, scaled, moved."""
-    x, y = points[:, 0] * (-1 if place.mirrored else 1), points[:, 1]
-    across = place.x + place.reach * (x * np.cos(lean) - y * np.sin(lean))
-    down = place.y + place.reach * (x * np.sin(lean) + y * np.cos(lean))
-    return list(zip((side * across).tolist(), (side * down).tolist(), strict=True))
+def _drawn(
+    subject: str, attributes: Attributes, shades: Colours, side: int, rng: np.random.Generator
+) -> Image.Image:
+    """Everything that is drawn with sharp lines, from back to front."""
+    canvas = styles.behind(attributes.style, side, shades, rng)
+    intricate = attributes.detail == "Intricate"
+    if attributes.composition == "Grid-Based Layouts":
+        fields, lines = sheets.panels(side)
+        canvas.paste(shades["light"], mask=fields)
+        canvas.paste(shades["light"], mask=lines)
+    lean = rng.normal(0, 0.06)
+    for place in figures.places(attributes.composition, rng):
+        figures.draw(canvas, subject, place, lean, shades, styles.LINES.get(attributes.style, 0.0), intricate)
+    canvas = styles.cut(canvas, attributes.style, rng)
+    if intricate:
+        band, beads = sheets.frame(side)
+        canvas.paste(shades["second"], mask=band)
+        canvas.paste(shades["light"], mask=beads)
+    return canvas

@@ -12,12 +12,64 @@ import numpy as np
 from jaxtyping import Float, Int
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
-    "palette": ("sunset", "ocean", "forest", "candy", "monochrome", "neon"),
-    "style": ("flat", "outlined", "dotted", "hatched"),
-    "composition": ("centred", "corner", "pattern", "pair"),
-    "background": ("plain", "sky", "busy"),
-}
-"""The dimensions of taste. The order is that of every index in this room."""
+    "style": ("Color Field Painting", "Art Deco", "Ukiyo-e", "Cubism", "Aboriginal Art", "Anime/Manga"),
+    "palette": ("Oceanic Tones", "Neon", "Urban Industrial", "Pastels", "Earthy Palettes", "Vibrant Colors"),
+    "composition": ("Centralized", "Rule of Thirds", "Grid-Based Layouts", "Symmetry"),
+    "detail": ("Simplified", "Intricate", "Blurred"),
+    "hue": ("Crimson", "Yellow", "Forest Green", "Cerulean", "Magenta"),
+    "medium": ("Digital", "Watercolor", "Weaving", "Woodcut"),
+}  # fmt: skip
+"""The dimensions of taste that the painter has rules for. The order is that of every index in this room."""
+
+PAPER: dict[str, tuple[str, ...]] = {
+    "style": (
+        *DIMENSIONS["style"],
+        "Surrealism", "Romanticism", "Contemporary Abstraction", "Ancient Greek Art", "Baroque Art",
+        "Abstract Expressionism", "Social Realism", "Mesoamerican Art", "Oceanic Art",
+        "Traditional African Art", "Islamic Art", "Land Art", "Situationist Art", "Performance Art",
+        "Naive Art", "Fauvism",
+    ),
+    "palette": (
+        *DIMENSIONS["palette"],
+        "Muted Shades", "Turquoise", "Deep Sea Blue", "Ocean Green", "Laser Blue", "Hot Magenta",
+        "Electric Lime", "Alloy Silver", "Iron Black", "Charcoal Black", "Jet", "Mint Green", "Peach",
+        "Buttercream", "Pink", "Dusty Rose", "Faded Denim", "Deep Indigo", "Jungle Green", "Vivid Purple",
+        "Radiant Red", "Yellow",
+    ),
+    "composition": (
+        *DIMENSIONS["composition"],
+        "Invented Space", "Real Space", "Dynamic Tension", "Static Tension", "Pictorial", "Installation",
+        "Foreground", "Background Contrast", "Negative Space", "Deep Space", "Shallow Space", "Closed Space",
+        "Balanced", "Fragmented", "Rhythmic", "Illusion of Depth", "Golden Ratio",
+    ),
+    "skill": (
+        "Rigorous", "Intuitive", "Spontaneous", "Experimental", "Polished", "Effortless", "Graceful",
+        "Heavy-handed", "Sophisticated", "Controlled", "Inventive", "Free-flowing", "Powerful", "Meticulous",
+        "Classic",
+    ),
+    "detail": (
+        *DIMENSIONS["detail"],
+        "Tactile", "Sharp", "Subtle", "Elaborate", "Vivid", "Defined", "Smooth", "Muted", "Textured",
+        "Unfocused", "Ethereal", "Soft", "Expressive", "Fine", "Abstracted",
+    ),
+    "hue": (
+        *DIMENSIONS["hue"],
+        "Turquoise", "Burgundy", "Indigo", "Slate Gray", "Orange", "Blue", "Gold", "Emerald", "Teal", "Slate",
+    ),
+    "medium": (
+        *DIMENSIONS["medium"],
+        "Mixed Media", "Found Object", "Assemblage", "Printmaking", "Lithography", "3D", "Virtual Reality",
+        "Traditional Painting", "Tempera", "Textile Arts", "Embroidery", "Ceramics", "Sculpture", "Drawing",
+        "Collage", "Metal", "Crocheting", "Drypoint", "Decoupage", "Cyanotype", "Glass", "3D Modeling",
+        "Digital Collage", "Ink", "Polaroid", "Spray Paint",
+    ),
+}  # fmt: skip
+"""Every attribute named in P tables 7 and 8, by the seven dimensions of table 7.
+
+A name that stands for two things (`Dynamic/Static Tension`) is two attributes; one that stands in two dimensions
+(`Turquoise`) is one in each. All that `DIMENSIONS` does not name is words only: a text-to-image model can be asked
+for it, the painter cannot.
+"""
 
 SUBJECTS: tuple[str, ...] = ("house", "tree", "fish", "star", "boat", "flower", "mountain", "cup")
 """What a prompt asks for. Both pictures of a vote share it, so that it carries no taste."""
@@ -35,10 +87,12 @@ VALUES: tuple[tuple[str, str], ...] = tuple(
 class Attributes:
     """One value for each dimension. ValueError for a value that the taxonomy does not name."""
 
-    palette: str
     style: str
+    palette: str
     composition: str
-    background: str
+    detail: str
+    hue: str
+    medium: str
 
     def __post_init__(self) -> None:
         """Refuse a value that cannot be painted."""
@@ -77,6 +131,14 @@ def prompt(subject: str) -> str:
     """The prompt that asks for a subject: `a fish`. ValueError for an unknown subject."""
     require_value("subject", subject)
     return f"a {subject}"
+
+
+def describe(attributes: Attributes, subject: str) -> str:
+    """All that a picture is, in words: `a fish, Ukiyo-e, Oceanic Tones, Centralized, Simplified, Crimson, Digital`.
+
+    The values follow the order of `DIMENSIONS`. ValueError for an unknown subject.
+    """
+    return ", ".join([prompt(subject), *attributes.as_dict().values()])
 
 
 def one_hot(attributes: Attributes) -> Float[np.ndarray, " values"]:
