@@ -68,6 +68,27 @@ class TeacherConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PosteriorConfig:
+    """The taste posterior (method.md section 10): on which embeddings, how large, learned from episodes how.
+
+    `components` is R, `features` d. An episode takes 0 to `earlier` opinions of a person and foresees up to
+    `later` others.
+    """
+
+    encoder: str = "mini"
+    components: int = 8
+    features: int = 16
+    hidden: int = 64
+    layers: int = 1
+    steps: int = 1000
+    people: int = 128
+    earlier: int = 16
+    later: int = 8
+    lr: float = 5e-3
+    weight_decay: float = 1e-2
+
+
+@dataclass(frozen=True, slots=True)
 class StageConfig:
     """One stage of training: what moves, for how long, by which loss."""
 
@@ -103,6 +124,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     eye: EyeConfig = field(default_factory=EyeConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    posterior: PosteriorConfig = field(default_factory=PosteriorConfig)
     stage1: StageConfig = field(default_factory=StageConfig)
     stage2: StageConfig = field(default_factory=StageConfig)
 

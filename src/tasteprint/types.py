@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+MOST_STARS = 10
+"""The longest scale of ratings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vote:
     """One person's choice between two images shown for one prompt (method.md section 1).
@@ -74,6 +78,25 @@ class Vote:
         if self.is_tie:
             raise ValueError(
                 f"a tie of user {self.user_id!r} has no liked image; expected a decided vote: filter ties."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One person's opinion of one image: `stars` of `out_of`, more is better; a dislike is 1 of 2, a like 2 of 2."""
+
+    user_id: str
+    prompt: str
+    image: str
+    stars: int
+    out_of: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse stars that the scale does not have."""
+        if not 2 <= self.out_of <= MOST_STARS or not 1 <= self.stars <= self.out_of:
+            raise ValueError(
+                f"a rating of user {self.user_id!r} is {self.stars} of {self.out_of}; expected 1 to n stars on a "
+                f"scale of n = 2 to {MOST_STARS}: map the log's scale onto one of these."
             )
 
 

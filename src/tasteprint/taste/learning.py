@@ -1,0 +1,134 @@
+"""How the prior is learned from many people: by how well a few of each one's opinions foretell others.
+
+Enters: embeddings of images, people's opinions on them. Leaves: a utility map, a prior and cuts that have learned.
+Does not know: image names, encoders, files. Everything is learned end to end through `infer` (method.md section 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tasteprint.config import PosteriorConfig
+from tasteprint.model.posterior import MixturePrior, UtilityMap, infer
+from tasteprint.taste.opinions import Cuts, Opinions, answers
+
+CLIP = 1.0
+CHECKS = 10
+"""How often, during training, the people held out are asked."""
+
+LEARNING_STEPS = 6
+"""Newton steps in training, where the prior changes from step to step anyway."""
+
+Progress = Callable[[int, float], None]
+
+
+class Learner(nn.Module):
+    """All that is learned: the utility map, the prior, the cuts of ratings."""
+
+    def __init__(self, embeddings: Float[Tensor, "images e"], config: PosteriorConfig) -> None:
+        """Begin at random, from torch's current seed; constant columns of embeddings are left as they are."""
+        super().__init__()
+        deviation = embeddings.std(dim=0)
+        scale = torch.where(deviation > 0, deviation, 1.0)
+        hidden = [config.hidden] * config.layers
+        self.map = UtilityMap(embeddings.mean(dim=0), scale, hidden, config.features)
+        self.prior = MixturePrior(config.components, config.features)
+        self.cuts = Cuts()
+
+    def surprise(
+        self, embeddings: Float[Tensor, "images e"], earlier: Sequence[Opinions], later: Sequence[Opinions]
+    ) -> Float[Tensor, ""]:
+        """Nats a later opinion, given the earlier ones; ln 2 is guessing."""
+        rows, earlier, later = _only_shown(earlier, later)
+        shared, features = self.map(embeddings[rows])
+        table = self.cuts.table()
+        belief = infer(self.prior, answers(earlier, shared, features, table), LEARNING_STEPS)
+        asked = answers(later, shared, features, table)
+        log_chances = belief.chances(asked).clamp_min(1e-12).log()
+        return -(log_chances * asked.weights).sum() / asked.weights.sum()
+
+
+def learn(
+    embeddings: Float[Tensor, "images e"],
+    people: Sequence[Opinions],
+    config: PosteriorConfig,
+    held_out: Sequence[Opinions] = (),
+    seed: int = 0,
+    progress: Progress = lambda step, loss: None,
+) -> Learner:
+    """Learn from people with at least two opinions each; with `held_out`, the state that foresees theirs best is kept.
+
+    Each step takes `config.people` at random, of each a random number (0 to `config.earlier`) of earlier
+    opinions and up to `config.later` later ones. AdamW, one cycle. The same for the same seed; leaves torch's
+    random state alone. ValueError for fewer than two such people.
+    """
+    people = [one for one in people if len(one.weights) > 1]
+    if len(people) < 2:
+        raise ValueError(
+            f"{len(people)} people have two opinions or more; expected at least two people, and a hundred to learn "
+            "from: bring more raters."
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _taught(Learner(embeddings, config), embeddings, people, config, held_out, progress)
+
+
+def _taught(
+    learner: Learner,
+    embeddings: Tensor,
+    people: Sequence[Opinions],
+    config: PosteriorConfig,
+    held_out: Sequence[Opinions],
+    progress: Progress,
+) -> Learner:
+    optimiser = torch.optim.AdamW(learner.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps)
+    check = _episode([one for one in held_out if len(one.weights) > 1], config)
+    best, least = learner, float("inf")
+    for step in range(1, config.steps + 1):
+        chosen = torch.randperm(len(people))[: config.people].tolist()
+        loss = learner.surprise(embeddings, *_episode([people[i] for i in chosen], config))
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
+        optimiser.step()
+        cycle.step()
+        progress(step, float(loss.detach()))
+        if check[0] and step % max(1, config.steps // CHECKS) == 0:
+            with torch.no_grad():
+                now = float(learner.surprise(embeddings, *check))
+            if now < least:
+                best, least = deepcopy(learner), now
+    return best.eval().requires_grad_(False)
+
+
+def _episode(people: Sequence[Opinions], config: PosteriorConfig) -> tuple[list[Opinions], list[Opinions]]:
+    """Part each person's opinions at random into earlier and later ones, at least one of them later."""
+    earlier, later = [], []
+    for one in people:
+        order = torch.randperm(len(one.weights))
+        most = min(config.earlier, len(order) - 1)
+        cut = int(torch.randint(most + 1, ()))
+        earlier.append(one.chosen(order[:cut]))
+        later.append(one.chosen(order[most : most + config.later]))
+    return earlier, later
+
+
+def _only_shown(
+    earlier: Sequence[Opinions], later: Sequence[Opinions]
+) -> tuple[Tensor, list[Opinions], list[Opinions]]:
+    """The rows of the image table that opinions name, and the opinions on a table of these alone."""
+    rows, places = torch.unique(
+        torch.cat([one.images.flatten() for one in (*earlier, *later)]), return_inverse=True
+    )
+    alone = int(rows[0] == -1)
+    parts = (places - alone).split([one.images.numel() for one in (*earlier, *later)])
+    moved = [
+        one._replace(images=part.reshape(-1, 2)) for one, part in zip((*earlier, *later), parts, strict=True)
+    ]
+    return rows[alone:], moved[: len(earlier)], moved[len(earlier) :]

@@ -1,0 +1,158 @@
+"""The taste posterior as one thing that learns, is kept, and makes prints of people.
+
+Enters: an image encoder, many people's votes and ratings. Leaves: `TastePrint`s, features of images.
+Does not know: training folders, evaluation, the multimodal model but as one encoder among others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tasteprint.config import PosteriorConfig
+from tasteprint.model.embeddings import ImageEncoder
+from tasteprint.model.preference import open_picture
+from tasteprint.model.prints import OpenImage
+from tasteprint.model.states import fingerprint
+from tasteprint.model.storage import push
+from tasteprint.taste.learning import Learner, Progress, learn
+from tasteprint.taste.opinions import Opinion, images_of, opinions_of
+from tasteprint.taste.prints import Shown, TastePrint, believe
+from tasteprint.taste.storage import load, save
+from tasteprint.types import History, Rating
+
+Embeddings = Callable[[Sequence[str]], Float[np.ndarray, "n e"]]
+"""Image names to one row each: a `FeatureStore`'s `rows`, or anything that computes them."""
+
+People = Mapping[str, Sequence[Opinion]]
+"""What each person said, by user id."""
+
+
+class TastePosterior:
+    """Knows a person from a few votes, in closed form: `u(z) = m(z) + w · h(z)`, w from a mixture of tastes."""
+
+    def __init__(
+        self, encoder: ImageEncoder, config: PosteriorConfig, learner: Learner | None = None
+    ) -> None:
+        """Hold a frozen encoder and what was learned; without it, `fit` comes first."""
+        self.encoder = encoder
+        self.config = config
+        self._learner = learner
+        self._fingerprint: str | None = None
+
+    @classmethod
+    def from_config(cls, config: PosteriorConfig) -> TastePosterior:
+        """Open the config's encoder; nothing is learned yet."""
+        return cls(ImageEncoder.from_pretrained(config.encoder), config)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> TastePosterior:
+        """Load a folder or a Hub repository. ValueError where it is damaged, or its encoder is not the one it had."""
+        return cls(*load(name))
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write what was learned (safetensors) and the encoder's name, or weights where no name leads to them."""
+        save(Path(folder), self.encoder, self.config, self.learner)
+
+    def push_to_hub(self, repository: str, private: bool = False) -> str:
+        """Save and upload to the Hub; returns the commit's address."""
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push(Path(folder), repository, private)
+
+    @property
+    def learner(self) -> Learner:
+        """What was learned. ValueError before `fit`."""
+        if self._learner is None:
+            raise ValueError(
+                "this posterior has learned from nobody; expected one that has: call `fit` first."
+            )
+        return self._learner
+
+    @property
+    def fingerprint(self) -> str:
+        """Name of the encoder's weights and of all that was learned; a print belongs to one of these."""
+        if self._fingerprint is None:
+            told = f"{self.encoder.fingerprint} {fingerprint(self.learner)}"
+            self._fingerprint = sha256(told.encode()).hexdigest()
+        return self._fingerprint
+
+    def fit(
+        self,
+        people: People,
+        embeddings: Embeddings | None = None,
+        held_out: People | None = None,
+        seed: int = 0,
+        progress: Progress = lambda step, loss: None,
+    ) -> TastePosterior:
+        """Learn from what many people said; keeps what foretells `held_out` people best, where there are any.
+
+        Without `embeddings`, image names are paths. ValueError for fewer than two people with two opinions, and
+        for embeddings that are not finite, of another width than the encoder's, or all the same.
+        """
+        everyone = [*people.values(), *(held_out or {}).values()]
+        names = images_of([one for said in everyone for one in said])
+        rows = self.checked((embeddings or self.embed)(names))
+        if len(rows) and not (rows.std(dim=0) > 0).any():
+            raise ValueError(
+                f"the embeddings of all {len(rows)} images are the same; expected some that differ: check the encoder."
+            )
+        place = {name: row for row, name in enumerate(names)}
+        taught, asked = (
+            [opinions_of(said, place) for said in group.values()] for group in (people, held_out or {})
+        )
+        self._learner = learn(rows, taught, self.config, asked, seed, progress)
+        self._fingerprint = None
+        return self
+
+    def print_of(
+        self, history: History, open_image: OpenImage = open_picture, ratings: Sequence[Rating] = ()
+    ) -> TastePrint:
+        """Believe what a person's votes (and ratings) tell; `open_image` opens the names in them."""
+        said = {history.user_id: (*history.votes, *ratings)}
+        return self.prints_of(said, partial(self.embed, open_image=open_image))[0]
+
+    def prints_of(self, people: People, embeddings: Embeddings | None = None) -> list[TastePrint]:
+        """Prints of many people at once, each as it would be alone. The order of what they said does not matter."""
+        names = sorted(images_of([one for said in people.values() for one in said]))
+        shown = self.shown(names, embeddings or self.embed)
+        return believe(self, {user: sorted(said, key=repr) for user, said in people.items()}, shown)
+
+    @torch.no_grad()
+    def shown(self, names: Sequence[str], embeddings: Embeddings) -> Shown:
+        """Give what a print keeps of images: their shared utility and features, in float32."""
+        shared, features = self.utilities(self.checked(embeddings(names)))
+        return Shown(tuple(names), shared, features)
+
+    @torch.no_grad()
+    def embed(self, names: Sequence[str], open_image: OpenImage = open_picture) -> Float[np.ndarray, "n e"]:
+        """Embed images by name, anew."""
+        return self.encoder.embed_pictures([open_image(name) for name in names]).numpy(force=True)
+
+    def utilities(
+        self, embeddings: Float[Tensor, "*n e"]
+    ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
+        """Give the shared utility m and the features h of images, differentiable."""
+        return self.learner.map(embeddings)
+
+    def checked(self, rows: Float[np.ndarray, "n e"]) -> Float[Tensor, "n e"]:
+        """Embeddings as a tensor. ValueError where they are not finite or not of the encoder's width."""
+        if rows.ndim != 2 or rows.shape[1] != self.encoder.width:
+            raise ValueError(
+                f"embeddings of shape {rows.shape} came in; expected {self.encoder.width} numbers an image, as "
+                f"{self.encoder.name} gives: embed with the encoder that the posterior learned from."
+            )
+        if not np.isfinite(rows).all():
+            row = int(np.nonzero(~np.isfinite(rows).all(axis=1))[0][0])
+            raise ValueError(
+                f"embedding {row} of {len(rows)} is not finite; expected numbers: embed it again."
+            )
+        return torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
