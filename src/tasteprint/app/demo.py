@@ -75,13 +75,15 @@ def _measured(
     """Measure on the test people: the model, its controls, and the best that could be reached."""
     from tasteprint.app.evaluate import measure_model
     from tasteprint.evaluate.evaluation import figures
+    from tasteprint.evaluate.ranking import mean_interval
     from tasteprint.evaluate.results import Figure, write_results
     from tasteprint.world.oracle import bounds
 
     measured = measure_model(model, dataset, "test", config.data.n_ref, TARGETS, config.seed)
     test, votes = world.people_in("test"), world.votes_by_user()
     best = bounds(world.population, test, votes, world.pictures)
-    found = figures(measured, config.seed) + [Figure(name, v, v, v, len(test)) for name, v in best.items()]
+    found = figures(measured, config.seed)
+    found += [Figure(name, *mean_interval(list(b.earned), config.seed)) for name, b in best.items()]
     write_results(out / "results.json", "tasteprint demo", [config.seed], found)
     return found
 

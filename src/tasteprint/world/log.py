@@ -19,7 +19,8 @@ import numpy as np
 
 from tasteprint.types import Vote
 from tasteprint.world.painter import Picture, paint
-from tasteprint.world.people import Person, Population
+from tasteprint.world.people import Person
+from tasteprint.world.populations import Population
 from tasteprint.world.simulation import Split, World, WorldConfig, draw_world
 from tasteprint.world.taxonomy import attributes_from
 
@@ -79,7 +80,7 @@ def read_world(folder: str | Path) -> World:
     shown = json.loads((folder / "attributes.json").read_text("utf-8"))
     people = [Person(user, row["group"], np.array(row["utilities"])) for user, row in truth["people"].items()]
     return World(
-        Population(np.array(truth["groups"]), truth["own"], truth["beta"]),
+        Population(truth["kind"], np.array(truth["tastes"]), truth["own"], truth["beta"]),
         tuple(people),
         {user: row["split"] for user, row in truth["people"].items()},
         {name: _picture(row) for name, row in shown.items()},
@@ -108,9 +109,10 @@ def _write_truth(folder: Path, world: World) -> None:
     }
     population = world.population
     truth = {
+        "kind": population.kind,
         "beta": population.beta,
         "own": population.own,
-        "groups": population.groups.tolist(),
+        "tastes": population.tastes.tolist(),
         "people": people,
     }
     _write_json(folder / "people.json", truth)

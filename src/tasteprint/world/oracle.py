@@ -8,15 +8,40 @@ noise from its coin: a predictor that says A earns the true probability of A.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from tasteprint.types import Vote
+from tasteprint.world.bayes import SAMPLES, Predicted, predict
 from tasteprint.world.painter import Picture
-from tasteprint.world.people import Person, Population, draw_people
+from tasteprint.world.people import Person
+from tasteprint.world.populations import Population
 from tasteprint.world.taxonomy import one_hot
+
+TIE = 1e-9
+"""A guess this near to one half is a tie: what sums of floats can differ by."""
+LARGEST_SHORTFALL, LEAST_EFFECTIVE, TRIES = 0.005, 50, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One predictor's expected accuracy on each target, as shares of 1; `value` is the mean.
+
+    `shortfall` is how much of the mean the sampling behind the guesses is expected to have cost, at most
+    half a point; `effective` is the smallest effective sample size of any person. 0 and infinity where exact.
+    """
+
+    earned: Float[np.ndarray, "people targets"]
+    shortfall: float = 0.0
+    effective: float = np.inf
+
+    @property
+    def value(self) -> float:
+        """The mean over people and targets."""
+        return float(self.earned.mean())
 
 
 def bounds(
@@ -25,23 +50,44 @@ def bounds(
     votes: Mapping[str, Sequence[Vote]],
     pictures: Mapping[str, Picture],
     counts: Sequence[int] = (0, 1, 2, 4, 8),
-    per_group: int = 1000,
+    samples: int = SAMPLES,
     seed: int = 1,
-) -> dict[str, float]:
-    """Give `bound.oracle`, `bound.average`, `bound.bayes.N` over the people's later votes, as shares of 1.
+) -> dict[str, Bound]:
+    """Give `bound.oracle`, `bound.average`, `bound.bayes.N` and `bound.centroid.N` over the people's later votes.
 
-    The first `max(counts)` votes of each person serve as history and all later ones are predicted, the same
-    for every N. The average person is the Bayes bound without history: what a random person would choose.
-    ValueError when a person has no vote left to predict.
+    The first `max(counts)` votes of each person serve as history and the later ones are predicted, the same
+    for every N; where people's votes differ in number, as many as the shortest has. ValueError when a person
+    has no vote left to predict, or when the sampling error stays above half a point.
     """
-    crowd = draw_people(population, per_group * len(population.groups), seed)
-    tastes = np.stack([person.utilities for person in crowd])
-    rows = [
-        _person_bounds(p, votes[p.user_id], pictures, tastes, population.beta, (0, *counts)) for p in people
-    ]
-    oracle, average, *bayes = np.concatenate(rows, axis=1).mean(axis=1).tolist()
-    named = {f"bound.bayes.{count}": value for count, value in zip(counts, bayes, strict=True)}
-    return {"bound.oracle": oracle, "bound.average": average, **named}
+    length = _length(people, votes, max(counts))
+    difference = np.stack([differences(votes[p.user_id][:length], pictures) for p in people])
+    answers = np.array([[vote.label_0 for vote in votes[p.user_id][:length]] for p in people])
+    utilities = np.stack([person.utilities for person in people])
+    return bounds_of(population, utilities, difference, answers, counts, samples, seed)
+
+
+def bounds_of(
+    population: Population,
+    utilities: Float[np.ndarray, "people values"],
+    difference: Float[np.ndarray, "people votes values"],
+    answers: Float[np.ndarray, "people votes"],
+    counts: Sequence[int] = (0, 1, 2, 4, 8),
+    samples: int = SAMPLES,
+    seed: int = 1,
+) -> dict[str, Bound]:
+    """The same from arrays: one-hot attributes of the first picture minus the second's, answers 1 or 0."""
+    start = max(counts)
+    history, targets = difference[:, :start], difference[:, start:]
+    truth = expit(population.beta * np.einsum("ptv,pv->pt", targets, utilities))
+    found = {"bound.oracle": Bound(earned(truth, truth))}
+    for n in (0, *counts):
+        told, told_answers = history[:, :n], answers[:, :n]
+        bound = _bayes(population, told, told_answers, targets, truth, samples, seed)
+        found["bound.average" if "bound.average" not in found else f"bound.bayes.{n}"] = bound
+    for n in counts:
+        guess = centroid_probabilities(history[:, :n], answers[:, :n], targets)
+        found[f"bound.centroid.{n}"] = Bound(earned(guess, truth))
+    return found
 
 
 def differences(votes: Sequence[Vote], pictures: Mapping[str, Picture]) -> Float[np.ndarray, "votes values"]:
@@ -50,49 +96,76 @@ def differences(votes: Sequence[Vote], pictures: Mapping[str, Picture]) -> Float
     return np.stack([one_hot(first) - one_hot(second) for first, second in pairs])
 
 
-def bayes_probabilities(
-    tastes: Float[np.ndarray, "crowd values"],
-    history: Float[np.ndarray, "history values"],
-    first_preferred: Float[np.ndarray, " history"],
-    targets: Float[np.ndarray, "targets values"],
-    beta: float,
-) -> Float[np.ndarray, " targets"]:
-    """Probability that the first of each target pair is preferred, by those of a crowd who fit the history.
+def centroid_probabilities(
+    history: Float[np.ndarray, "people votes values"],
+    answers: Float[np.ndarray, "people votes"],
+    targets: Float[np.ndarray, "people targets values"],
+) -> Float[np.ndarray, "people targets"]:
+    """1 where the first of a target pair lies further from disliked to liked than the second, 0 where less.
 
-    The crowd is a sample of the population; each of its people weighs as much as the history is probable
-    under their taste. `first_preferred` is 1 or 0.
+    The direction is the mean of the liked pictures minus that of the disliked ones. Without votes all tie: 0.5.
     """
-    sign = 2 * first_preferred - 1
-    log_weight = -np.logaddexp(0, -beta * (tastes @ history.T) * sign).sum(axis=1)
-    weight = np.exp(log_weight - log_weight.max())
-    return weight / weight.sum() @ expit(beta * tastes @ targets.T)
+    direction = np.einsum("pnv,pn->pv", history, 2 * answers - 1)  # the sum does as well, and is exact
+    return (1 + np.sign(np.einsum("ptv,pv->pt", targets, direction))) / 2
 
 
-def _person_bounds(
-    person: Person,
-    votes: Sequence[Vote],
-    pictures: Mapping[str, Picture],
-    tastes: Float[np.ndarray, "crowd values"],
-    beta: float,
-    counts: Sequence[int],
-) -> Float[np.ndarray, "predictors targets"]:
-    """Expected correctness of each predictor on each later vote of one person; the oracle comes first."""
-    start = max(counts)
-    if len(votes) <= start:
+def earned(
+    guess: Float[np.ndarray, "people targets"], truth: Float[np.ndarray, "people targets"]
+) -> Float[np.ndarray, "people targets"]:
+    """The true probability that a guess is right; a tie earns one half. Any model's guesses can be judged by it."""
+    right = np.where(guess > 0.5, truth, 1 - truth)
+    return np.where(np.abs(guess - 0.5) < TIE, 0.5, right)
+
+
+def headroom(accuracy: float, average: float, bayes: float) -> float:
+    """Share of what personal votes can add that was added: 0 as the average person, 1 as the Bayes bound.
+
+    ValueError when the bound leaves no room above the average person.
+    """
+    if not bayes > average:
         raise ValueError(
-            f"{person.user_id} has {len(votes)} votes; expected more than {start}, the longest history: "
+            f"the Bayes bound is {bayes} and the average person {average}; expected a bound above the average "
+            "person: measure both on the same targets, after at least one vote."
+        )
+    return (accuracy - average) / (bayes - average)
+
+
+def _bayes(
+    population: Population,
+    history: Float[np.ndarray, "people votes values"],
+    answers: Float[np.ndarray, "people votes"],
+    targets: Float[np.ndarray, "people targets values"],
+    truth: Float[np.ndarray, "people targets"],
+    samples: int,
+    seed: int,
+) -> Bound:
+    """The ideal observer, with four times the samples as often as `TRIES` allows until they suffice."""
+    for more in range(TRIES):
+        seen = predict(population, history, answers, targets, samples * 4**more, seed)
+        shortfall, effective = _shortfall(seen), float(seen.effective.min())
+        if shortfall <= LARGEST_SHORTFALL and effective >= LEAST_EFFECTIVE:
+            return Bound(earned(seen.probability, truth), shortfall, effective)
+    raise ValueError(
+        f"after {history.shape[1]} votes the sampling may have cost {shortfall:.4f} at {effective:.0f} effective "
+        f"samples; expected at most {LARGEST_SHORTFALL} and at least {LEAST_EFFECTIVE}: give more samples."
+    )
+
+
+def _shortfall(seen: Predicted) -> float:
+    """What flipped guesses cost on average: |2p − 1| times the chance that the error turned p over one half."""
+    gap = np.abs(seen.probability - 0.5)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        flipped = np.where(seen.error > 0, ndtr(-gap / seen.error), 0.0)
+    return float((2 * gap * flipped).mean())
+
+
+def _length(people: Sequence[Person], votes: Mapping[str, Sequence[Vote]], start: int) -> int:
+    """Votes that everyone has, refused where none is left after the longest history."""
+    shortest = min(people, key=lambda person: len(votes[person.user_id]))
+    length = len(votes[shortest.user_id])
+    if length <= start:
+        raise ValueError(
+            f"{shortest.user_id} has {length} votes; expected more than {start}, the longest history: "
             "ask for shorter histories."
         )
-    difference, label = differences(votes, pictures), np.array([vote.label_0 for vote in votes])
-    targets = difference[start:]
-    truth = expit(beta * targets @ person.utilities)
-    guesses = [bayes_probabilities(tastes, difference[:n], label[:n], targets, beta) for n in counts]
-    return np.stack([_earned(guess, truth) for guess in (truth, *guesses)])
-
-
-def _earned(
-    guess: Float[np.ndarray, " targets"], truth: Float[np.ndarray, " targets"]
-) -> Float[np.ndarray, " targets"]:
-    """The probability of being right: an exact tie earns one half."""
-    right = np.where(guess > 0.5, truth, 1 - truth)
-    return np.where(guess == 0.5, 0.5, right)
+    return length

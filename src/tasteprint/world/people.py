@@ -1,7 +1,7 @@
-"""Simulated people: a few groups that share a taste, people who vary around their group, and their votes.
+"""Simulated people whose true taste is known, and their votes.
 
-Enters: sizes, seeds, the attributes of pictures. Leaves: populations, people, utilities, Bradley-Terry votes.
-Does not know: pixels, files. A utility has variance near 1 over random pictures; subjects carry none.
+Enters: a population, seeds, the attributes of pictures. Leaves: people, utilities, Bradley-Terry votes, one by one
+or as arrays for many thousands of people. Does not know: pixels, files, how tastes are spread (`populations.py`).
 """
 
 from __future__ import annotations
@@ -11,66 +11,52 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from scipy.special import expit
 
 from tasteprint.types import Vote
 from tasteprint.world.painter import Picture, stream
-from tasteprint.world.taxonomy import DIMENSIONS, SUBJECTS, VALUES, Attributes, one_hot, prompt
-
-WEIGHTS: dict[str, float] = {"background": 0.4}
-"""How strongly people feel about a dimension; 1 where nothing stands here."""
+from tasteprint.world.populations import Population
+from tasteprint.world.taxonomy import SUBJECTS, Attributes, one_hot, prompt
 
 FIRST_DAY = datetime(2026, 1, 1, 9)
-
-
-@dataclass(frozen=True, slots=True)
-class Population:
-    """Taste groups and how far people stray from them.
-
-    `groups` holds each group's utility of every value; `own` is the share of a person's variance that is
-    this person's alone; `beta` is how sharply a difference of utility decides a vote.
-    """
-
-    groups: Float[np.ndarray, "groups values"]
-    own: float
-    beta: float
+AT_ONCE = 500
+"""People whose votes are drawn together: enough to be fast, few enough for small arrays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone whose true taste is known: a utility for every value, in the order of `taxonomy.VALUES`."""
+    """Someone whose true taste is known: a utility for every value, in the order of `taxonomy.VALUES`.
+
+    `group` is -1 in a world without groups.
+    """
 
     user_id: str
     group: int
     utilities: Float[np.ndarray, " values"]
 
 
-def draw_population(groups: int = 4, own: float = 0.1, beta: float = 5.0, seed: int = 0) -> Population:
-    """Draw groups whose utilities are centred, so that the average person tells little.
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Pictures as arrays: what they show of taste, and their subject's position in `taxonomy.SUBJECTS`."""
 
-    ValueError for bad sizes.
-    """
-    if groups < 2 or not 0 <= own < 1 or not beta > 0:
-        raise ValueError(
-            f"the population has {groups} groups, own share {own}, beta {beta}; "
-            "expected at least 2, a share in [0, 1) and beta above 0: correct them."
-        )
-    tastes = _random_tastes(groups, stream(seed, "groups"))
-    tastes -= tastes.mean(axis=0)
-    return Population(tastes / np.sqrt(_variance(tastes).mean()), own, beta)
+    attributes: Float[np.ndarray, "pictures values"]
+    subjects: Int[np.ndarray, " pictures"]
 
 
-def draw_people(population: Population, n: int, seed: int = 0) -> list[Person]:
-    """Draw `n` people, the groups in equal parts as far as `n` allows. ValueError for fewer than 1."""
-    if n < 1:
-        raise ValueError(f"{n} people were asked for; expected at least 1: raise the number.")
-    rng = stream(seed, "people")
-    group = rng.permutation(np.arange(n) % len(population.groups))
-    own = _random_tastes(n, rng)
-    own *= np.sqrt(population.own / _expected_variance())
-    tastes = np.sqrt(1 - population.own) * population.groups[group] + own
-    return [Person(f"person-{i:04d}", int(group[i]), tastes[i]) for i in range(n)]
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Votes as arrays: positions in the pool of the two pictures shown; True where `left` was preferred."""
+
+    left: Int[np.ndarray, "people votes"]
+    right: Int[np.ndarray, "people votes"]
+    answers: Bool[np.ndarray, "people votes"]
+
+
+def draw_people(population: Population, n: int, seed: int = 0, name: str = "person") -> list[Person]:
+    """Draw `n` people called `name-0000` and on. ValueError for fewer than 1 or a bad seed."""
+    utilities, groups = population.draw(n, stream(seed, "people"))
+    return [Person(f"{name}-{i:04d}", int(groups[i]), utilities[i]) for i in range(n)]
 
 
 def utility(person: Person, attributes: Attributes) -> float:
@@ -83,6 +69,29 @@ def prefers_first(person: Person, first: Attributes, second: Attributes, beta: f
     return float(expit(beta * (utility(person, first) - utility(person, second))))
 
 
+def pool_of(pictures: Sequence[Picture]) -> Pool:
+    """The arrays of some pictures, in their order."""
+    attributes = np.stack([one_hot(picture.attributes) for picture in pictures])
+    return Pool(attributes, np.array([SUBJECTS.index(picture.subject) for picture in pictures]))
+
+
+def draw_choices(
+    utilities: Float[np.ndarray, "people values"],
+    pool: Pool,
+    votes: int,
+    beta: float,
+    rng: np.random.Generator,
+) -> Choices:
+    """Let everyone vote, by the law of every simulated vote (20,000 people and 48 votes: seconds).
+
+    Both pictures of a vote share the subject, nobody sees a picture twice, the left one is preferred with the
+    probability of `prefers_first`. ValueError when the pool gives too few pairs.
+    """
+    parts = [utilities[i : i + AT_ONCE] for i in range(0, len(utilities), AT_ONCE)]
+    drawn = [_choices(part, pool, votes, beta, rng) for part in parts]
+    return Choices(*(np.concatenate(arrays) for arrays in zip(*drawn, strict=True)))
+
+
 def simulate(
     people: Sequence[Person],
     pictures: Mapping[str, Picture],
@@ -90,62 +99,59 @@ def simulate(
     beta: float,
     seed: int = 0,
 ) -> list[Vote]:
-    """Let everyone vote, person by person, oldest vote first.
+    """Let everyone vote by the law of `draw_choices`, person by person, oldest vote first.
 
-    Both pictures of a vote share the subject, and no one sees a picture twice; so no history shows a target.
     A person's votes depend on the seed, this person and the pictures, not on the other people.
     ValueError when the pictures give too few pairs.
     """
-    return [vote for person in people for vote in _votes_of(person, pictures, votes_per_person, beta, seed)]
-
-
-def _votes_of(
-    person: Person, pictures: Mapping[str, Picture], count: int, beta: float, seed: int
-) -> list[Vote]:
-    rng = stream(seed, person.user_id)
-    time = FIRST_DAY + timedelta(days=int(rng.integers(60)), seconds=int(rng.integers(36000)))
-    votes = []
-    for left, right in _pairs(pictures, count, rng):
-        first, second = pictures[left], pictures[right]
-        liked = rng.random() < prefers_first(person, first.attributes, second.attributes, beta)
-        votes.append(Vote(person.user_id, prompt(first.subject), left, right, float(liked), time))
-        time += timedelta(seconds=int(rng.integers(4, 30)))
+    names, pool = list(pictures), pool_of(list(pictures.values()))
+    votes: list[Vote] = []
+    for person in people:
+        rng = stream(seed, person.user_id)
+        chosen = draw_choices(person.utilities[None], pool, votes_per_person, beta, rng)
+        time = FIRST_DAY + timedelta(days=int(rng.integers(60)), seconds=int(rng.integers(36000)))
+        for left, right, liked in zip(chosen.left[0], chosen.right[0], chosen.answers[0], strict=True):
+            first, second = names[left], names[right]
+            asked = prompt(pictures[first].subject)
+            votes.append(Vote(person.user_id, asked, first, second, float(liked), time))
+            time += timedelta(seconds=int(rng.integers(4, 30)))
     return votes
 
 
-def _pairs(pictures: Mapping[str, Picture], count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
-    """Random pairs of one subject each, in which no picture stands twice."""
-    pairs: list[tuple[str, str]] = []
-    for subject in SUBJECTS:
-        names = [name for name, picture in pictures.items() if picture.subject == subject]
-        mixed = [names[i] for i in rng.permutation(len(names))]
-        pairs += list(zip(mixed[::2], mixed[1::2], strict=False))
-    if not 1 <= count <= len(pairs):
+def _choices(
+    utilities: Float[np.ndarray, "people values"],
+    pool: Pool,
+    votes: int,
+    beta: float,
+    rng: np.random.Generator,
+) -> tuple[
+    Int[np.ndarray, "people votes"], Int[np.ndarray, "people votes"], Bool[np.ndarray, "people votes"]
+]:
+    pairs = _pairs(pool, len(utilities), votes, rng)
+    liking = utilities @ pool.attributes.T
+    left, right = pairs[..., 0], pairs[..., 1]
+    gap = np.take_along_axis(liking, left, axis=1) - np.take_along_axis(liking, right, axis=1)
+    return left, right, rng.random(gap.shape) < expit(beta * gap)
+
+
+def _pairs(
+    pool: Pool, people: int, votes: int, rng: np.random.Generator
+) -> Int[np.ndarray, "people votes 2"]:
+    """For each person random pairs of one subject each, in which no picture stands twice."""
+    mixed = []
+    for subject in range(len(SUBJECTS)):
+        here = np.flatnonzero(pool.subjects == subject)
+        order = here[_orders(people, len(here), rng)]
+        mixed.append(order[:, : len(here) // 2 * 2].reshape(people, -1, 2))
+    pairs = np.concatenate(mixed, axis=1)
+    if not 1 <= votes <= pairs.shape[1]:
         raise ValueError(
-            f"{count} votes a person were asked of {len(pictures)} pictures; "
-            f"expected 1 to {len(pairs)}: take more pictures or fewer votes."
+            f"{votes} votes a person were asked of {len(pool.subjects)} pictures; "
+            f"expected 1 to {pairs.shape[1]}: take more pictures or fewer votes."
         )
-    return [pairs[i] for i in rng.permutation(len(pairs))[:count]]
+    return np.take_along_axis(pairs, _orders(people, pairs.shape[1], rng)[:, :votes, None], axis=1)
 
 
-def _random_tastes(n: int, rng: np.random.Generator) -> Float[np.ndarray, "n values"]:
-    """Normal utilities, weighted by dimension and centred within it, since votes show differences only."""
-    weights = np.array([WEIGHTS.get(name, 1.0) for name, _ in VALUES])
-    tastes = rng.normal(size=(n, len(VALUES))) * weights
-    return tastes - tastes @ _within_means()
-
-
-def _within_means() -> Float[np.ndarray, "values values"]:
-    """The matrix that replaces each value's utility by the mean of its dimension."""
-    return np.array([[float(a == b) / len(DIMENSIONS[a]) for b, _ in VALUES] for a, _ in VALUES])
-
-
-def _variance(tastes: Float[np.ndarray, "n values"]) -> Float[np.ndarray, " n"]:
-    """Variance of each taste's utility over pictures with uniform, independent attributes."""
-    sizes = np.array([len(DIMENSIONS[name]) for name, _ in VALUES])
-    return (tastes**2 / sizes).sum(axis=1)
-
-
-def _expected_variance() -> float:
-    """The variance that `_random_tastes` has on average: sum over dimensions of weight² (1 − 1 / size)."""
-    return sum(WEIGHTS.get(name, 1.0) ** 2 * (1 - 1 / len(values)) for name, values in DIMENSIONS.items())
+def _orders(people: int, n: int, rng: np.random.Generator) -> Int[np.ndarray, "people n"]:
+    """A random order of `n` things for each person."""
+    return rng.random((people, n)).argsort(axis=1)

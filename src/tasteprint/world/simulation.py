@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 
 from tasteprint.types import Vote
 from tasteprint.world.painter import Picture, draw_pictures
-from tasteprint.world.people import Person, Population, draw_people, draw_population, simulate
+from tasteprint.world.people import Person, draw_people, simulate
+from tasteprint.world.populations import (
+    BETA,
+    FACTORS,
+    GROUPS,
+    OWN,
+    POPULATION_SEED,
+    Population,
+    draw_population,
+)
 
 Split = Callable[[Sequence[str]], Mapping[str, str]]
 """User ids to the name of each user's split; every split has a pool of pictures of its own."""
@@ -18,23 +27,38 @@ Split = Callable[[Sequence[str]], Mapping[str, str]]
 POOLS = {"train": 1500, "validation": 200, "test": 400}
 """Pictures in each split's pool, by default."""
 
+# Who and what every result of the simulated worlds is measured on: fixed with the worlds themselves (`populations.py`)
+# on 2026-11-23. Never train on this seed.
+TEST_SEED = 20261123
+TEST_PEOPLE, TEST_PICTURES, TEST_VOTES = 300, 1000, 48
+
 
 @dataclass(frozen=True, slots=True)
 class WorldConfig:
     """How large a log, of what people. `pictures` gives the size of each split's pool; `size` is in pixels.
 
-    `own` is the share of a person's variance beside the group's; `beta`, the sharpness of votes, is such
-    that who knows a person's taste foresees about 92 % of the votes.
+    `kind` is `groups` or `factors`, a world without groups; `own` the share of a person's variance that is this
+    person's alone; `beta` the sharpness of votes. `seed` draws people, pictures and votes, `population_seed`
+    what people have in common, so that logs of several seeds are logs of one world.
     """
 
     people: int = 240
     votes: int = 24
     pictures: dict[str, int] = field(default_factory=lambda: dict(POOLS))
     size: int = 48
-    groups: int = 4
-    own: float = 0.1
-    beta: float = 5.0
+    kind: str = "groups"
+    groups: int = GROUPS
+    factors: int = FACTORS
+    own: float = OWN
+    beta: float = BETA
     seed: int = 0
+    population_seed: int = POPULATION_SEED
+
+    def population(self) -> Population:
+        """What people share in this world. ValueError as for `draw_population`."""
+        return draw_population(
+            self.kind, self.groups, self.factors, self.own, self.beta, self.population_seed
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +88,7 @@ def draw_world(config: WorldConfig, split: Split) -> World:
 
     ValueError for sizes that give no log, or for a split that has no pool of pictures.
     """
-    population = draw_population(config.groups, config.own, config.beta, config.seed)
+    population = config.population()
     people = draw_people(population, config.people, config.seed)
     splits = dict(split([person.user_id for person in people]))
     pools = {name: _pool(name, n, config.seed) for name, n in config.pictures.items()}
@@ -74,6 +98,19 @@ def draw_world(config: WorldConfig, split: Split) -> World:
     votes.sort(key=lambda vote: vote.user_id)  # stable: each person's votes stay oldest first
     pictures = {name: picture for pool in pools.values() for name, picture in pool.items()}
     return World(population, tuple(people), splits, pictures, tuple(votes))
+
+
+def draw_test(kind: str = "groups") -> World:
+    """The test people of a world, their pictures and votes: 32 votes of history and 16 targets each.
+
+    They are called `test-0000` and on, so that no training person has their name. ValueError for an unknown kind.
+    """
+    population = draw_population(kind)
+    people = draw_people(population, TEST_PEOPLE, TEST_SEED, "test")
+    pool = _pool("test", TEST_PICTURES, TEST_SEED)
+    votes = simulate(people, pool, TEST_VOTES, population.beta, TEST_SEED)
+    splits = {person.user_id: "test" for person in people}
+    return World(population, tuple(people), splits, pool, tuple(votes))
 
 
 def _pool(split: str, n: int, seed: int) -> dict[str, Picture]:
