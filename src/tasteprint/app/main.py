@@ -12,6 +12,7 @@ import sys
 import typer
 
 import tasteprint
+from tasteprint.app.agents import agents_app
 from tasteprint.app.data import data_app
 from tasteprint.app.demo import demo_command
 from tasteprint.app.evaluate import evaluate_command
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+app.add_typer(agents_app, name="agents")
 app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
 app.command("score")(score_command)

@@ -1,0 +1,1 @@
+"""Images made for a person: generators, and later how they are guided."""
