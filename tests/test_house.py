@@ -15,11 +15,12 @@ ALLOWED = {
     "data": {"types", "config", "provenance"},
     "world": {"types", "config", "data"},
     "model": {"types", "config", "data"},
-    "train": {"types", "config", "provenance", "data", "world", "model"},
-    "evaluate": {"types", "config", "provenance", "data", "world", "model"},
-    "app": {"types", "config", "provenance", "data", "world", "model", "train", "evaluate"},
+    "taste": {"types", "config", "data", "model"},
+    "train": {"types", "config", "provenance", "data", "world", "model", "taste"},
+    "evaluate": {"types", "config", "provenance", "data", "world", "model", "taste"},
+    "app": {"types", "config", "provenance", "data", "world", "model", "taste", "train", "evaluate", "guide"},
     "__main__": {"app"},
-    "": {"types", "data", "model"},
+    "": {"types", "data", "model", "taste"},
 }
 
 

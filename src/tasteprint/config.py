@@ -1,6 +1,6 @@
 """Ground floor: the shape of every setting, read from a small TOML file that names the source of each number.
 
-Enters: the name of a bundled config (`mini`, `idefics2-8b`) or a path, and `section.key=value` overrides.
+Enters: the name of a bundled config (`mini`, `idefics2-8b`, `posterior`) or a path, and `section.key=value` overrides.
 Leaves: a frozen `Config`. Does not know: what the numbers are used for.
 """
 
@@ -75,7 +75,7 @@ class PosteriorConfig:
     `later` others.
     """
 
-    encoder: str = "mini"
+    encoder: str = "eye"
     components: int = 8
     features: int = 16
     hidden: int = 64
@@ -117,8 +117,9 @@ class StageConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything a run depends on, beside its data."""
+    """Everything a run depends on, beside its data. `method` is one of `METHODS`: the way to know a person."""
 
+    method: str = "in-context"
     seed: int = 0
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -129,6 +130,9 @@ class Config:
     stage2: StageConfig = field(default_factory=StageConfig)
 
 
+METHODS = ("in-context", "posterior")
+
+
 def load_config(name: str | Path = "mini", overrides: tuple[str, ...] = ()) -> Config:
     """Read a bundled config by name, or a TOML file by path, then apply `section.key=value` overrides.
 
@@ -137,7 +141,10 @@ def load_config(name: str | Path = "mini", overrides: tuple[str, ...] = ()) -> C
     table = tomllib.loads(_text(name))
     for override in overrides:
         _override(table, override)
-    return _build(Config, table, "config")
+    config: Config = _build(Config, table, "config")
+    if config.method not in METHODS:
+        raise ValueError(f"config.method is {config.method!r}; expected one of {', '.join(METHODS)}.")
+    return config
 
 
 def bundled_configs() -> list[str]:

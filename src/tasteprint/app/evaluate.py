@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from tasteprint.app.models import AnyModel
     from tasteprint.data.table import Dataset
     from tasteprint.evaluate.evaluation import Measured
-    from tasteprint.evaluate.readers import Reader
-    from tasteprint.model.preference import PreferenceModel
+    from tasteprint.taste.model import TastePosterior
 
 
 def evaluate_command(
@@ -28,6 +28,7 @@ def evaluate_command(
     targets: Annotated[int, typer.Option(help="At most so many target pairs a person.")] = 16,
     seed: Annotated[int, typer.Option(help="Draws histories, targets and intervals.")] = 0,
     temporal: Annotated[bool, typer.Option("--temporal", help="Histories are earlier than targets.")] = False,
+    beside: Annotated[str | None, typer.Option(help="A taste posterior to read on the same pairs.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the figures into this JSON file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -37,11 +38,14 @@ def evaluate_command(
     dataset = Dataset(data)
     from rich.console import Console
 
+    from tasteprint.app.models import open_model
     from tasteprint.evaluate.evaluation import figures
     from tasteprint.evaluate.report import table
     from tasteprint.evaluate.results import record, write_results
 
-    found = figures(measure_model(open_model(model), dataset, split, n_ref, targets, seed, temporal), seed)
+    other = None if beside is None else _posterior(beside)
+    measured = measure_model(open_model(model), dataset, split, n_ref, targets, seed, temporal, other)
+    found = figures(measured, seed)
     command = " ".join(["tasteprint", *sys.argv[1:]])
     if out is not None:
         write_results(out, command, [seed], found)
@@ -51,30 +55,32 @@ def evaluate_command(
         Console().print(table(found, f"{model}, {split} people of {data}"))
 
 
-def open_model(name: str) -> PreferenceModel:
-    """Open a model by folder or Hub name; of a run's folder, take the model in it."""
-    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+def _posterior(name: str) -> TastePosterior:
+    from tasteprint.app.models import open_model
+    from tasteprint.taste.model import TastePosterior
 
-    from tasteprint.model.preference import PreferenceModel
-
-    disable_progress_bar()
-    set_verbosity_error()  # "the fast image processor needs torchvision": the slow one is meant
-    inside = Path(name) / "model"
-    return PreferenceModel.from_pretrained(inside if inside.is_dir() else name)
+    model = open_model(name)
+    if not isinstance(model, TastePosterior):
+        raise ValueError(
+            f"{name!r} is no taste posterior; expected one to stand beside: train one, config posterior."
+        )
+    return model
 
 
 def measure_model(
-    model: PreferenceModel,
+    model: AnyModel,
     dataset: Dataset,
     split: str,
     n_ref: int,
     targets: int,
     seed: int,
     temporal: bool = False,
+    beside: TastePosterior | None = None,
 ) -> Measured:
-    """Read the same pairs of a split's people with the model and with every control."""
+    """Read the same pairs of a split's people with the model, with every control and with what stands `beside`."""
     from rich.progress import Progress
 
+    from tasteprint.app.models import readers
     from tasteprint.data.histories import fixed_examples
     from tasteprint.evaluate.evaluation import measure
 
@@ -92,38 +98,9 @@ def measure_model(
     with Progress(transient=True) as bar:
         task = bar.add_task("evaluate", total=len(examples))
         return measure(
-            readers(model, dataset, seed),
+            readers(model, dataset, seed, beside),
             examples,
             seed,
             votes=votes,
             progress=lambda name, done, total: bar.update(task, description=name, completed=done),
         )
-
-
-def readers(model: PreferenceModel, dataset: Dataset, seed: int) -> dict[str, Reader]:
-    """Make the model and its controls readers; the last need the model's features of the training images."""
-    from tasteprint.evaluate.controls import logistic, population, shared_tastes
-    from tasteprint.evaluate.own_only import own_only
-    from tasteprint.model.features import FeatureStore
-    from tasteprint.model.preference import PreferenceModel
-    from tasteprint.model.tastes import STEPS, TASTES
-    from tasteprint.train.tastes import fit_tastes
-
-    if dataset.images is None:
-        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
-    train, held = dataset.votes_by_user("train"), dataset.votes_by_user("validation")
-    store = FeatureStore(dataset.folder / "features", model.requires_grad_(False), dataset.images.open)
-    everyone = [vote for votes in train.values() for vote in votes]
-    seen = list(dict.fromkeys(image for vote in everyone for image in vote.images))
-    tastes, _ = fit_tastes(store, train, held, TASTES, STEPS, seed)
-    captions = dataset.prompts()
-    return {
-        "own": lambda histories, candidates: model.margins(histories, candidates, store),
-        "population": population(everyone),
-        "logistic": logistic(store.rows, seen),
-        "tastes": shared_tastes(tastes, store.rows),
-        "own_only": own_only(
-            lambda: PreferenceModel.from_config(model.settings, captions, len(model.tokens)),
-            dataset.images.open,
-        ),
-    }

@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from tasteprint.model.prints import Tasteprint
+    from tasteprint.taste.prints import TastePrint
     from tasteprint.types import Vote
 
 Images = Annotated[list[Path], typer.Argument(help="Picture files.")]
@@ -89,7 +90,9 @@ def _scores(
     return [{"image": str(image), "q": q, "margin": margin} for image, margin, q in pairs]
 
 
-def _print(model: str, history: Path | None, data: Path | None, user: str | None, n_ref: int) -> Tasteprint:
+def _print(
+    model: str, history: Path | None, data: Path | None, user: str | None, n_ref: int
+) -> Tasteprint | TastePrint:
     from tasteprint.data.images import open_image
     from tasteprint.data.table import Dataset
     from tasteprint.types import History
@@ -107,7 +110,7 @@ def _print(model: str, history: Path | None, data: Path | None, user: str | None
         raise ValueError(
             f"{who} has {len(decided)} decided votes; expected at least {n_ref}: give more, or lower --n-ref."
         )
-    from tasteprint.app.evaluate import open_model
+    from tasteprint.app.models import open_model
 
     return open_model(model).print_of(
         History(decided[0].user_id if decided else "you", tuple(decided)), opener

@@ -99,10 +99,11 @@ def shared_tastes(model: SharedTastes, features: Features) -> Reader:
 
 
 def no_history(reader: Reader) -> Reader:
-    """The same reader, told nothing about the person."""
+    """The same reader, told nothing about the person; of a reader that knows pairs, the pairs."""
+    asked = getattr(reader, "pairs", reader)
 
     def read(histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]) -> list[np.ndarray]:
-        return reader([History(history.user_id) for history in histories], candidates)
+        return asked([History(history.user_id) for history in histories], candidates)
 
     return read
 

@@ -36,10 +36,14 @@ Margins = list[Float[np.ndarray, "_ 2"]]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Every reading of the same examples; `margins` by name: `own`, `no_history`, `population`, `8`, ..."""
+    """Every reading of the same examples; `margins` by name: `own`, `no_history`, `population`, `8`, ...
+
+    `ranked` are the margins of `own` that compare across pairs; a reader with `pairs` has others within a pair.
+    """
 
     examples: list[Example]
     margins: dict[str, Margins]
+    ranked: Margins
 
     def outcomes(self, name: str) -> list[Float[np.ndarray, " _"]]:
         """Each person's outcomes of one reading: 1 right, 0 wrong, one half for a tie, one a target."""
@@ -81,10 +85,12 @@ def measure(
     margins: dict[str, Margins] = {}
     for name, reader, shown in _readings(readers, examples, seed, counts, votes):
         told = None if progress is None else _telling(progress, name, len(examples))
-        margins[name] = read_pairs(reader, shown, progress=told)
+        margins[name] = read_pairs(getattr(reader, "pairs", reader), shown, progress=told)
     again = {0: "no_history", len(examples[0].history): OWN}
     margins |= {str(count): margins[again[count]] for count in counts if count in again}
-    return Measured(list(examples), margins)
+    own = readers[OWN]
+    ranked = read_pairs(own, examples) if hasattr(own, "pairs") else margins[OWN]
+    return Measured(list(examples), margins, ranked)
 
 
 def figures(measured: Measured, seed: int = 0) -> list[Figure]:
@@ -119,7 +125,7 @@ def _readings(
 
 def _tops(measured: Measured, seed: int) -> dict[str, Interval]:
     """`top1` to `top3` over the people with three disliked images to draw from; none where no two have."""
-    rows = one_of_four(measured.examples, measured.margins[OWN], seed)
+    rows = one_of_four(measured.examples, measured.ranked, seed)
     if len(rows) < 2:
         return {}
     return {f"top{k}": mean_interval([person[:, k - 1] for person in rows], seed) for k in (1, 2, 3)}

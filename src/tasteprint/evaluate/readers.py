@@ -21,6 +21,8 @@ Reader = Callable[[Sequence[History], Sequence[Sequence[Candidate]]], list[np.nd
 
 A margin is a float, one a candidate, higher is better; `sigmoid(margin of a - margin of b)` is read as the
 probability that the person prefers a to b. A person's margins must not depend on who else is in the call.
+A reader whose probability of a pair is no difference of two scores has a method `pairs` of the same form, for
+candidates that come as pairs.
 """
 
 PEOPLE_A_CALL = 16

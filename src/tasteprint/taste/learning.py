@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from tasteprint.config import PosteriorConfig
 from tasteprint.model.posterior import MixturePrior, UtilityMap, infer
-from tasteprint.taste.opinions import Cuts, Opinions, answers
+from tasteprint.taste.opinions import ALONE, Cuts, Opinions, answers
 
 CLIP = 1.0
 CHECKS = 10
@@ -39,6 +39,15 @@ class Learner(nn.Module):
         self.map = UtilityMap(embeddings.mean(dim=0), scale, hidden, config.features)
         self.prior = MixturePrior(config.components, config.features)
         self.cuts = Cuts()
+
+    @torch.no_grad()
+    def centre(self, embeddings: Float[Tensor, "images e"]) -> None:
+        """Put zero where each person's utility of an average image is: choices do not say where it lies.
+
+        `σ(u)` is then about how likely an image is preferred to an average one.
+        """
+        shared, features = self.map(embeddings)
+        self.map.layers[-1].bias -= torch.cat([shared.mean()[None], features.mean(dim=0)])
 
     def surprise(
         self, embeddings: Float[Tensor, "images e"], earlier: Sequence[Opinions], later: Sequence[Opinions]
@@ -75,7 +84,10 @@ def learn(
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _taught(Learner(embeddings, config), embeddings, people, config, held_out, progress)
+        learner = _taught(Learner(embeddings, config), embeddings, people, config, held_out, progress)
+    if not any((one.images == ALONE).any() for one in people):
+        learner.centre(embeddings)
+    return learner.eval().requires_grad_(False)
 
 
 def _taught(
@@ -104,7 +116,7 @@ def _taught(
                 now = float(learner.surprise(embeddings, *check))
             if now < least:
                 best, least = deepcopy(learner), now
-    return best.eval().requires_grad_(False)
+    return best
 
 
 def _episode(people: Sequence[Opinions], config: PosteriorConfig) -> tuple[list[Opinions], list[Opinions]]:

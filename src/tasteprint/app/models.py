@@ -1,0 +1,88 @@
+"""Either way to know a person, opened by name, and read for evaluation beside its controls.
+
+Enters: a folder, a run's folder or a Hub name; a dataset. Leaves: a model; readers. Does not know: how either works.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasteprint.data.table import Dataset
+    from tasteprint.evaluate.readers import Reader
+    from tasteprint.model.preference import PreferenceModel
+    from tasteprint.taste.model import TastePosterior
+
+    AnyModel = PreferenceModel | TastePosterior
+
+
+def open_model(name: str) -> AnyModel:
+    """Open a model of either way by folder or Hub name; of a run's folder, take the model in it."""
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+    from tasteprint.model.preference import PreferenceModel
+    from tasteprint.model.storage import find, read_about
+    from tasteprint.taste.model import TastePosterior
+    from tasteprint.taste.storage import KIND
+
+    disable_progress_bar()
+    set_verbosity_error()  # "the fast image processor needs torchvision": the slow one is meant
+    inside = Path(name) / "model"
+    folder = find(inside if inside.is_dir() else name)
+    is_posterior = read_about(folder).get("kind") == KIND
+    return (TastePosterior if is_posterior else PreferenceModel).from_pretrained(folder)
+
+
+def readers(
+    model: AnyModel, dataset: Dataset, seed: int, beside: TastePosterior | None = None
+) -> dict[str, Reader]:
+    """Make a model and its controls readers; the controls see the model's own features of the training images.
+
+    `beside` is a taste posterior that is read on the same pairs, as `posterior`.
+    """
+    from tasteprint.evaluate.controls import logistic, population, shared_tastes
+    from tasteprint.evaluate.known_tastes import PosteriorReader
+    from tasteprint.model.features import FeatureStore
+    from tasteprint.model.tastes import STEPS, TASTES
+    from tasteprint.taste.model import TastePosterior
+    from tasteprint.train.tastes import fit_tastes
+
+    if dataset.images is None:
+        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
+
+    def store_of(seeing: AnyModel) -> FeatureStore:
+        eye = seeing.encoder if isinstance(seeing, TastePosterior) else seeing.requires_grad_(False)
+        return FeatureStore(dataset.folder / "features", eye, dataset.images.open)  # type: ignore[union-attr]
+
+    store, train, held = store_of(model), dataset.votes_by_user("train"), dataset.votes_by_user("validation")
+    everyone = [vote for votes in train.values() for vote in votes]
+    seen = list(dict.fromkeys(image for vote in everyone for image in vote.images))
+    tastes, _ = fit_tastes(store, train, held, TASTES, STEPS, seed)
+    found = _own(model, store, dataset)
+    if beside is not None:
+        found["posterior"] = PosteriorReader(beside, store_of(beside).rows)
+    return found | {
+        "population": population(everyone),
+        "logistic": logistic(store.rows, seen),
+        "tastes": shared_tastes(tastes, store.rows),
+    }
+
+
+def _own(model: AnyModel, store: FeatureStore, dataset: Dataset) -> dict[str, Reader]:
+    """The model as a reader; of an in-context one also a twin that sees one person's votes and nothing else."""
+    from tasteprint.evaluate.known_tastes import PosteriorReader
+    from tasteprint.evaluate.own_only import own_only
+    from tasteprint.model.preference import PreferenceModel
+
+    if not isinstance(model, PreferenceModel):
+        return {"own": PosteriorReader(model, store.rows)}
+    captions, open_image = dataset.prompts(), dataset.images.open  # type: ignore[union-attr]
+
+    def untrained() -> PreferenceModel:
+        return PreferenceModel.from_config(model.settings, captions, len(model.tokens))
+
+    return {
+        "own": lambda histories, candidates: model.margins(histories, candidates, store),
+        "own_only": own_only(untrained, open_image),
+    }

@@ -1,0 +1,302 @@
+"""The taste posterior through its front door: it learns, makes prints, keeps them, and refuses what is not its own."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tasteprint.taste.asking import information, most_telling
+from tasteprint.taste.crowd import Crowd
+from tasteprint.taste.model import TastePosterior
+from tasteprint.taste.prints import TastePrint
+from tasteprint.taste.reasons import likings, moved_by
+from tasteprint.types import History, Rating, Scorer, Vote
+from tastes import COLOURS, SMALL, colour_encoder, embeddings, picture, some_people, taught, votes_of
+
+RED, GREEN = "c1", "c2"
+
+
+@pytest.fixture(scope="module")
+def posterior():
+    return taught()
+
+
+def history(likes=0, count=8):
+    return History("me", tuple(votes_of("me", likes, count)))
+
+
+def reddest(likes=0):
+    order = sorted(COLOURS, key=lambda name: COLOURS[name][likes] - COLOURS[name][1 - likes])
+    return order[-1], order[0]
+
+
+def test_it_learns_which_of_two_tastes_a_person_has(posterior):
+    red, green = map(picture, reddest())
+    for likes, expected in ((0, 1), (1, 0)):
+        taste = posterior.print_of(history(likes), picture)
+        chance = taste.prefers([red], [green]).item()
+        assert abs(chance - expected) < 0.2
+        assert isinstance(taste, Scorer)
+
+
+def test_nobody_is_the_population(posterior):
+    taste = posterior.print_of(History("new"), picture)
+    assert torch.allclose(taste.members, posterior.learner.prior.log_weights.exp())
+    red, green = map(picture, reddest())
+    assert abs(taste.prefers([red], [green]).item() - 0.5) < 0.2
+
+
+def test_the_order_of_votes_changes_nothing(posterior):
+    votes = history().votes
+    one, other = (posterior.print_of(History("me", said), picture) for said in (votes, votes[::-1]))
+    assert torch.equal(one.belief.taste, other.belief.taste)
+    assert torch.equal(one.belief.factors, other.belief.factors)
+
+
+def test_extended_is_as_from_scratch_and_changes_nothing(posterior):
+    votes = history().votes
+    first = posterior.print_of(History("me", votes[:5]), picture)
+    before = first.belief.taste.clone()
+    looked_at = []
+    longer = first.extended(votes[5:], lambda name: looked_at.append(name) or picture(name))
+    whole = posterior.print_of(History("me", votes), picture)
+    assert torch.allclose(longer.belief.taste, whole.belief.taste, atol=1e-6)
+    assert torch.equal(first.belief.taste, before)
+    assert set(looked_at) == set(whole.shown.names) - set(first.shown.names)
+
+
+def test_a_print_of_many_is_that_of_one(posterior):
+    people = some_people(6)
+    together = posterior.prints_of(people, embeddings)
+    for taste, (user, votes) in zip(together, people.items(), strict=True):
+        alone = posterior.print_of(History(user, tuple(votes)), picture)
+        assert torch.allclose(taste.belief.taste, alone.belief.taste, atol=1e-6)
+        assert torch.allclose(taste.members, alone.members, atol=1e-6)
+
+
+def test_scores_agree_however_images_come(posterior):
+    taste = posterior.print_of(history(), picture)
+    names = [RED, GREEN, "c3"]
+    images = torch.stack([colour_encoder().prepare(picture(name))[0] for name in names]).requires_grad_()
+    scores = taste.score(images, ["a colour"] * 3)
+    assert torch.allclose(scores, taste.score_pictures([picture(name) for name in names]), atol=1e-6)
+    assert torch.allclose(scores, taste.score_rows(torch.from_numpy(embeddings(names))), atol=1e-6)
+    scores.sum().backward()
+    assert images.grad.abs().max() > 0
+
+
+def test_caution_takes_off_deviations(posterior):
+    taste, rows = posterior.print_of(history(), picture), torch.from_numpy(embeddings([RED, GREEN]))
+    plain, careful = taste.score_rows(rows), taste.score_rows(rows, caution=2.0)
+    shared, features = posterior.utilities(rows)
+    _, variance = taste.belief.utility(shared.double(), features.double())
+    assert torch.allclose(plain - careful, 2 * variance.sqrt().float(), atol=1e-5)
+
+
+def test_the_chance_of_a_pair_and_of_its_mirror_sum_to_one(posterior):
+    taste = posterior.print_of(history(), picture)
+    one, other = (
+        taste.prefers([picture(RED)], [picture(GREEN)]),
+        taste.prefers([picture(GREEN)], [picture(RED)]),
+    )
+    assert (one + other).item() == pytest.approx(1, abs=1e-6)
+
+
+def test_likes_and_stars_are_taken(posterior):
+    red, green = reddest()
+    said = [Rating("me", "", red, 2), Rating("me", "", green, 1), Rating("me", "", green, 1, 5)]
+    taste = posterior.print_of(History("me"), picture, said)
+    assert taste.prefers([picture(red)], [picture(green)]).item() > 0.6
+
+
+def test_contradicting_votes_bring_the_chance_to_a_half(posterior):
+    red, green = reddest()
+    vote = Vote("me", "", red, green, 1.0)
+    chances = [
+        posterior.print_of(History("me", said), picture).prefers([picture(red)], [picture(green)]).item()
+        for said in (
+            (vote,) * 10,
+            (vote, vote.swapped()) * 10,
+            (vote, dataclasses.replace(vote, label_0=0.0)) * 10,
+        )
+    ]
+    assert chances[0] == pytest.approx(chances[1], abs=0.02) and chances[0] > 0.9
+    assert chances[2] == pytest.approx(0.5, abs=0.05)
+
+
+def test_ten_thousand_votes_of_one_person(posterior):
+    votes = tuple(votes_of("me", 0, 10_000))
+    taste = posterior.prints_of({"me": votes}, embeddings)[0]
+    assert torch.isfinite(taste.belief.taste).all() and torch.isfinite(taste.belief.factors).all()
+
+
+def test_a_file_brings_the_print_back(posterior, tmp_path):
+    said = [Rating("me", "", RED, 4, 5)]
+    taste = posterior.print_of(history(), picture, said)
+    taste.save(tmp_path / "me.safetensors")
+    back = TastePrint.load(tmp_path / "me.safetensors", posterior)
+    assert back.said == taste.said and back.user_id == "me"
+    assert torch.equal(back.belief.taste, taste.belief.taste)
+    assert (tmp_path / "me.safetensors").stat().st_size < 16_000
+
+
+def test_a_print_of_another_posterior_is_refused(posterior, tmp_path):
+    taste = posterior.print_of(history(), picture)
+    taste.save(tmp_path / "me.safetensors")
+    with pytest.raises(ValueError, match="made by another posterior"):
+        TastePrint.load(tmp_path / "me.safetensors", taught(steps=2))
+    changed = taught(steps=2)
+    old = changed.print_of(history(), picture)
+    changed.fit(some_people(10), embeddings)
+    with pytest.raises(ValueError, match="another state of the posterior"):
+        old.score_rows(torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("kept", [0, 20, -8])
+def test_a_damaged_print_is_refused(posterior, tmp_path, kept):
+    path = tmp_path / "me.safetensors"
+    posterior.print_of(history(), picture).save(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"could not be read|not a print"):
+        TastePrint.load(path, posterior)
+
+
+def test_a_print_without_its_images_is_refused(posterior, tmp_path):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    path = tmp_path / "me.safetensors"
+    posterior.print_of(history(), picture).save(path)
+    with safe_open(path, "pt") as file:
+        about, tensors = (
+            file.metadata(),
+            {name: file.get_tensor(name)[:-1] for name in ("shared", "features")},
+        )
+    save_file(tensors, path, about)
+    with pytest.raises(ValueError, match="features of every image"):
+        TastePrint.load(path, posterior)
+
+
+def test_a_folder_brings_the_posterior_back(posterior, tmp_path, monkeypatch):
+    posterior.save_pretrained(tmp_path / "kept")
+    monkeypatch.setattr(
+        "tasteprint.taste.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder(name)
+    )
+    back = TastePosterior.from_pretrained(tmp_path / "kept")
+    assert back.fingerprint == posterior.fingerprint and back.config == posterior.config
+    one, other = (p.print_of(history(), picture) for p in (posterior, back))
+    assert torch.equal(one.belief.taste, other.belief.taste)
+
+
+def test_a_folder_of_another_encoder_is_refused(posterior, tmp_path, monkeypatch):
+    posterior.save_pretrained(tmp_path / "kept")
+    monkeypatch.setattr(
+        "tasteprint.taste.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder("other")
+    )
+    with pytest.raises(ValueError, match="another state of encoder"):
+        TastePosterior.from_pretrained(tmp_path / "kept")
+    (tmp_path / "kept" / "posterior.safetensors").write_bytes(b"no")
+    monkeypatch.setattr(
+        "tasteprint.taste.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder(name)
+    )
+    with pytest.raises(ValueError, match="could not be read"):
+        TastePosterior.from_pretrained(tmp_path / "kept")
+
+
+def test_the_same_seed_learns_the_same(posterior):
+    assert taught().fingerprint == posterior.fingerprint
+    other = TastePosterior(colour_encoder(), SMALL).fit(some_people(), embeddings, seed=1)
+    assert other.fingerprint != posterior.fingerprint
+
+
+def test_held_out_people_choose_the_state():
+    held = {f"h{n}": votes_of(f"h{n}", n % 2) for n in range(8)}
+    posterior = TastePosterior(colour_encoder(), SMALL).fit(some_people(), embeddings, held_out=held)
+    assert posterior.fingerprint != taught().fingerprint
+
+
+@pytest.mark.parametrize(
+    ("people", "rows", "words"),
+    [
+        ({"only": votes_of("only", 0)}, embeddings, "1 people have two opinions"),
+        ({}, embeddings, "0 people"),
+        (some_people(4), lambda names: np.zeros((len(names), 3), np.float32), "are the same"),
+        (some_people(4), lambda names: np.zeros((len(names), 5), np.float32), "expected 3 numbers an image"),
+        (some_people(4), lambda names: np.full((len(names), 3), np.nan, np.float32), "is not finite"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(people, rows, words):
+    with pytest.raises(ValueError, match=words):
+        TastePosterior(colour_encoder(), SMALL).fit(people, rows)
+
+
+def test_it_must_learn_first():
+    with pytest.raises(ValueError, match="call `fit` first"):
+        TastePosterior(colour_encoder(), SMALL).print_of(history(), picture)
+
+
+def test_information_is_that_of_a_coin_when_all_is_known(posterior):
+    """The answer of a pair tells nothing where the two images are the same, and never more than one bit."""
+    belief = posterior.print_of(History("me"), picture).belief
+    rows = torch.tensor([[0.0, 0.0], [50.0, -50.0]], dtype=torch.float64)
+    nothing, most = information(belief, torch.zeros(2, dtype=torch.float64), rows).tolist()
+    assert nothing == pytest.approx(0, abs=1e-9)
+    assert 0 < most <= math.log(2) + 1e-9
+
+
+def test_information_agrees_with_sampling(posterior):
+    belief = posterior.print_of(history(count=2), picture).belief
+    rows, offsets = torch.tensor([[1.0, 0.5]], dtype=torch.float64), torch.tensor([0.2], dtype=torch.float64)
+    torch.manual_seed(0)
+    component = torch.multinomial(belief.log_weights.exp(), 200_000, replacement=True)
+    covariance = torch.cholesky_inverse(belief.factors)
+    spread = torch.linalg.cholesky(covariance)
+    noise = (spread[component] @ torch.randn(200_000, 2, 1, dtype=torch.float64))[..., 0]
+    chances = torch.sigmoid(offsets + (belief.modes[component] + belief.spread * noise) @ rows[0])
+
+    def entropy(p):
+        return torch.special.entr(p) + torch.special.entr(1 - p)
+
+    expected = entropy(chances.mean()) - entropy(chances).mean()
+    assert information(belief, offsets, rows).item() == pytest.approx(expected.item(), abs=2e-3)
+
+
+def test_the_most_telling_pair_parts_the_tastes(posterior):
+    red, green = reddest()
+    taste = posterior.print_of(History("me"), picture)
+    assert most_telling(taste, [(red, red), (red, green)], embeddings) == (red, green)
+    with pytest.raises(ValueError, match="at least one"):
+        most_telling(taste, [], embeddings)
+
+
+def test_each_taste_likes_what_it_should(posterior):
+    shown = posterior.shown(sorted(COLOURS), embeddings)
+    found = likings(posterior, shown, count=3)
+    assert sum(one.share for one in found) == pytest.approx(1)
+    redder = [np.mean([COLOURS[name][0] - COLOURS[name][1] for name in one.most]) for one in found]
+    assert max(redder) > 0 > min(redder)
+
+
+def test_what_moved_a_score_is_the_score_without_it(posterior):
+    votes = history().votes
+    taste = posterior.print_of(History("me", votes), picture)
+    rows = torch.from_numpy(embeddings([RED, GREEN]))
+    moved = moved_by(taste, rows)
+    for place, vote in enumerate(taste.said):
+        rest = tuple(other for other in votes if other is not vote)
+        without = posterior.print_of(History("me", rest), picture)
+        assert torch.allclose(
+            moved[place].float(), taste.score_rows(rows) - without.score_rows(rows), atol=1e-5
+        )
+
+
+def test_a_crowd_scores_as_its_people(posterior):
+    prints = posterior.prints_of(some_people(5), embeddings)
+    rows = torch.from_numpy(embeddings([RED, GREEN, "c7"]))
+    scores = Crowd.of(prints).score_rows(rows)
+    for own, taste in zip(scores, prints, strict=True):
+        assert torch.allclose(own, taste.score_rows(rows), atol=1e-5)
+    with pytest.raises(ValueError, match="of 2 posteriors"):
+        Crowd.of([prints[0], taught(steps=2).print_of(history(), picture)])
