@@ -19,7 +19,7 @@ PALETTES: dict[str, str] = {
     "Urban Industrial": "#f1f1ef #83898f #b4b9bd #4c5258 #d9dcde #f3f4f4 #17191c",
     "Pastels": "#fffdf8 #bfe6d2 #ffd9c2 #f6c6d6 #fbefb9 #fffaf0 #8a7896",
     "Earthy Palettes": "#fbf4e4 #c4935a #e2c593 #76773f #a65431 #f8ecd2 #3b2415",
-    "Vibrant Colors": "#fff6ea #ff8b1f #ffb52e #7b2bd1 #ff4a86 #fff4dc #35094f",
+    "Vibrant Colors": "#fff6ea #ff8424 #ff5c6e #7a2bd1 #ffc93a #fff4dc #35094f",
 }
 """A palette's colours, one a role, in the order of `PALETTE_ROLES`; `ink` is what stands out from `ground`."""
 

@@ -17,9 +17,6 @@ from tasteprint.world import sheets
 from tasteprint.world.colours import Colour, Colours
 from tasteprint.world.glyphs import GLYPHS
 
-RIM = 0.021
-"""Width of the pale rim that parts the subject from any ground, as a share of the picture's side."""
-
 Points = Float[np.ndarray, "points 2"]
 
 
@@ -33,47 +30,61 @@ class Place:
     mirrored: bool = False
 
 
-def places(composition: str, rng: np.random.Generator) -> list[Place]:
-    """The copies of the subject that a composition shows, with the accidents of place and size."""
-    grow = rng.uniform(0.94, 1.06)
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the subject is drawn: its colours, its pale rim and dark lines (shares of the side), dots on it or none."""
+
+    colours: Colours
+    rim: float
+    line: float
+    ornate: bool
+
+
+def places(composition: str, room: float, rng: np.random.Generator) -> list[Place]:
+    """The copies of the subject that a composition shows in the middle `room` of the side, with small accidents."""
+    grow, mirrored = rng.uniform(0.94, 1.06), bool(rng.integers(2))
     dx, dy = rng.uniform(-0.025, 0.025, 2).tolist()
-    mirrored = bool(rng.integers(2))
     if composition == "Centralized":
-        return [Place(0.5 + dx, 0.5 + dy, 0.36 * grow, mirrored)]
-    if composition == "Rule of Thirds":
-        x, y = rng.choice([0.31, 0.69], 2).tolist()
-        return [Place(x + dx, y + dy, 0.18 * grow, x > 0.5)]
-    if composition == "Symmetry":
-        return [
-            Place(0.28 + dx, 0.5 + dy, 0.2 * grow, mirrored),
-            Place(0.72 - dx, 0.5 + dy, 0.2 * grow, not mirrored),
-        ]
-    sixths = (1 / 6 + 0.01, 1 / 2, 5 / 6 - 0.01)
-    return [Place(x, y, 0.128 * grow, mirrored) for y in sixths for x in sixths]
+        found = [(dx, dy, 0.37, mirrored)]
+    elif composition == "Rule of Thirds":
+        x, y = rng.choice([-0.2, 0.2], 2).tolist()
+        found = [(x + dx, y + dy, 0.195, x > 0)]
+    elif composition == "Symmetry":
+        found = [(dx - 0.23, dy, 0.2, mirrored), (0.23 - dx, dy, 0.2, not mirrored)]
+    else:
+        found = [(x / 3, y / 3, 0.13, mirrored) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    return [Place(0.5 + room * x, 0.5 + room * y, room * grow * reach, flip) for x, y, reach, flip in found]
 
 
-def draw(
-    canvas: Image.Image, subject: str, place: Place, lean: float, colours: Colours, line: float, ornate: bool
-) -> None:
-    """Draw one copy of the subject, its shapes back to front: a pale rim, then each in its lines and colours.
+def layer(subject: str, stands: list[Place], lean: float, look: Look, size: int) -> Image.Image:
+    """All copies of the subject on nothing: RGBA of `size` pixels."""
+    canvas, pen, side = sheets.finer(size, "RGBA")
+    distinct = stands if len(stands) < 3 else stands[:1]
+    for place in distinct:
+        _draw(pen, subject, place, lean, look, side)
+    corners = [(round(side * (place.x - 1 / 6)), round(side * (place.y - 1 / 6))) for place in stands]
+    left, top = corners[0]
+    first = canvas.crop((left, top, left + side // 3, top + side // 3))
+    for corner in corners[len(distinct) :]:  # the copies in a grid are alike
+        canvas.paste(first, corner)
+    return canvas.reduce(sheets.FINER)
 
-    `line` is the width of the dark lines around every shape, as a share of the picture's side; 0 for none. Ornate
-    subjects wear dots of their own pale tint.
-    """
-    pen, side = ImageDraw.Draw(canvas), canvas.width
+
+def _draw(pen: ImageDraw.ImageDraw, subject: str, place: Place, lean: float, look: Look, side: int) -> None:
+    """Draw one copy, its shapes back to front: a pale rim around all, then each in its lines and its colour."""
     turn, centre = _turned(place, lean), side * np.array([place.x, place.y])
-    thin = side * min(1.0, 0.5 + 2 * place.reach)  # lines around small copies are finer
+    line = look.line * min(1.0, 0.1 + 2.4 * place.reach)  # finer around small copies
     outlines = [centre + side * place.reach * points @ turn for _, points in GLYPHS[subject]]
-    outward = [part @ turn for part in normals(subject)]
+    outward = [side * part @ turn for part in normals(subject)]
     for outline, out in zip(outlines, outward, strict=True):
-        _fill(pen, outline + (line + RIM) * thin * out, colours["light"])
+        _fill(pen, outline + (line + look.rim) * out, look.colours["light"])
     for (role, _), outline, out in zip(GLYPHS[subject], outlines, outward, strict=True):
         if line:
-            _fill(pen, outline + line * thin * out, colours["dark"])
-        _fill(pen, outline, colours[role])
-    if ornate:
+            _fill(pen, outline + line * out, look.colours["dark"])
+        _fill(pen, outline, look.colours[role])
+    if look.ornate:
         for x, y in centre + side * place.reach * ornaments(subject) @ turn:
-            pen.ellipse(sheets.disc(x, y, 0.09 * place.reach * side), fill=colours["pale"])
+            pen.ellipse(sheets.disc(x, y, 0.09 * place.reach * side), fill=look.colours["pale"])
 
 
 def _fill(pen: ImageDraw.ImageDraw, outline: Points, colour: Colour) -> None:
@@ -81,9 +92,9 @@ def _fill(pen: ImageDraw.ImageDraw, outline: Points, colour: Colour) -> None:
 
 
 def _turned(place: Place, lean: float) -> Float[np.ndarray, "2 2"]:
-    """Rows of points times this: mirrored where the place is, then leaned."""
+    """Rows of points times this: leaned, then mirrored where the place is."""
     turn = np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]])
-    return turn * [[-1], [1]] if place.mirrored else turn
+    return turn * [-1, 1] if place.mirrored else turn
 
 
 @lru_cache(maxsize=len(GLYPHS))

@@ -35,12 +35,10 @@ def _watercolor(picture: Image.Image, colours: Colours, rng: np.random.Generator
     strength = 0.95 - 0.5 * blots + 0.12 * (_crop(sheets.grain(side), rng) - 0.5)
     edge = np.clip(soft - pixels, 0, 60).mean(axis=2, keepdims=True)
     washed = paper + strength[..., None] * (pixels - paper) - 0.8 * edge
-    return paper + _torn(side, blots, rng)[..., None] * (washed - paper)
+    return paper + _torn(side, blots)[..., None] * (washed - paper)
 
 
-def _torn(
-    side: int, blots: Float32[np.ndarray, "side side"], rng: np.random.Generator
-) -> Float32[np.ndarray, "side side"]:
+def _torn(side: int, blots: Float32[np.ndarray, "side side"]) -> Float32[np.ndarray, "side side"]:
     """How far the paint covers the paper: not at the margin, whose line wanders."""
     at = (np.arange(side, dtype=np.float32) + 0.5) / side
     inward = np.minimum(at, 1 - at)
@@ -53,7 +51,7 @@ def _weaving(picture: Image.Image, colours: Colours, rng: np.random.Generator) -
     light, above = sheets.threads(picture.width)
     pixels, ink = _floats(picture), np.array(colours["dark"], np.float32)
     dyed = pixels + (0.22 * above)[..., None] * (ink - pixels)
-    return dyed * (0.42 + 0.66 * light)[..., None] + 14
+    return dyed * (0.5 + 0.6 * light)[..., None] + 14
 
 
 def _woodcut(picture: Image.Image, colours: Colours, rng: np.random.Generator) -> Pixels:
@@ -61,11 +59,13 @@ def _woodcut(picture: Image.Image, colours: Colours, rng: np.random.Generator) -
     side = picture.width
     pixels, paper = _floats(picture), np.array(colours["paper"], np.float32)
     ink = np.array(colours["dark"], np.float32)
-    ridge = _crop(sheets.strokes(side), rng) + 0.5 * (_crop(sheets.clouds(side), rng) - 0.5)
-    tone = pixels @ np.array([0.3, 0.59, 0.11], np.float32) / 255
-    inked = np.clip((ridge - 0.15 - 0.75 * tone) * 2.5, 0, 1)[..., None]
-    bare = np.clip((-ridge - 1.05 + 0.45 * tone) * 2.5, 0, 1)[..., None]
-    return pixels + inked * (ink - pixels) * 0.9 + bare * (paper - pixels) * 0.8
+    soft = _floats(picture.filter(ImageFilter.BoxBlur(side / 24)))
+    keyed = pixels + 0.6 * (pixels - soft)
+    tone = keyed @ np.array([0.3, 0.59, 0.11], np.float32) / 255
+    ridge = _crop(sheets.strokes(side), rng) + 0.4 * (_crop(sheets.clouds(side), rng) - 0.5)
+    inked = np.clip((ridge - 0.42 - 0.5 * tone) * 4, 0, 1)[..., None]
+    bare = np.clip((0.2 - 0.1 * tone - ridge) * 4, 0, 1)[..., None]
+    return keyed + 0.64 * inked * (ink - keyed) + 0.45 * bare * (paper - keyed)
 
 
 def _floats(picture: Image.Image) -> Pixels:

@@ -18,7 +18,8 @@ from tasteprint.world.colours import Colours, colours
 from tasteprint.world.taxonomy import DIMENSIONS, SUBJECTS, Attributes
 
 LARGEST = 1024
-BLUR = 1.3 / 48  # standard deviation of the soft focus, as a share of the picture's side
+BLUR = 1.2 / 48  # standard deviation of the soft focus, as a share of the picture's side
+RIM = 0.017  # width of the pale rim that parts a subject from any ground, as a share of the picture's side
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Picture:
     seed: int
 
 
-def stream(seed: int, purpose: str) -> np.random.Generator:
+def stream(seed: object, purpose: str) -> np.random.Generator:
     """A random stream for one purpose, independent of all others. ValueError for a bad seed."""
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"the seed is {seed!r}; expected an integer of at least 0: give one.")
@@ -46,9 +47,8 @@ def paint(subject: str, attributes: Attributes, seed: int, size: int = 48) -> Im
     taxonomy.require_value("subject", subject)
     _require_size(size)
     rng = stream(seed, "paint")
-    finer = 4 if size <= 256 else 2
     shades = colours(attributes.palette, attributes.hue, rng)
-    canvas = _drawn(subject, attributes, shades, size * finer, rng).reduce(finer)
+    canvas = _drawn(subject, attributes, shades, size, rng)
     if attributes.detail == "Blurred":
         canvas = canvas.filter(ImageFilter.GaussianBlur(BLUR * size))
     return mediums.rendered(canvas, attributes.medium, shades, rng)
@@ -94,21 +94,23 @@ def _require_size(size: int) -> None:
 
 
 def _drawn(
-    subject: str, attributes: Attributes, shades: Colours, side: int, rng: np.random.Generator
+    subject: str, attributes: Attributes, shades: Colours, size: int, rng: np.random.Generator
 ) -> Image.Image:
     """Everything that is drawn with sharp lines, from back to front."""
-    canvas = styles.behind(attributes.style, side, shades, rng)
-    intricate = attributes.detail == "Intricate"
+    ornate = attributes.detail == "Intricate"
+    canvas = styles.behind(attributes.style, size, shades, rng)
+    room = 1 - 1.6 * sheets.FRAME * ornate
     if attributes.composition == "Grid-Based Layouts":
-        fields, lines = sheets.panels(side)
-        canvas.paste(shades["light"], mask=fields)
-        canvas.paste(shades["light"], mask=lines)
-    lean = rng.normal(0, 0.06)
-    for place in figures.places(attributes.composition, rng):
-        figures.draw(canvas, subject, place, lean, shades, styles.LINES.get(attributes.style, 0.0), intricate)
-    canvas = styles.cut(canvas, attributes.style, rng)
-    if intricate:
-        band, beads = sheets.frame(side)
-        canvas.paste(shades["second"], mask=band)
-        canvas.paste(shades["light"], mask=beads)
+        canvas.paste(shades["light"], mask=sheets.panels(size, room))
+    rim, line = RIM, styles.LINES.get(attributes.style, 0.0)
+    if attributes.detail == "Blurred":  # it would take thin ones away
+        rim, line = 1.8 * RIM, max(line, RIM)
+    look = figures.Look(shades, rim, line, ornate)
+    stands, lean = figures.places(attributes.composition, room, rng), rng.normal(0, 0.06)
+    subjects = figures.layer(subject, stands, lean, look, size)
+    canvas.paste(subjects, mask=subjects)
+    canvas = styles.over(canvas, attributes.style, shades, rng)
+    if ornate:
+        for role, mask in zip(("second", "light"), sheets.frame(size), strict=True):
+            canvas.paste(shades[role], mask=mask)
     return canvas
