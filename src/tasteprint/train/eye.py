@@ -19,6 +19,9 @@ from tasteprint.model.preference import PreferenceModel
 from tasteprint.world.painter import fresh
 from tasteprint.world.taxonomy import READABLE
 
+EXAMINED = 2000
+"""New pictures on which the lesson is judged."""
+
 CLASSES = [len(values) for values in READABLE.values()]
 
 
@@ -73,7 +76,7 @@ def _normalised(pixels: Tensor) -> Float[Tensor, "n 3 h w"]:
 
 @torch.no_grad()
 def _read(model: PreferenceModel, heads: nn.Linear, seed: int) -> dict[str, float]:
-    pixels, labels = _pictures(500, seed + 1, model.settings.square)
+    pixels, labels = _pictures(EXAMINED, seed + 1, model.settings.square)
     logits = heads(model.backbone.image_features(_normalised(pixels)).flatten(1))
     right = [
         (part.argmax(1) == labels[:, i]).float().mean() for i, part in enumerate(logits.split(CLASSES, dim=1))
