@@ -7,8 +7,9 @@ from PIL import Image
 
 from people import history, vote
 from tasteprint.data.collate import collate, pack_example
-from tasteprint.model.features import FeatureStore, Pixels, fingerprint
+from tasteprint.model.features import FeatureStore, Pixels
 from tasteprint.model.loss import margin
+from tasteprint.model.states import fingerprint
 from tasteprint.types import Example, History, Scorer
 
 CANDIDATES = [("30", "a fish"), ("31", "a cup"), ("32", "")]

@@ -1,25 +1,28 @@
-"""Where a batch gets its images from: pixels each time, or visual tokens computed once and kept on disk.
+"""Where a batch gets its images from: pixels each time, or features computed once and kept on disk.
 
-Enters: image names and a way to open them. Leaves: what `PreferenceModel.forward` takes for them.
-Does not know: votes, batches, training.
+Enters: image names, a way to open them, and what sees them. Leaves: what `PreferenceModel.forward` takes for them, or
+their embeddings. Does not know: votes, batches, training.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
+from tasteprint.data.disk import disk_error
+from tasteprint.model.embeddings import BATCH, ImageEncoder
 from tasteprint.model.preference import PreferenceModel
 from tasteprint.model.prints import OpenImage
-from tasteprint.model.states import fingerprint
 
 PIXEL_MEMORY = 512 * 2**20
-CHUNK = 64
 
 
 class Pixels:
@@ -35,7 +38,7 @@ class Pixels:
         """Give `{"pixel_values": (n, 3, side, side)}`."""
         missing = [name for name in dict.fromkeys(names) if name not in self._kept]
         if missing:
-            fresh = self.model.pixels([self.open_image(name) for name in missing])
+            fresh = self.model.pixels([opened(name, self.open_image) for name in missing])
             self._kept.update(zip(missing, fresh, strict=True))
         batch = torch.stack([self._kept[name] for name in names])
         self._forget(len(names), batch[0].nbytes)
@@ -47,66 +50,97 @@ class Pixels:
 
 
 class FeatureStore:
-    """Visual tokens by image name, computed once for one state of the vision part, in a file that only grows.
+    """One row of float32 an image name, computed once for one state of an encoder, in a file that only grows.
 
-    The file's name bears a fingerprint of the vision weights, so changed weights never read old features. A
-    killed run leaves at most a half row at the end, which the next run cuts off.
+    The files' name bears the encoder's fingerprint, so changed weights never read old features. A killed run or a full
+    disk leaves at most rows without a name at the end, which the next writer cuts off; processes may share a store.
+
+        0123456789abcdef.f32     the rows, one after the other
+        0123456789abcdef.names   each row's image name, a JSON string a line, written after its row
+        0123456789abcdef.lock    held while writing
     """
 
-    def __init__(self, folder: Path, model: PreferenceModel, open_image: OpenImage) -> None:
-        """Open or begin the store in `folder`; ValueError while a vision part is being trained."""
-        self.pixels = Pixels(model, open_image)
-        self.model = model
-        if any(p.requires_grad for part in model.backbone.vision for p in part.parameters()):
-            raise ValueError(
-                "the vision part is training; expected a frozen one: features of changing weights age."
-            )
-        stem = fingerprint(*model.backbone.vision)[:16]
+    def __init__(self, folder: Path, model: PreferenceModel | ImageEncoder, open_image: OpenImage) -> None:
+        """Open or begin the store in `folder`; ValueError while the vision part of a model is being trained.
+
+        An `ImageEncoder`'s features are its embeddings (e); a `PreferenceModel`'s its visual tokens (k, d).
+        """
+        self.open_image = open_image
+        if isinstance(model, ImageEncoder):
+            self.encoder, self._shape = model, [model.width]
+        else:
+            self.encoder, self._shape = ImageEncoder.of(model), [-1, model.backbone.width]
         folder.mkdir(parents=True, exist_ok=True)
-        self._names_file, self._rows_file = folder / f"{stem}.names", folder / f"{stem}.f32"
-        self._shape = (model.backbone.processor.image_seq_len, model.backbone.width)
-        self._rows = self._recovered()
+        stem = self.encoder.fingerprint[:16]
+        self._rows_file, self._names_file = folder / f"{stem}.f32", folder / f"{stem}.names"
+        self._lock = FileLock(folder / f"{stem}.lock")
+        with self._lock:
+            self._rows = self._recovered()
 
     def fill(self, names: Sequence[str]) -> None:
-        """Compute what is not there yet."""
+        """Compute what is not there yet. ValueError, naming the image, for one that cannot be opened or embedded."""
         missing = [name for name in dict.fromkeys(names) if name not in self._rows]
-        for start in range(0, len(missing), CHUNK):
-            self._add(missing[start : start + CHUNK])
+        for start in range(0, len(missing), BATCH):
+            self._add(missing[start : start + BATCH])
 
     def __call__(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """Give `{"image_features": (n, k, d)}`, computing what is not there yet."""
-        self.fill(names)
-        stored = np.memmap(self._rows_file, np.float32, "r", shape=(len(self._rows), *self._shape))
-        return {"image_features": torch.from_numpy(stored[[self._rows[name] for name in names]])}
+        """Give `{"image_features": (n, k, d)}`, or `(n, e)`, computing what is not there yet."""
+        return {"image_features": torch.from_numpy(self.rows(names)).unflatten(1, self._shape)}
 
     def rows(self, names: Sequence[str]) -> Float[np.ndarray, "n features"]:
-        """Give each image's visual tokens as one flat row."""
-        return self(names)["image_features"].flatten(1).numpy()
+        """Give each image's features as one flat row, computing what is not there yet."""
+        self.fill(names)
+        if not names:
+            return np.zeros((0, self.encoder.width), np.float32)
+        stored = np.memmap(self._rows_file, np.float32, "r", shape=(len(self._rows), self.encoder.width))
+        return stored[[self._rows[name] for name in names]]
 
     def __len__(self) -> int:
         """Number of images computed so far."""
         return len(self._rows)
 
-    @torch.no_grad()
     def _add(self, names: Sequence[str]) -> None:
-        pixels = self.pixels(names)["pixel_values"].to(self.model.device)
-        features: Float[Tensor, "n k d"] = self.model.backbone.image_features(pixels)
-        with self._rows_file.open("ab") as rows:
-            rows.write(features.float().cpu().numpy().tobytes())
-        with self._names_file.open("a", encoding="utf-8") as listed:
-            listed.writelines(f"{name}\n" for name in names)
-        for name in names:
+        rows = self.encoder.embed_pictures(opened(name, self.open_image) for name in names).numpy()
+        for name, row in zip(names, rows, strict=True):
+            if not np.isfinite(row).all():
+                raise ValueError(
+                    f"image {name!r} got an embedding with NaN or infinite values from encoder {self.encoder.name!r}; "
+                    "expected finite ones: check its weights, or leave the image out."
+                )
+        with self._lock:
+            if self._rows_file.stat().st_size != len(self._rows) * rows[0].nbytes:
+                self._rows = self._recovered()  # another process wrote, or a write was cut short
+            self._write({name: row for name, row in zip(names, rows, strict=True) if name not in self._rows})
+
+    def _write(self, rows: dict[str, np.ndarray]) -> None:
+        try:
+            with self._rows_file.open("ab") as file:
+                file.writelines(row.tobytes() for row in rows.values())
+            with self._names_file.open("a", encoding="utf-8") as listed:
+                listed.writelines(json.dumps(name) + "\n" for name in rows)
+        except OSError as fault:
+            raise disk_error(
+                f"writing features to {self._rows_file.parent}", fault.strerror, fault.errno
+            ) from fault
+        for name in rows:
             self._rows[name] = len(self._rows)
 
     def _recovered(self) -> dict[str, int]:
         self._rows_file.touch()
         self._names_file.touch()
-        lines = self._names_file.read_text("utf-8").splitlines(keepends=True)
-        row_bytes = 4 * int(np.prod(self._shape))
-        whole = [line[:-1] for line in lines if line.endswith("\n")][
-            : self._rows_file.stat().st_size // row_bytes
-        ]
-        self._names_file.write_text("".join(f"{name}\n" for name in whole), "utf-8")
+        row_bytes = 4 * self.encoder.width
+        lines = self._names_file.read_text("utf-8").split("\n")[:-1]
+        del lines[self._rows_file.stat().st_size // row_bytes :]
+        self._names_file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         with self._rows_file.open("r+b") as rows:
-            rows.truncate(len(whole) * row_bytes)
-        return {name: row for row, name in enumerate(whole)}
+            rows.truncate(len(lines) * row_bytes)
+        return {name: row for row, name in enumerate(json.loads(f"[{','.join(lines)}]"))}
+
+
+def opened(name: str, open_image: OpenImage) -> Image.Image:
+    """Open an image by its name; ValueError that says the name where it cannot be opened."""
+    try:
+        return open_image(name)
+    except (OSError, ValueError, LookupError) as fault:
+        why = str(fault) if isinstance(fault, ValueError) else f"{type(fault).__name__}: {fault}"
+        raise ValueError(f"image {name!r} could not be opened ({why.rstrip('.')}).") from fault

@@ -1,6 +1,7 @@
-"""Pictures to the backbone's pixels, twice: by its own image processor, and by torch with gradients.
+"""Pictures to an encoder's pixels, twice: by its own image processor, and by torch with gradients.
 
-Enters: PIL images, or tensors in [0, 1]. Leaves: normalised squares `(n, 3, side, side)`. Does not know: models.
+Enters: PIL images, or tensors in [0, 1]. Leaves: what a vision part takes, `(n, 3, height, width)`, normalised.
+Does not know: models.
 """
 
 from __future__ import annotations
@@ -8,15 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
+from transformers.image_processing_backends import PilBackend
+
+LONGEST = 256
+"""A picture may be so many times as long as wide: where the shortest edge decides, the long one grows with it."""
+
+ROUNDING = 1e-5
+"""Interpolated white may be 1 + 1e-7; cutting it off at 1 would switch its gradient off."""
+
+_MODES = {Image.Resampling.BILINEAR: "bilinear", Image.Resampling.BICUBIC: "bicubic"}
+_NUMBERS = ("size", "crop_size", "resample", "do_center_crop", "rescale_factor", "image_mean", "image_std")
 
 
 def processed(images: Sequence[Image.Image], processor: Any, square: int) -> Float[Tensor, "n 3 side side"]:
-    """Squash each image to a square (P section 3.1: 512), then let the backbone's processor do the rest."""
+    """Squash each image to a square (P section 3.1: 512), then let Idefics2's processor do the rest."""
     squares = [image.resize((square, square), Image.Resampling.BICUBIC) for image in images]
     return processor.image_processor([squares], return_tensors="pt")["pixel_values"][0]
 
@@ -25,16 +37,93 @@ def differentiable(
     images: Float[Tensor, "n 3 h w"], processor: Any, square: int
 ) -> Float[Tensor, "n 3 side side"]:
     """Do the same to tensors in [0, 1] with gradients (P appendix D)."""
-    images = _resized(images, square, "bicubic").clamp(0, 1)
-    images = _resized(images, min(square, processor.image_processor.size["longest_edge"]), "bilinear")
+    numbers = processor.image_processor
+    images = _resized(images, (square, square), Image.Resampling.BICUBIC)
+    side = max(min(square, numbers.size["longest_edge"]), numbers.size["shortest_edge"])
+    return _normalised(_resized(images, (side, side), numbers.resample), numbers)
+
+
+def prepared(image: Image.Image, processor: Any) -> Float[Tensor, "1 3 height width"]:
+    """Prepare an RGB picture of any size with an encoder's own processor, of transformers' PIL backend."""
+    _target(image.height, image.width, processor.size)
+    return processor(image, return_tensors="pt")["pixel_values"]
+
+
+def as_floats(image: Image.Image) -> Float[Tensor, "1 3 h w"]:
+    """Give an RGB picture as numbers in [0, 1]."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
+
+
+def twin(images: Float[Tensor, "n 3 h w"], processor: Any) -> Float[Tensor, "n 3 height width"]:
+    """Do what `prepared` does to tensors in [0, 1] of any size, with gradients.
+
+    Resize (to an exact size, or the shortest edge to one) with torch's antialiased bilinear or bicubic kernel, which
+    is PIL's; cut the middle out, with black around what is too small; rescale and normalise. PIL rounds to bytes after
+    the columns and after the rows, the twin does not: they differ by about 1/255 at most. ValueError for images more
+    than 256 times as long as wide.
+    """
+    images = _resized(images, _target(images.shape[-2], images.shape[-1], processor.size), processor.resample)
+    if processor.do_center_crop:
+        images = _middle(images, processor.crop_size.height, processor.crop_size.width)
+    return _normalised(images, processor)
+
+
+def has_twin(processor: Any) -> bool:
+    """Whether `twin` can do what a processor does: its steps, its kernel, its kind of size."""
+    size = processor.size
+    return (
+        type(processor)._preprocess is PilBackend._preprocess
+        and bool(processor.do_resize and processor.do_rescale and processor.do_normalize)
+        and not processor.do_pad
+        and processor.resample in _MODES
+        and bool(size.height or (size.shortest_edge and not size.longest_edge))
+    )
+
+
+def numbers(processor: Any) -> str:
+    """Write down every number that a processor's pixels depend on."""
+    return repr([(name, _plain(getattr(processor, name, None))) for name in _NUMBERS])
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "items"):
+        return {key: number for key, number in value.items() if number is not None}
+    return int(value) if isinstance(value, Image.Resampling) else value
+
+
+def _target(height: int, width: int, size: Any) -> tuple[int, int]:
+    if not 0 < max(height, width) <= LONGEST * min(height, width):
+        raise ValueError(
+            f"an image is {width} x {height} pixels; expected at least 1 a side, and one side at most {LONGEST} times "
+            "the other: crop it or leave it out."
+        )
+    if size.height:
+        return size.height, size.width
+    longest = int(size.shortest_edge * max(height, width) / min(height, width))
+    return (size.shortest_edge, longest) if height <= width else (longest, size.shortest_edge)
+
+
+def _resized(images: Tensor, size: tuple[int, int], resample: int) -> Tensor:
+    mode = _MODES[Image.Resampling(resample)]
+    for step in (
+        (images.shape[-2], size[1]),
+        size,
+    ):  # columns, then rows, each cut off at black and white, as PIL
+        if images.shape[-2:] != step:
+            images = interpolate(images, step, mode=mode, antialias=True, align_corners=False)
+            images = images.clamp(-ROUNDING, 1 + ROUNDING)
+    return images
+
+
+def _middle(images: Tensor, height: int, width: int) -> Tensor:
+    top, left = -((images.shape[-2] - height) // 2), -((images.shape[-1] - width) // 2)
+    down, right = height - images.shape[-2] - top, width - images.shape[-1] - left
+    return pad(images, (left, right, top, down))  # negative numbers cut
+
+
+def _normalised(images: Tensor, processor: Any) -> Tensor:
     mean, std = (
         torch.tensor(values, dtype=images.dtype, device=images.device)[:, None, None]
-        for values in (processor.image_processor.image_mean, processor.image_processor.image_std)
+        for values in (processor.image_mean, processor.image_std)
     )
-    return (images - mean) / std
-
-
-def _resized(images: Tensor, side: int, mode: str) -> Tensor:
-    if images.shape[-2:] == (side, side):
-        return images
-    return interpolate(images, (side, side), mode=mode, antialias=True, align_corners=False)
+    return (images * (255 * processor.rescale_factor) - mean) / std
