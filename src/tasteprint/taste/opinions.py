@@ -28,6 +28,9 @@ ALONE = -1
 START_WIDTH = 1.5
 """Cuts begin at `1.5 logit(k / n)`: a population whose utilities have variance near 1.2 uses all stars alike."""
 
+LEAST_GAP = 1e-3
+"""Least distance of two cuts in logits: of stars without room between their cuts nothing could be said."""
+
 
 class Opinions(NamedTuple):
     """One person's opinions: rows of the image table, rows of the table of bounds, weights."""
@@ -50,11 +53,11 @@ class Cuts(nn.Module):
         scales = [torch.arange(1, n) / n for n in range(2, MOST_STARS + 1)]
         cuts = [START_WIDTH * torch.logit(scale) for scale in scales]
         self.first = nn.Parameter(torch.stack([scale[0] for scale in cuts]))
-        self.gaps = nn.Parameter(torch.cat([scale.diff().expm1().log() for scale in cuts]))
+        self.gaps = nn.Parameter(torch.cat([(scale.diff() - LEAST_GAP).expm1().log() for scale in cuts]))
 
     def table(self) -> Float[Tensor, " bounds"]:
         """Every bound that an opinion can have, in float64; cuts rise within a scale."""
-        gaps = softplus(self.gaps.double()).split([n - 2 for n in range(2, MOST_STARS + 1)])
+        gaps = (LEAST_GAP + softplus(self.gaps.double())).split([n - 2 for n in range(2, MOST_STARS + 1)])
         cuts = [
             first + torch.cat([first.new_zeros(1), gap.cumsum(0)])
             for first, gap in zip(self.first.double(), gaps, strict=True)

@@ -1,0 +1,196 @@
+"""Votes and ratings as numbers: every kind of opinion shown as the literal row that it becomes."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from tasteprint.model.likelihoods import FAR
+from tasteprint.model.posterior import MixturePrior, infer
+from tasteprint.taste.opinions import (
+    ABOVE,
+    BELOW,
+    EVEN,
+    LEAST_GAP,
+    Cuts,
+    Opinions,
+    answers,
+    images_of,
+    opinions_of,
+)
+from tasteprint.types import MOST_STARS, Rating, Vote
+
+PLACE = {"a": 0, "b": 1, "c": 2}
+SHARED = torch.tensor([0.5, -1.0, 2.0])
+FEATURES = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 4.0]])
+
+
+def vote(label, first="a", second="b"):
+    return Vote("u", "p", first, second, float(label))
+
+
+def rating(image, stars, out_of=2):
+    return Rating("u", "p", image, stars, out_of)
+
+
+def like(image):
+    return rating(image, 2)
+
+
+def dislike(image):
+    return rating(image, 1)
+
+
+@pytest.fixture
+def prior():
+    torch.manual_seed(0)
+    return MixturePrior(3, 2)
+
+
+# Bounds: 0 is -FAR, 1 is 0, 2 is FAR, 3 the cut of a like, 4 and 5 those of three stars, 6 to 8 of four, 9 to 12
+# of five.
+@pytest.mark.parametrize(
+    "said, images, bounds, weights",
+    [
+        (vote(1), [[0, 1]], [[1, 2]], [1.0]),
+        (vote(0), [[1, 0]], [[1, 2]], [1.0]),
+        (vote(0.5), [[0, 1], [1, 0]], [[1, 2], [1, 2]], [0.5, 0.5]),
+        (like("c"), [[2, -1]], [[3, 2]], [1.0]),
+        (dislike("c"), [[2, -1]], [[0, 3]], [1.0]),
+        (rating("b", 3, 5), [[1, -1]], [[10, 11]], [1.0]),
+        (rating("b", 1, 5), [[1, -1]], [[0, 9]], [1.0]),
+        (rating("b", 5, 5), [[1, -1]], [[12, 2]], [1.0]),
+        (rating("b", 2, 3), [[1, -1]], [[4, 5]], [1.0]),
+    ],
+)
+def test_an_opinion_as_rows(said, images, bounds, weights):
+    opinions = opinions_of([said], PLACE)
+    assert [part.tolist() for part in opinions] == [images, bounds, weights]
+
+
+def test_rows_and_bounds_of_answers_as_a_literal():
+    """Two people; the second has fewer opinions, and is padded with what can only be true."""
+    people = [
+        opinions_of([vote(1), vote(0), like("c")], PLACE),
+        opinions_of([rating("b", 3, 5)], PLACE),
+    ]
+    seen = answers(people, SHARED, FEATURES, Cuts().table())
+    assert seen.rows.tolist() == [[[1, -1], [-1, 1], [3, 4]], [[0, 1], [0, 0], [0, 0]]]
+    assert seen.offsets.tolist() == [[1.5, -1.5, 2.0], [-1.0, 0.0, 0.0]]
+    third = 1.5 * math.log(0.6 / 0.4)  # 3 of 5 stars: as likely as any, between logits of 2/5 and 3/5
+    assert torch.allclose(seen.low, torch.tensor([[0, 0, 0], [-third, -FAR, -FAR]]).double(), atol=1e-6)
+    assert torch.allclose(seen.high, torch.tensor([[FAR] * 3, [third, FAR, FAR]]).double(), atol=1e-6)
+    assert seen.weights.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert all(part.dtype == torch.float64 for part in seen)
+
+
+def test_no_opinions_of_anybody_are_answers_without_rows(prior):
+    nobody = opinions_of([], PLACE)
+    seen = answers([nobody, nobody], SHARED, FEATURES, Cuts().table())
+    assert seen.rows.shape == (2, 0, 2) and seen.weights.shape == (2, 0)
+    assert torch.equal(infer(prior, seen).modes, prior.means.double().expand(2, -1, -1))
+
+
+def test_padding_never_changes_a_belief(prior):
+    """A person beside one who said much, and alone."""
+    few, many = opinions_of([vote(1), dislike("c")], PLACE), opinions_of([vote(0.5)] * 30, PLACE)
+    table = Cuts().table()
+    beside = infer(prior, answers([few, many], SHARED, FEATURES, table)).of(0)
+    alone = infer(prior, answers([few], SHARED, FEATURES, table)).of(0)
+    for one, other in zip(beside, alone, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
+def test_a_vote_shown_the_other_way_round_is_the_same_opinion():
+    for label in (0, 1):
+        one, other = opinions_of([vote(label)], PLACE), opinions_of([vote(label).swapped()], PLACE)
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_like_and_dislike_pull_apart(prior):
+    """The more likes of an image, the higher its utility; dislikes as far the other way, its cut being 0."""
+    table = Cuts().table()
+
+    def liked(said):
+        seen = answers([opinions_of(said, PLACE)], SHARED * 0, FEATURES, table)
+        return (infer(prior, seen).taste @ FEATURES[2].double()).item()
+
+    assert (
+        liked([dislike("c")] * 2)
+        < liked([dislike("c")])
+        < liked([])
+        < liked([like("c")])
+        < liked([like("c")] * 2)
+    )
+    stars = [liked([rating("c", stars, 5)]) for stars in range(1, 6)]
+    assert stars == sorted(stars) and len(set(stars)) == 5
+
+
+def test_cuts_rise_within_every_scale_wherever_they_are_moved():
+    cuts = Cuts()
+    with torch.no_grad():
+        for parameter in cuts.parameters():
+            parameter.copy_(20 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)))
+    table = cuts.table().tolist()
+    assert [table[i] for i in (BELOW, EVEN, ABOVE)] == [-FAR, 0.0, FAR]
+    rest = table[ABOVE + 1 :]
+    for n in range(2, MOST_STARS + 1):
+        scale, rest = rest[: n - 1], rest[n - 1 :]
+        assert all(high - low > LEAST_GAP / 2 for low, high in pairwise(scale))
+    assert not rest
+
+
+def test_cuts_begin_where_all_stars_are_alike():
+    """At 1.5 logit(k / n): two stars part at 0, four at ±1.5 ln 3 and 0."""
+    table = Cuts().table()
+    assert table[3].item() == pytest.approx(0.0, abs=1e-6)
+    assert table[6:9].tolist() == pytest.approx([-1.5 * math.log(3), 0.0, 1.5 * math.log(3)], abs=1e-5)
+
+
+@pytest.mark.parametrize("out_of", range(2, MOST_STARS + 1))
+def test_chances_of_all_stars_sum_to_one(prior, out_of):
+    """Of a utility that is known exactly, and of one that is not."""
+    table = Cuts().table()
+    every = opinions_of([rating("c", stars, out_of) for stars in range(1, out_of + 1)], PLACE)
+    belief = infer(prior, answers([opinions_of([vote(1)], PLACE)], SHARED, FEATURES, table))
+    for features in (FEATURES, FEATURES * 0):
+        chances = belief.chances(answers([every], SHARED, features, table))
+        assert chances.shape == (1, out_of) and (chances > 0).all()
+        assert chances.sum().item() == pytest.approx(1, abs=1e-12)
+
+
+def test_both_answers_to_a_vote_sum_to_one(prior):
+    table = Cuts().table()
+    both = answers([opinions_of([vote(0.5)], PLACE)], SHARED, FEATURES, table)
+    assert infer(prior, both).chances(both).sum().item() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("stars, out_of", [(0, 5), (6, 5), (-1, 2), (1, 1), (1, MOST_STARS + 1)])
+def test_a_rating_outside_its_scale_is_refused(stars, out_of):
+    with pytest.raises(ValueError, match=f"{stars} of {out_of}; expected 1 to n stars") as refusal:
+        rating("a", stars, out_of)
+    assert "\n" not in str(refusal.value)
+
+
+def test_images_are_named_once_in_order():
+    assert images_of([vote(1, "b", "a"), like("c"), vote(0, "a", "d")]) == ["b", "a", "c", "d"]
+    assert images_of([]) == []
+
+
+def test_some_opinions_in_another_order():
+    opinions = opinions_of([vote(1), like("c"), vote(0.5)], PLACE)
+    some = opinions.chosen(torch.tensor([1, 0]))
+    assert isinstance(some, Opinions)
+    assert [part.tolist() for part in some] == [[[2, -1], [0, 1]], [[3, 2], [1, 2]], [1.0, 1.0]]
+
+
+def test_gradients_reach_features_and_cuts(prior):
+    """What is learned end to end: images' features, their shared utility, and where stars part."""
+    cuts, shared, features = Cuts(), SHARED.clone().requires_grad_(), FEATURES.clone().requires_grad_()
+    said = opinions_of([vote(1), like("c"), rating("a", 2, 4)], PLACE)
+    belief = infer(prior, answers([said], shared, features, cuts.table()))
+    asked = answers([opinions_of([rating("b", 3, 4)], PLACE)], shared, features, cuts.table())
+    belief.chances(asked).log().sum().backward()
+    for tensor in (shared, features, cuts.first, cuts.gaps, *prior.parameters()):
+        assert tensor.grad.isfinite().all() and tensor.grad.abs().sum() > 0

@@ -1,0 +1,458 @@
+"""The taste posterior against slow twins, by hand, and under inputs made to break it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
+
+from tasteprint.model.likelihoods import FAR, Answers, log_likelihood, probability, slope_and_bend
+from tasteprint.model.posterior import LEAST_SPREAD, MixturePrior, UtilityMap, infer
+
+KINDS = [
+    (0.0, FAR, 1.0),
+    (0.0, FAR, 0.5),
+    (0.4, FAR, 1.0),
+    (-FAR, 0.4, 1.0),
+    (-0.6, 0.7, 1.0),
+    (-FAR, FAR, 0.0),
+]
+"""Bounds and weight of a vote, a tie's half, a like, a dislike, 3 of 5 stars, padding."""
+
+
+def numbers(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def prior_of(means, spread, weights=None):
+    """A mixture by its numbers, in float64 so that differences can be taken."""
+    means, spread = torch.tensor(means, dtype=torch.float64), torch.tensor(spread, dtype=torch.float64)
+    prior = MixturePrior(*means.shape).double()
+    with torch.no_grad():
+        prior.means.copy_(means)
+        prior.raw_spread.copy_((spread - LEAST_SPREAD).log())
+        prior.logits.copy_(torch.tensor(weights or [1.0] * len(means), dtype=torch.float64).log())
+    return prior
+
+
+def random_prior(components, features, seed=0, scale=1.0):
+    draw = np.random.default_rng(seed)
+    return prior_of(
+        (scale * draw.normal(size=(components, features))).tolist(),
+        draw.uniform(0.3, 1.2, size=features).tolist(),
+        draw.uniform(0.5, 1.5, size=components).tolist(),
+    )
+
+
+def votes_on(rows, offsets=None):
+    """Answers "the first was preferred" to differences that are given as rows."""
+    rows = torch.as_tensor(rows, dtype=torch.float64)
+    zero = torch.zeros(rows.shape[:-1], dtype=torch.float64)
+    return Answers(rows, zero if offsets is None else offsets, zero, zero + FAR, zero + 1)
+
+
+def random_answers(people, n, features, seed=1):
+    """Every person answers `n` times, in all the ways there are, in turn."""
+    draw = torch.Generator().manual_seed(seed)
+    rows = torch.randn(people, n, features, dtype=torch.float64, generator=draw)
+    offsets = torch.randn(people, n, dtype=torch.float64, generator=draw)
+    low, high, weights = (
+        (numbers(*(KINDS[i % len(KINDS)] for i in range(n))).T).expand(people, -1, -1).unbind(1)
+    )
+    return Answers(rows, offsets, low.contiguous(), high.contiguous(), weights.contiguous())
+
+
+def one(answers, person):
+    return Answers(*(part[person] for part in answers))
+
+
+def slow_log_likelihood(taste, seen):
+    """As the table in `likelihoods.py` reads, without care for overflow."""
+    utility = seen.offsets + seen.rows @ taste
+    return (
+        seen.weights * (torch.sigmoid(utility - seen.low) - torch.sigmoid(utility - seen.high)).log()
+    ).sum()
+
+
+def slow_cost(prior, component, seen):
+    """Negative log-density of a taste under one component, up to a constant; by torch, for a numpy point."""
+    mean, spread = prior.means[component].detach(), prior.spread.detach()
+    return lambda taste: -slow_log_likelihood(taste, seen) + ((taste - mean) / spread).square().sum() / 2
+
+
+def covariances(belief):
+    """Covariance of the taste under each component: S (L Lᵀ)^-1 S."""
+    return torch.cholesky_inverse(belief.factors) * belief.spread[:, None] * belief.spread
+
+
+# Slow twins
+
+
+@pytest.mark.parametrize("person", range(3))
+@pytest.mark.parametrize("component", range(2))
+def test_mode_is_the_optimisers_and_covariance_the_inverse_hessian(person, component):
+    prior, seen = random_prior(2, 5), one(random_answers(3, 12, 5), person)
+    belief = infer(prior, seen)
+    cost = slow_cost(prior, component, seen)
+
+    def with_slope(point):
+        taste = torch.tensor(point, requires_grad=True)
+        value = cost(taste)
+        return value.item(), torch.autograd.grad(value, taste)[0].numpy()
+
+    found = minimize(with_slope, np.zeros(5), jac=True, method="BFGS", options={"gtol": 1e-9})
+    mode = belief.modes[component].detach()
+    assert mode.numpy() == pytest.approx(found.x, abs=1e-7)
+    hessian = torch.autograd.functional.hessian(cost, mode)
+    torch.testing.assert_close(covariances(belief)[component], hessian.inverse(), atol=1e-10, rtol=1e-8)
+
+
+def test_chances_against_sampling():
+    """MacKay's approximation is within 0.02 (0.04 between two bounds); 100,000 samples err by 0.004."""
+    prior, seen = random_prior(3, 4), one(random_answers(1, 10, 4), 0)
+    asked = one(random_answers(1, 12, 4, seed=2), 0)
+    with torch.no_grad():
+        belief = infer(prior, seen)
+        draw = torch.Generator().manual_seed(0)
+        parts = torch.multinomial(belief.log_weights.exp(), 100_000, replacement=True, generator=draw)
+        noise = torch.randn(100_000, 4, dtype=torch.float64, generator=draw)
+        tastes = (
+            belief.modes[parts]
+            + (torch.linalg.cholesky(covariances(belief))[parts] @ noise[..., None])[..., 0]
+        )
+        utilities = asked.offsets + tastes @ asked.rows.T
+        sampled = log_likelihood(utilities, asked.low, asked.high).exp().mean(dim=0)
+        chances = belief.chances(asked)
+        means, variances = belief.utility(asked.offsets, asked.rows)
+    assert (chances - sampled).abs().max() < 0.02
+    torch.testing.assert_close(means, utilities.mean(dim=0), atol=0.02, rtol=0)
+    torch.testing.assert_close(variances, utilities.var(dim=0), atol=0.0, rtol=0.02)
+    torch.testing.assert_close(belief.taste, tastes.mean(dim=0), atol=0.02, rtol=0)
+
+
+def test_a_known_utility_needs_no_approximation():
+    mean, zero = numbers(-2.0, 0.0, 0.7), numbers(0.0, 0.0, 0.0)
+    torch.testing.assert_close(probability(mean, zero), torch.sigmoid(mean), atol=1e-15, rtol=0)
+    between = torch.sigmoid(mean + 1) - torch.sigmoid(mean - 2)
+    torch.testing.assert_close(probability(mean, zero, zero - 1, zero + 2), between, atol=1e-15, rtol=0)
+
+
+@pytest.mark.parametrize("bounds", [(0.0, FAR), (-FAR, 0.0), (-1.0, 1.0), (-3.0, 3.0), (-8.0, 8.0)])
+def test_mackays_approximation_against_quadrature(bounds):
+    means, variances = torch.meshgrid(
+        torch.linspace(-12, 12, 49).double(), torch.logspace(-2, 3, 21).double(), indexing="ij"
+    )
+    points = torch.linspace(-9, 9, 2001).double()
+    density = (-points.square() / 2).exp() / (-points.square() / 2).exp().sum()
+    utilities = means[..., None] + variances.sqrt()[..., None] * points
+    low, high = numbers(*bounds)
+    exact = log_likelihood(utilities, low, high).exp() @ density
+    error = (probability(means, variances, low, high) - exact).abs().max()
+    assert error < (0.02 if FAR in map(abs, bounds) else 0.04)
+
+
+@pytest.mark.parametrize("n", [1, 6, 24])
+def test_shares_of_the_components_against_quadrature(n):
+    """Laplace's evidence: within 0.005 of the exact share of three tastes (0.012 were the spread 1.2)."""
+    prior = prior_of([[-1.5], [0.3], [2.0]], [0.6], [0.5, 0.2, 0.3])
+    seen = one(random_answers(1, n, 1), 0)
+    grid = torch.linspace(-8, 8, 8001).double()
+    told = torch.stack([slow_log_likelihood(taste[None], seen) for taste in grid]).exp()
+    mean, spread = prior.means.detach(), prior.spread.detach()
+    density = (-((grid - mean) / spread).square() / 2).exp()
+    shares = prior.log_weights.detach().exp() * (density * told).sum(dim=1)
+    exact = shares / shares.sum()
+    shares = infer(prior, seen).log_weights.exp().detach()
+    assert (shares - exact).abs().max() < 0.005
+    assert (exact - prior.log_weights.detach().exp()).abs().max() > 0.02  # the answers do tell something
+
+
+def test_one_component_is_logistic_regression():
+    rows = np.random.default_rng(0).normal(size=(40, 6))
+    spread = np.array([0.3, 0.5, 0.7, 0.9, 1.1, 1.3])
+    # As many mirrored votes as not: scikit-learn wants both classes. C is the prior's variance, of v = w / spread.
+    sign = np.where(np.arange(40) % 2, 1, -1)
+    peer = LogisticRegression(C=1.0, fit_intercept=False, solver="newton-cholesky", tol=1e-12)
+    peer.fit(rows * spread * sign[:, None], sign)
+    belief = infer(prior_of([[0.0] * 6], spread.tolist()), votes_on(rows))
+    assert belief.modes[0].detach().numpy() == pytest.approx(peer.coef_[0] * spread, abs=1e-7)
+    utilities, _ = belief.moments(torch.zeros(40).double(), torch.tensor(rows))
+    said = peer.predict_proba(rows * spread)[:, 1]
+    assert torch.sigmoid(utilities[0]).detach().numpy() == pytest.approx(said, abs=1e-7)
+
+
+def dual(prior, component, seen, asked):
+    """The same component by its kernel `X S² Xᵀ`: utilities `o + K a`, n numbers `a` instead of d.
+
+    Mode, log evidence up to a constant, mean and variance of asked utilities (Rasmussen and Williams 2006,
+    algorithms 3.1 and 3.2); only for answers with weight above 0.
+    """
+    mean, variance = prior.means[component].detach(), prior.spread.detach().square()
+    offsets = seen.offsets + seen.rows @ mean
+    kernel = (seen.rows * variance) @ seen.rows.T
+    across = (asked.rows * variance) @ seen.rows.T
+    a, eye = torch.zeros(len(offsets)).double(), torch.eye(len(offsets)).double()
+    for _ in range(50):
+        pull, bend = slope_and_bend(offsets + kernel @ a, seen.low, seen.high)
+        bend = seen.weights * bend
+        goal = bend * (kernel @ a) + seen.weights * pull
+        a = torch.linalg.solve(eye + bend[:, None] * kernel, goal)
+    root = bend.sqrt()
+    system = eye + root[:, None] * kernel * root
+    told = (seen.weights * log_likelihood(offsets + kernel @ a, seen.low, seen.high)).sum()
+    evidence = told - a @ kernel @ a / 2 - torch.logdet(system) / 2
+    solved = torch.linalg.solve(system, root[:, None] * across.T)
+    left = ((asked.rows * variance) * asked.rows).sum(dim=1) - (root[:, None] * across.T * solved).sum(dim=0)
+    means = asked.offsets + asked.rows @ mean + across @ a
+    return mean + variance * (seen.rows.T @ a), evidence, means, left
+
+
+@pytest.mark.parametrize("n", [3, 5, 11])
+def test_primal_is_dual(n):
+    prior, asked = random_prior(3, 6), one(random_answers(1, 7, 6, seed=3), 0)
+    seen = one(random_answers(1, n, 6), 0)
+    told = Answers(*(part[seen.weights > 0] for part in seen))
+    belief = infer(prior, seen)
+    means, variances = belief.moments(asked.offsets, asked.rows)
+    twins = [dual(prior, component, told, asked) for component in range(3)]
+    exact = {"atol": 1e-8, "rtol": 1e-8}
+    torch.testing.assert_close(belief.modes.detach(), torch.stack([twin[0] for twin in twins]), **exact)
+    torch.testing.assert_close(means.detach(), torch.stack([twin[2] for twin in twins]), **exact)
+    torch.testing.assert_close(variances.detach(), torch.stack([twin[3] for twin in twins]), **exact)
+    shares = (prior.log_weights.detach() + torch.stack([twin[1] for twin in twins])).log_softmax(0)
+    torch.testing.assert_close(belief.log_weights.detach(), shares, **exact)
+
+
+def by_differences(value, tensor, step=1e-4):
+    """Gradient of a number by moving every element of a tensor there and back, in fourth order."""
+    slopes = torch.zeros_like(tensor)
+    flat, out = tensor.data.view(-1), slopes.view(-1)
+    for i in range(len(flat)):
+        here, sides = flat[i].item(), {}
+        for times in (-2, -1, 1, 2):
+            flat[i] = here + times * step
+            sides[times] = value().item()
+        flat[i] = here
+        out[i] = (sides[-2] - 8 * sides[-1] + 8 * sides[1] - sides[2]) / (12 * step)
+    return slopes
+
+
+def test_gradients_are_the_implicit_ones():
+    """Through mode, covariance and shares to everything that is learned, against finite differences."""
+    prior, asked = random_prior(2, 3), random_answers(2, 6, 3, seed=5)
+    seen = Answers(*(part.requires_grad_() for part in random_answers(2, 6, 3)))
+
+    def surprise():
+        return infer(prior, seen).chances(asked).log().sum()
+
+    moved = {"means": prior.means, "logits": prior.logits, "spread": prior.raw_spread, **seen._asdict()}
+    slopes = dict(zip(moved, torch.autograd.grad(surprise(), list(moved.values())), strict=True))
+    with torch.no_grad():
+        for name, tensor in moved.items():
+            slow = by_differences(surprise, tensor)
+            if name in ("low", "high"):  # a bound that is not there has no slope, and does not feel a step
+                slow, slopes[name] = (part[tensor.abs() < FAR] for part in (slow, slopes[name]))
+            torch.testing.assert_close(
+                slopes[name], slow, atol=1e-8, rtol=1e-5, msg=lambda text, n=name: f"{n}: {text}"
+            )
+
+
+def test_likelihood_and_its_derivatives():
+    utility = torch.linspace(-9, 9, 37).double().requires_grad_()
+    for low, high, _ in KINDS:
+        low, high = torch.full_like(utility, low), torch.full_like(utility, high)
+        fast = log_likelihood(utility, low, high)
+        slow = (torch.sigmoid(utility - low) - torch.sigmoid(utility - high)).log()
+        torch.testing.assert_close(fast, slow, atol=1e-11, rtol=1e-8)
+        (first,) = torch.autograd.grad(fast.sum(), utility, create_graph=True)
+        (second,) = torch.autograd.grad(first.sum(), utility)
+        slope, bend = slope_and_bend(utility, low, high)
+        torch.testing.assert_close(slope, first, atol=1e-12, rtol=1e-9)
+        torch.testing.assert_close(bend, -second, atol=1e-12, rtol=1e-9)
+        assert (fast <= 0).all() and (slope.abs() <= 1).all() and (bend >= 0).all() and (bend <= 0.5).all()
+
+
+# By hand
+
+
+def test_one_vote_by_hand():
+    """v = σ(-v) has the root 0.40106; the precision is 1 + 0.40106 · 0.59894 = 1.24021."""
+    belief = infer(prior_of([[0.0]], [1.0]), votes_on([[1.0]]))
+    assert belief.modes.item() == pytest.approx(0.401058, abs=1e-6)
+    assert belief.factors.item() ** 2 == pytest.approx(1.240211, abs=1e-6)
+    assert belief.log_weights.item() == 0
+    again = belief.chances(votes_on([[1.0]])).item()
+    assert again == pytest.approx(
+        1 / (1 + math.exp(-0.401058 / math.sqrt(1 + math.pi / 8 / 1.240211))), abs=1e-6
+    )
+    wide = infer(prior_of([[0.0]], [2.0]), votes_on([[3.0]]))  # w = 2 v, and v = 6 σ(-6 v)
+    v = wide.modes.item() / 2
+    assert v == pytest.approx(6 / (1 + math.exp(6 * v)), abs=1e-9)
+
+
+def test_two_tastes_by_hand():
+    """Where the variation is small, the shares are those of Bayes' rule: σ(2) and σ(-2) after one vote."""
+    prior = prior_of([[2.0], [-2.0]], [0.0011])
+    belief = infer(prior, votes_on([[1.0]]))
+    assert belief.log_weights.exp().tolist() == pytest.approx([0.880797, 0.119203], abs=1e-5)
+    assert belief.taste.item() == pytest.approx(2 * 0.880797 - 2 * 0.119203, abs=1e-4)
+    assert belief.chances(votes_on([[1.0]])).item() == pytest.approx(0.880797**2 + 0.119203**2, abs=1e-5)
+
+
+def test_no_answers_give_the_prior():
+    prior, asked = random_prior(3, 4), votes_on(torch.randn(5, 4, generator=torch.Generator().manual_seed(0)))
+    belief = infer(prior, votes_on(torch.zeros(0, 4)))
+    torch.testing.assert_close(belief.log_weights, prior.log_weights, atol=1e-15, rtol=0)
+    assert torch.equal(belief.modes, prior.means) and torch.equal(
+        belief.factors, torch.eye(4).double().expand(3, 4, 4)
+    )
+    means, variances = asked.rows @ prior.means.T, (asked.rows * prior.spread).square().sum(dim=1)
+    expected = torch.sigmoid(means / (1 + math.pi / 8 * variances[:, None]).sqrt()) @ prior.log_weights.exp()
+    torch.testing.assert_close(belief.chances(asked), expected)
+
+
+def test_the_same_image_twice_says_nothing():
+    """Identical images in every vote: the difference is zero, and the prior stays."""
+    prior, seen = random_prior(3, 4), votes_on(torch.zeros(2, 20, 4))
+    belief = infer(prior, seen)
+    assert torch.equal(belief.modes, prior.means.expand(2, -1, -1))
+    assert torch.equal(belief.factors, torch.eye(4).double().expand(2, 3, 4, 4))
+    torch.testing.assert_close(belief.log_weights, prior.log_weights.expand(2, -1), atol=1e-14, rtol=0)
+    belief.chances(seen).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in prior.parameters())
+
+
+def test_contradicting_votes_bring_the_chance_to_one_half():
+    """A over B and B over A, again and again, from a prior that is sure of A."""
+    prior, row = prior_of([[3.0], [1.0]], [1.5]), torch.ones(1, 1)
+    seen = [votes_on(torch.cat([row, -row]).repeat(n, 1)) for n in (0, 1, 4, 64)]
+    chances = [infer(prior, answers).chances(votes_on(row)).item() for answers in seen]
+    assert chances[0] > 0.75 and chances == sorted(chances, reverse=True)
+    assert abs(chances[-1] - 0.5) < 0.02
+    even = infer(prior_of([[0.0]], [1.0]), votes_on(torch.cat([row, -row])))
+    assert even.modes.item() == 0 and even.chances(votes_on(row)).item() == 0.5
+
+
+def test_a_tie_is_half_of_both_votes():
+    """Weights one half: a tie moves the taste as far as A over B and B over A half as strongly would."""
+    prior, row = random_prior(2, 3), torch.ones(1, 3)
+    ties = votes_on(torch.cat([row, -row] * 2))
+    both, tied = (
+        infer(prior, votes_on(torch.cat([row, -row]))),
+        infer(prior, ties._replace(weights=ties.weights / 2)),
+    )
+    torch.testing.assert_close(tied.modes, both.modes)
+    torch.testing.assert_close(tied.log_weights, both.log_weights)
+
+
+# What must not matter
+
+
+def assert_same(one, other, **limits):
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, **limits)
+
+
+def test_order_does_not_matter():
+    prior, seen = random_prior(3, 5), random_answers(4, 18, 5)
+    order = torch.randperm(18, generator=torch.Generator().manual_seed(0))
+    shuffled = Answers(*(part[:, order] for part in seen))
+    assert_same(infer(prior, seen), infer(prior, shuffled), atol=1e-12, rtol=1e-12)
+    back = Answers(*(part[:, order.argsort()] for part in shuffled))
+    assert all(torch.equal(a, b) for a, b in zip(infer(prior, seen), infer(prior, back), strict=True))
+
+
+def test_padding_does_not_matter():
+    """Answers of weight 0, whatever their rows say."""
+    prior, seen = random_prior(3, 5), random_answers(4, 5, 5)
+    pads = random_answers(4, 9, 5, seed=8)
+    padded = Answers(*(torch.cat([a, b], dim=1) for a, b in zip(seen, pads, strict=True)))
+    padded = padded._replace(weights=torch.cat([seen.weights, torch.zeros(4, 9).double()], dim=1))
+    assert_same(infer(prior, seen), infer(prior, padded), atol=1e-12, rtol=1e-12)
+
+
+def test_other_people_do_not_matter():
+    """A batch is its people one by one, in any shape."""
+    prior, seen = random_prior(3, 5), random_answers(6, 7, 5)
+    together = infer(prior, seen)
+    for person in range(6):
+        assert_same(together.of(person), infer(prior, one(seen, person)), atol=1e-12, rtol=1e-12)
+    square = infer(prior, Answers(*(part.unflatten(0, (2, 3)) for part in seen)))
+    assert_same(together[:3], (part.flatten(0, 1) for part in square[:3]), atol=1e-12, rtol=1e-12)
+
+
+# What must not break it
+
+
+def test_separable_votes_stay_finite():
+    """The same vote a thousand times: v = 1000 x σ(-x v), far out but there."""
+    prior = prior_of([[0.0, 0.0]], [1.0, 1.0])
+    belief = infer(prior, votes_on([[1.0, 0.0]] * 1000))
+    v = belief.modes[0, 0].item()
+    assert 4 < v < 8 and v == pytest.approx(1000 / (1 + math.exp(v)), rel=1e-9)
+    assert 0.98 < belief.chances(votes_on([[1.0, 0.0]])).item() < 1
+
+
+def test_ten_thousand_votes_of_one_person():
+    """Ten different ones a thousand times each are ten of weight a thousand."""
+    prior, seen = random_prior(4, 16), one(random_answers(1, 10, 16), 0)
+    many = Answers(*(torch.cat([part] * 1000) for part in seen))
+    weighted = seen._replace(weights=1000 * seen.weights)
+    assert_same(infer(prior, many), infer(prior, weighted), atol=1e-8, rtol=1e-8)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 30.0, 1e3])
+@pytest.mark.parametrize("spread", [LEAST_SPREAD * 1.01, 0.3, 30.0])
+def test_any_size_converges_with_finite_gradients(size, spread):
+    """At the mode the slope is zero: nothing is left of v = Σ c x once utilities and spreads are absurd."""
+    prior, seen = prior_of(random_prior(3, 4).means.tolist(), [spread] * 4), random_answers(8, 12, 4)
+    seen = seen._replace(rows=(size * seen.rows).requires_grad_(), offsets=size * seen.offsets)
+    belief = infer(prior, seen)
+    v = (belief.modes - prior.means) / prior.spread
+    utilities = seen.offsets[:, None] + belief.modes @ seen.rows.mT
+    slope, _ = slope_and_bend(utilities, seen.low[:, None], seen.high[:, None])
+    pull = (seen.weights[:, None] * slope) @ (seen.rows * prior.spread)
+    scale = 1 + (seen.weights[..., None] * seen.rows * prior.spread).abs().sum(dim=1, keepdim=True)
+    assert ((pull - v) / scale).abs().max() < 1e-8
+    asked = seen._replace(weights=torch.ones_like(seen.weights))
+    chances = belief.chances(asked)
+    assert ((chances >= 0) & (chances <= 1 + 1e-12)).all()
+    chances.clamp_min(1e-12).log().sum().backward()
+    for slopes in (seen.rows.grad, *(parameter.grad for parameter in prior.parameters())):
+        assert slopes.isfinite().all()
+
+
+def test_likelihood_far_out_and_between_near_bounds():
+    """Neither overflows nor cancels: -1,000 nats is -1,000, and a gap of 1e-12 at 0 has the chance 1e-12 / 4."""
+    utility = numbers(-1000.0, 1000.0, 0.0, 50.0).requires_grad_()
+    low, high = numbers(0.0, -FAR, 0.0, -FAR), numbers(FAR, 0.0, 1e-12, 0.0)
+    told = log_likelihood(utility, low, high)
+    assert told.tolist() == pytest.approx([-1000, -1000, math.log(1e-12 / 4), -50], rel=1e-9)
+    told.sum().backward()
+    assert utility.grad.tolist() == pytest.approx([1, -1, 0, -1], abs=1e-9)
+    chance = probability(numbers(50.0), numbers(0.0), numbers(-FAR), numbers(0.0))
+    assert chance.item() == pytest.approx(math.exp(-50), rel=1e-9)  # a dislike of what is surely liked
+
+
+# The map and the prior
+
+
+def test_map_standardises_and_parts_shared_from_own():
+    flat = UtilityMap(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0]), [], 2)
+    with torch.no_grad():
+        flat.layers[0].weight.copy_(torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]))
+        flat.layers[0].bias.copy_(torch.tensor([10.0, 0.0, 0.0]))
+    shared, features = flat(torch.tensor([[3.0, 10.0], [1.0, 2.0]]))  # standardised: (1, 2) and (0, 0)
+    assert shared.tolist() == [13.0, 10.0] and features.tolist() == [[1.0, 2.0], [0.0, 0.0]]
+    deep = UtilityMap(torch.zeros(3), torch.ones(3), [5, 7], 2)
+    assert [tuple(layer.weight.shape) for layer in deep.layers[::2]] == [(5, 3), (7, 5), (3, 7)]
+    assert deep(torch.zeros(4, 6, 3))[1].shape == (4, 6, 2)
+
+
+def test_spread_has_a_floor():
+    prior = MixturePrior(2, 3)
+    with torch.no_grad():
+        prior.raw_spread.fill_(-1e4)
+    assert prior.spread.tolist() == [LEAST_SPREAD] * 3 and prior.log_weights.exp().tolist() == [0.5, 0.5]
