@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from curves import draw_curves, measure_curves
 from measure import matmul_rate, operations, peak_bytes, seconds
 from models import build
+from rates import measure_tastes
 from rich.console import Console
 from rich.table import Column, Table
 from works import VOTES, Person, Work, agreement, sizes, works
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             candidates, repeats = (CANDIDATES[:3], 1) if asked.quick else (CANDIDATES, asked.repeats)
             figures = bench(person, asked.only, repeats, candidates, asked.at_most)
+            if asked.only in "posterior":
+                figures += measure_tastes(person, repeats, asked.quick)
             Console(width=120).print(table(figures))
     if not asked.only:
         kind = "curves" if asked.curves else "bench"
@@ -113,7 +116,9 @@ def table(figures: Sequence[Figure]) -> Table:
             f"{of['mib']:,.0f}", f"{of['rate_share']:.0%}",
         )  # fmt: skip
     loose = (
-        figure for figure in figures if figure.name.split(".")[0] in ("model", "rate", "agreement", "print")
+        figure
+        for figure in figures
+        if figure.name.split(".")[0] in ("model", "rate", "agreement", "print", "posterior")
     )
     shown.caption = ", ".join(f"{figure.name} {figure.value:.3g}" for figure in loose)
     return shown

@@ -9,28 +9,90 @@ import re
 from pathlib import Path
 
 from tasteprint.evaluate.report import markdown
-from tasteprint.evaluate.results import read_results
+from tasteprint.evaluate.results import Figure, read_results
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "results.md")
-SHORT = ("own", "no_history", "other_history", "population", "tastes", "logistic", "own_only")
+DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs" / name for name in ("results.md", "performance.md")))
+SHORT = ("own", "posterior", "no_history", "other_history", "population", "tastes", "logistic", "own_only")
+WORKS = {
+    "train.pairs1": "training, one target pair a person",
+    "train.cached_features": "the same, vision frozen, features from disk",
+    "train.pairs8": "training, eight target pairs a person",
+    "score.candidates1.cold": "one candidate, the history still to be read",
+    "score.candidates1.warm": "one candidate, the print at hand",
+    "score.candidates2.cold": "2 candidates, cold",
+    "score.candidates2.warm": "2 candidates, warm",
+    "score.candidates8.cold": "8 candidates, cold",
+    "score.candidates8.warm": "8 candidates, warm",
+    "score.candidates32.cold": "32 candidates, cold",
+    "score.candidates32.warm": "32 candidates, warm",
+    "score.candidates128.cold": "128 candidates, cold",
+    "score.candidates128.warm": "128 candidates, warm",
+    "guidance.step.warm": "a guidance step: forward and backward to pixels",
+    "append.vote": "one more vote to eight",
+}
+"""What was timed the published way and ours, in words."""
 
 
 def table(name: str) -> str:
-    """Give a results file as a table, with where it comes from above it; `name:short` only the accuracies."""
-    file, _, short = name.partition(":")
+    """Give a results file as a table, with where it comes from above it; `name:kind` as another kind of table."""
+    file, _, kind = name.partition(":")
     path = ROOT / "docs" / "results" / f"{file}.json"
     record, figures = json.loads(path.read_text("utf-8")), read_results(path)
-    if short:
-        wanted = [f"accuracy.{part}" for part in SHORT] + [
-            "own_minus_other.8",
-            "bound.bayes.8",
-            "bound.oracle",
-        ]
-        figures = [figure for name in wanted for figure in figures if figure.name == name]
+    if kind == "words":
+        return words({figure.name: figure for figure in figures})
     seeds = ", ".join(map(str, record["seeds"]))
     source = f"`{record['command']}`, seed {seeds}, commit {record['commit']}, {record['date']}, {record['hardware']}"
-    return f"{source}\n\n{markdown(figures)}"
+    return f"{source}\n\n{KINDS[kind](figures)}"
+
+
+def short(figures: list[Figure]) -> str:
+    """Only the accuracies and the bounds."""
+    wanted = [f"accuracy.{part}" for part in SHORT] + ["own_minus_other.8", "bound.bayes.8", "bound.oracle"]
+    return markdown([figure for name in wanted for figure in figures if figure.name == name])
+
+
+def works(figures: list[Figure]) -> str:
+    """Both ways of every work of a benchmark: ratio, spread, what counting operations predicts, seconds, memory."""
+    named = {figure.name: figure for figure in figures}
+    lines = [
+        "| work | ratio | spread of 5 | predicted | published, s | ours, s | published, MiB | ours, MiB |",
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, said in WORKS.items():
+        if name not in named:
+            continue
+        of = {key: named[f"{name}.{key}"].value for key in PARTS}
+        lines.append(
+            f"| {said} | **{named[name].value:.2f}×** | {named[name].low:.2f} to {named[name].high:.2f} "
+            f"| {of['predicted']:.2f} | {of['published.seconds']:.3f} | {of['seconds']:.3f} "
+            f"| {of['published.mib']:,.0f} | {of['mib']:,.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def rates(figures: list[Figure]) -> str:
+    """What the taste posterior does a second, and what it costs beside the in-context print."""
+    lines = ["| figure | value | lowest to highest |", "| --- | ---: | --- |"]
+    for f in figures:
+        if f.name.split(".")[0] in ("posterior", "agreement", "print", "model"):
+            lines.append(f"| {f.name} | {f.value:,.4g} | {f.low:,.4g} to {f.high:,.4g} |")
+    return "\n".join(lines) + "\n"
+
+
+def words(named: dict[str, Figure]) -> str:
+    """The benchmark in two lines."""
+    said = {name: f"{figure.value:.1f}" for name, figure in named.items()}
+    return (
+        f"Read once, a person's history costs nothing more: 32 candidates are scored {said['score.candidates32.cold']} "
+        f"times as fast as by\nre-reading it, {said['score.candidates32.warm']} times with the print at hand; a "
+        f"guidance step {said['guidance.step.warm']} times, training on eight pairs a person {said['train.pairs8']} "
+        "times.\n"
+    )
+
+
+PARTS = ("predicted", "published.seconds", "seconds", "published.mib", "mib")
+KINDS = {"": markdown, "short": short, "works": works, "rates": rates}
 
 
 def filled(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -36,7 +37,7 @@ def main() -> None:
     keep_freed_memory()
     torch.manual_seed(0)
     model = PreferenceModel.from_config(ModelConfig(), (), 0)
-    lesson = EyeConfig(asked.steps, asked.pictures, LESSON.batch, LESSON.lr)
+    lesson = replace(LESSON, steps=asked.steps, pictures=asked.pictures)
     started = time.process_time()
     with tqdm(total=lesson.steps, desc="eye", mininterval=10) as bar:
 

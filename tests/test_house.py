@@ -18,6 +18,7 @@ ALLOWED = {
     "taste": {"types", "config", "data", "model"},
     "train": {"types", "config", "provenance", "data", "world", "model", "taste"},
     "evaluate": {"types", "config", "provenance", "data", "world", "model", "taste"},
+    "guide": {"types", "config", "data", "model"},
     "app": {"types", "config", "provenance", "data", "world", "model", "taste", "train", "evaluate", "guide"},
     "__main__": {"app"},
     "": {"types", "data", "model", "taste"},

@@ -42,8 +42,9 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class EyeConfig:
-    """The lesson before the stages: the vision part learns to read the world's attributes (0 steps skips it)."""
+    """What the vision part knows before the stages: the bundled eye's weights, then a lesson of so many steps."""
 
+    bundled: bool = False
     steps: int = 0
     pictures: int = 20_000
     batch: int = 128

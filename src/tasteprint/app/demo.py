@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from tasteprint.data.table import Dataset
     from tasteprint.evaluate.results import Figure
     from tasteprint.model.preference import PreferenceModel
+    from tasteprint.taste.model import TastePosterior
     from tasteprint.train.run import Run
     from tasteprint.world.simulation import World
 
-PEOPLE = 600
+PEOPLE = 1000
 TARGETS = 16
+POSTERIOR_STEPS = 400
+"""What seconds allow; the config's own number is for results."""
 
 
 def demo_command(
@@ -42,11 +45,14 @@ def demo_command(
     typer.echo(
         f"{len(world.votes)} votes of {people} simulated people are in {out / 'log'}; learning from them ..."
     )
+    from tasteprint.train.posterior import PosteriorRun
     from tasteprint.train.run import Run
 
+    quick = load_config("posterior", (f"seed={seed}", f"posterior.steps={POSTERIOR_STEPS}"))
+    posterior = PosteriorRun(quick, dataset, out / "posterior").go()
     run = Run(config, dataset, out / "run")
     model = run.go()
-    figures = _measured(out, model, dataset, world, config)
+    figures = _measured(out, model, posterior, dataset, world, config)
     _report(out, run, dataset, model, figures)
     _say(figures, out / "report.html", time.monotonic() - started)
 
@@ -70,16 +76,22 @@ def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
 
 
 def _measured(
-    out: Path, model: PreferenceModel, dataset: Dataset, world: World, config: Config
+    out: Path,
+    model: PreferenceModel,
+    posterior: TastePosterior,
+    dataset: Dataset,
+    world: World,
+    config: Config,
 ) -> list[Figure]:
-    """Measure on the test people: the model, its controls, and the best that could be reached."""
+    """Measure on the test people: both ways, their controls, and the best that could be reached."""
     from tasteprint.app.evaluate import measure_model
     from tasteprint.evaluate.evaluation import figures
     from tasteprint.evaluate.ranking import mean_interval
     from tasteprint.evaluate.results import Figure, write_results
     from tasteprint.world.oracle import bounds
 
-    measured = measure_model(model, dataset, "test", config.data.n_ref, TARGETS, config.seed)
+    n_ref, seed = config.data.n_ref, config.seed
+    measured = measure_model(model, dataset, "test", n_ref, TARGETS, seed, beside=posterior)
     test, votes = world.people_in("test"), world.votes_by_user()
     best = bounds(world.population, test, votes, world.pictures)
     found = figures(measured, config.seed)

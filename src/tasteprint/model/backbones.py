@@ -126,7 +126,7 @@ def load_backbone(config: ModelConfig, captions: Iterable[str] = ()) -> Idefics2
         network = mini_model(processor)
     else:
         family = _family(config.backbone)
-        processor = AutoProcessor.from_pretrained(config.backbone, do_image_splitting=False)
+        processor = AutoProcessor.from_pretrained(config.backbone, do_image_splitting=False, backend="pil")
         network = family.from_pretrained(config.backbone, **_precision(config))
     if config.lora_r:
         network.add_adapter(lora_config(config))

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from tasteprint.data.decode import open_image
 from tasteprint.model.encoders import FAMILIES, family_of, open_tower
+from tasteprint.model.eye import EYE, bundled_eye
 from tasteprint.model.pixels import as_floats, differentiable, numbers, prepared, twin
 from tasteprint.model.preference import PreferenceModel
 from tasteprint.model.states import fingerprint
@@ -54,7 +55,7 @@ class ImageEncoder:
     @classmethod
     def from_pretrained(cls, name: str | Path, device: str | torch.device | None = None) -> ImageEncoder:
         """Open a folder or a Hub name: one of `encoders.FAMILIES`, or a preference model, which is read whole;
-        or "statistics", for which nothing is read.
+        or "eye", the bundled one; or "statistics", for which nothing is read.
 
         Safetensors only, never code from elsewhere. Pictures are prepared by transformers' PIL processors whether or
         not torchvision is there, so that pixels are the same everywhere; DINOv3's, which transformers has on
@@ -62,6 +63,8 @@ class ImageEncoder:
         """
         if str(name) == STATISTICS:
             return cls._of_statistics(device)
+        if str(name) == EYE:
+            return cls.of(bundled_eye().to(device or "cpu"), EYE)
         kind, config = family_of(name)
         if kind in FAMILIES:
             return cls._of_tower(str(name), kind, config, device)

@@ -62,7 +62,7 @@ def load(
         backbone.network.load_adapter(str(folder), adapter_name="default", is_trainable=True)
     else:
         network = Idefics2ForConditionalGeneration.from_pretrained(folder)
-        backbone = Idefics2Backbone(network, AutoProcessor.from_pretrained(folder))
+        backbone = Idefics2Backbone(network, AutoProcessor.from_pretrained(folder, backend="pil"))
     return backbone, config, tokens
 
 

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from tasteprint.data.decode import open_image as open_picture
 from tasteprint.model.likelihoods import Answers
 from tasteprint.model.posterior import Belief, infer
 from tasteprint.taste.opinions import Opinion, answers, images_of, opinions_of
@@ -23,7 +24,7 @@ from tasteprint.taste.print_files import read_print, write_print
 
 if TYPE_CHECKING:
     from tasteprint.model.prints import OpenImage
-    from tasteprint.taste.model import TastePosterior
+    from tasteprint.taste.model import Embeddings, TastePosterior
 
 Pictures = Sequence[Image.Image] | Float[Tensor, "b 3 h w"]
 """PIL pictures, read by the encoder's own processor, or images in [0, 1], with gradients to their pixels."""
@@ -121,14 +122,18 @@ class TastePrint:
         asked = Answers.choices((features_a - features_b).double(), (shared_a - shared_b).double())
         return self.belief.chances(asked).to(features_a)
 
-    def extended(self, said: Sequence[Opinion], open_image: OpenImage) -> TastePrint:
-        """Give the print of all that was said before and this; only the new images are looked at."""
+    def extended(
+        self,
+        said: Sequence[Opinion],
+        open_image: OpenImage = open_picture,
+        embeddings: Embeddings | None = None,
+    ) -> TastePrint:
+        """Give the print of all that was said before and this; only new images are looked at, or looked up."""
         self.check()
         new = sorted(set(images_of(said)) - set(self.shown.names))
-        added = self.posterior.shown(new, partial(self.posterior.embed, open_image=open_image))
-        return believe(
-            self.posterior, {self.user_id: sorted([*self.said, *said], key=repr)}, self.shown.with_more(added)
-        )[0]
+        added = self.posterior.shown(new, embeddings or partial(self.posterior.embed, open_image=open_image))
+        everything = sorted([*self.said, *said], key=repr)
+        return believe(self.posterior, {self.user_id: everything}, self.shown.with_more(added))[0]
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: some 400 bytes an opinion with 16 features."""

@@ -14,6 +14,7 @@ from tasteprint.config import Config
 from tasteprint.data.table import Dataset
 from tasteprint.model.features import FeatureStore
 from tasteprint.taste.model import TastePosterior
+from tasteprint.train.allocator import keep_freed_memory
 from tasteprint.train.folder import RunFolder
 
 PART = "posterior"
@@ -38,6 +39,7 @@ class PosteriorRun:
         kept = self.folder.path / "model"
         if self.folder.done(PART):
             return TastePosterior.from_pretrained(kept)
+        keep_freed_memory()
         posterior = TastePosterior.from_config(self.config.posterior)
         with self.folder.doing(PART):
             self._learn(posterior)

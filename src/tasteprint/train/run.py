@@ -22,8 +22,10 @@ from transformers.utils.logging import disable_progress_bar
 from tasteprint.config import Config, StageConfig
 from tasteprint.data.histories import fixed_examples
 from tasteprint.data.table import Dataset
+from tasteprint.model.eye import give_eye
 from tasteprint.model.features import FeatureStore, Pixels
 from tasteprint.model.preference import PreferenceModel
+from tasteprint.train.allocator import keep_freed_memory
 from tasteprint.train.beliefs import Teacher
 from tasteprint.train.eye import teach_eye
 from tasteprint.train.folder import RunFolder, last_checkpoint
@@ -59,6 +61,7 @@ class Run:
     def go(self) -> PreferenceModel:
         """Do every part that is not done, and give the best model (also written to `model/`)."""
         set_seed(self.config.seed)
+        keep_freed_memory()
         disable_progress_bar()  # of transformers' own: one bar a stage is enough
         model = PreferenceModel.from_config(self.config.model, self.dataset.prompts())
         self._part("eye", model, self._eye)
@@ -84,6 +87,8 @@ class Run:
 
     def _eye(self, name: str, model: PreferenceModel) -> None:
         config = self.config.eye
+        if config.bundled:
+            give_eye(model.backbone)
         if not config.steps:
             return
         with tqdm(total=config.steps, desc=name, dynamic_ncols=True) as bar:

@@ -1,0 +1,94 @@
+"""What the taste posterior costs, with the in-context print beside it in the same process.
+
+Enters: a person of `works.py`. Leaves: rates and ratios as figures. Does not know: tables, what either way is worth.
+A posterior of eight tastes on sixteen features, as large as the default, learned from random votes; what is learned
+changes no cost but that of a few Newton steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+
+import numpy as np
+import torch
+from measure import seconds
+from works import Person, Run
+
+from tasteprint.config import PosteriorConfig
+from tasteprint.evaluate.results import Figure
+from tasteprint.model.embeddings import ImageEncoder
+from tasteprint.model.eye import bundled_eye
+from tasteprint.model.preference import PreferenceModel
+from tasteprint.taste.crowd import Crowd
+from tasteprint.taste.model import Embeddings, TastePosterior
+from tasteprint.taste.prints import TastePrint
+from tasteprint.types import Vote
+
+IMAGES, PEOPLE, VOTES = 2000, 2000, 8
+CANDIDATES, CROWD = 200_000, 1_000_000
+
+
+def measure_tastes(person: Person, repeats: int, quick: bool = False) -> Iterator[Figure]:
+    """Prints, candidates and people a second; one more vote, against the in-context print's."""
+    shrink = 100 if quick else 1
+    rows, people = _embeddings(), _people(PEOPLE // shrink)
+    posterior = TastePosterior(ImageEncoder.of(bundled_eye(), "eye"), PosteriorConfig(steps=100 // shrink))
+    posterior.fit(people, rows)
+    taste = posterior.prints_of({"u": people["u0"]}, rows)[0]
+    yield _rate("posterior.prints.rate", len(people), repeats, lambda: posterior.prints_of(people, rows))
+    many = torch.randn(CANDIDATES // shrink, posterior.encoder.width)
+    with torch.no_grad():
+        yield _rate("posterior.candidates.rate", len(many), repeats, lambda: taste.score_rows(many))
+    crowd = Crowd(posterior, range(CROWD // shrink), torch.randn(CROWD // shrink, posterior.config.features))
+    yield _rate("posterior.people.rate", len(crowd.users), repeats, lambda: crowd.score_rows(many[:1]))
+    yield from _append(person, taste, rows, repeats)
+
+
+def _append(person: Person, taste: TastePrint, rows: Embeddings, repeats: int) -> Iterator[Figure]:
+    """One more vote to eight: seconds of both ways in turn, features of both images at hand in both."""
+    vote, print_ = person.votes[-1:], person.taste()
+    features = {name: person.features([name]).detach() for name in vote[0].images}
+    both: list[tuple[float, float]] = []
+    with at_hand(person.model, features):
+        for _ in range(3 + repeats):
+            context = seconds(lambda: print_.extended(vote, person.open))
+            both.append((context, seconds(lambda: taste.extended([_vote("u", 0, 1)], embeddings=rows))))
+    timed = both[3:]
+    yield _spread("posterior.append.seconds", [ours for _, ours in timed])
+    yield _spread("posterior.append.context.seconds", [context for context, _ in timed])
+    yield _spread("posterior.append", [context / ours for context, ours in timed])
+
+
+@contextmanager
+def at_hand(model: PreferenceModel, features: dict[str, torch.Tensor]) -> Iterator[None]:
+    """Let a model take visual tokens that were computed before, for images in the order of the names."""
+    ready, compute = torch.cat(list(features.values())), model.backbone.image_features
+    model.backbone.image_features = lambda pixels: ready[: len(pixels)]  # type: ignore[method-assign]
+    yield
+    model.backbone.image_features = compute  # type: ignore[method-assign]
+
+
+def _embeddings() -> Embeddings:
+    table = np.random.default_rng(0).normal(size=(IMAGES, 256)).astype(np.float32)
+    return lambda names: table[[int(name) for name in names]]
+
+
+def _people(count: int) -> dict[str, list[Vote]]:
+    draw = np.random.default_rng(1)
+    pairs = np.stack([draw.permutation(IMAGES)[: 2 * VOTES].reshape(VOTES, 2) for _ in range(count)])
+    return {f"u{n}": [_vote(f"u{n}", *map(int, pair)) for pair in own] for n, own in enumerate(pairs)}
+
+
+def _vote(user: str, first: int, second: int) -> Vote:
+    return Vote(user, "", str(first), str(second), 1.0)
+
+
+def _rate(name: str, things: int, repeats: int, run: Run) -> Figure:
+    run()
+    return _spread(name, [things / seconds(run) for _ in range(repeats)])
+
+
+def _spread(name: str, values: Sequence[float]) -> Figure:
+    return Figure(name, median(values), min(values), max(values), len(values))
