@@ -47,7 +47,9 @@ def broken(canvas: Image.Image, colours: Colours, rng: np.random.Generator) -> I
         pen.polygon(sheets.wedge(x, y, 0.0, 5.0 * side, turn, 1.2), fill=255)
         split = ImageChops.difference(split, half)
     step = round(0.05 * size) or 1
-    canvas.paste(ImageChops.offset(canvas, step, -step), mask=half.reduce(FINER))
+    moved = canvas.copy()
+    moved.paste(canvas, (step, -step))
+    canvas.paste(moved, mask=half.reduce(FINER))
     shade = split.reduce(FINER)
     canvas.paste(colours["light"], mask=shade.point(lambda v: v * 0.28))
     canvas.paste(colours["dark"], mask=shade.point(lambda v: (255 - v) * 0.16))
