@@ -386,6 +386,14 @@ def test_other_people_do_not_matter():
 # What must not break it
 
 
+def test_ten_steps_are_enough_for_everyone():
+    """Of 2,400 modes, some far from the middle: steps that only just rise would zigzag for more than twenty."""
+    draw = torch.Generator().manual_seed(0)
+    prior, rows = random_prior(8, 16), torch.randn(300, 8, 16, dtype=torch.float64, generator=draw)
+    seen = votes_on(2 * rows, torch.randn(300, 8, dtype=torch.float64, generator=draw))
+    assert_same(infer(prior, seen, 10), infer(prior, seen), atol=1e-9, rtol=1e-9)
+
+
 def test_separable_votes_stay_finite():
     """The same vote a thousand times: v = 1000 x σ(-x v), far out but there."""
     prior = prior_of([[0.0, 0.0]], [1.0, 1.0])
