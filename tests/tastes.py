@@ -11,7 +11,7 @@ from tasteprint.model.embeddings import ImageEncoder
 from tasteprint.taste.model import TastePosterior
 from tasteprint.types import Vote
 
-SMALL = PosteriorConfig(components=2, features=2, hidden=8, steps=60, people=32, lr=2e-2)
+SMALL = PosteriorConfig(prior="learned", components=2, features=2, hidden=8, steps=60, people=32, lr=2e-2)
 COLOURS = {
     f"c{n}": (random.Random(n).randrange(256), random.Random(-n - 1).randrange(256), 90) for n in range(40)
 }

@@ -72,11 +72,12 @@ class TeacherConfig:
 class PosteriorConfig:
     """The taste posterior (method.md section 10): on which embeddings, how large, learned from episodes how.
 
-    `components` is R, `features` d. An episode takes 0 to `earlier` opinions of a person and foresees up to
-    `later` others.
+    `prior` is "learned", "estimated" (one taste, for few raters) or "auto" (`taste/crossval.py`). `components` is R,
+    `features` d. An episode of learning takes 0 to `earlier` opinions of a person and foresees up to `later` others.
     """
 
     encoder: str = "eye"
+    prior: str = "auto"
     components: int = 8
     features: int = 16
     hidden: int = 64

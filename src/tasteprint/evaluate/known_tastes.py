@@ -15,8 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tasteprint.evaluate.readers import Candidate
+from tasteprint.model.likelihoods import Answers
 from tasteprint.taste.model import TastePosterior
-from tasteprint.taste.prints import TastePrint
+from tasteprint.taste.prints import Shown, TastePrint
 from tasteprint.types import History
 
 Embeddings = Callable[[Sequence[str]], Float[np.ndarray, "n e"]]
@@ -33,16 +34,18 @@ class PosteriorReader:
         self, histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
     ) -> list[np.ndarray]:
         """Expected utility of each candidate, for each person's own."""
-        people = zip(self._prints(histories), candidates, strict=True)
-        return [taste.score_rows(self._rows(asked)).double().numpy() for taste, asked in people]
+        return [
+            (shown.shared + shown.features @ taste.belief.taste.float()).double().numpy()
+            for taste, shown in zip(self._prints(histories), map(self._shown, candidates), strict=True)
+        ]
 
     def pairs(
         self, histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
     ) -> list[np.ndarray]:
         """Margins whose difference within a pair (candidates 0 and 1, 2 and 3, ...) is the log odds of its choice."""
         return [
-            _halves(taste.prefers_rows(rows[0::2], rows[1::2]))
-            for taste, rows in zip(self._prints(histories), map(self._rows, candidates), strict=True)
+            _halves(taste.belief.chances(_choices(shown)))
+            for taste, shown in zip(self._prints(histories), map(self._shown, candidates), strict=True)
         ]
 
     def _prints(self, histories: Sequence[History]) -> list[TastePrint]:
@@ -50,8 +53,13 @@ class PosteriorReader:
         said = {str(place): history.votes for place, history in enumerate(histories)}
         return self.posterior.prints_of(said, self.embeddings)
 
-    def _rows(self, asked: Sequence[Candidate]) -> Float[Tensor, "n e"]:
-        return self.posterior.checked(self.embeddings([image for image, _ in asked]))
+    def _shown(self, asked: Sequence[Candidate]) -> Shown:
+        return self.posterior.shown([image for image, _ in asked], self.embeddings)
+
+
+def _choices(shown: Shown) -> Answers:
+    features, shared = shown.features.double(), shown.shared.double()
+    return Answers.choices(features[0::2] - features[1::2], shared[0::2] - shared[1::2])
 
 
 def _halves(chances: Float[Tensor, "pairs"]) -> np.ndarray:

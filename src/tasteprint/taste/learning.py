@@ -47,7 +47,9 @@ class Learner(nn.Module):
         `σ(u)` is then about how likely an image is preferred to an average one.
         """
         shared, features = self.map(embeddings)
-        self.map.layers[-1].bias -= torch.cat([shared.mean()[None], features.mean(dim=0)])
+        last = self.map.layers[-1]
+        assert isinstance(last, nn.Linear)
+        last.bias.sub_(torch.cat([shared.mean()[None], features.mean(dim=0)]))
 
     def surprise(
         self, embeddings: Float[Tensor, "images e"], earlier: Sequence[Opinions], later: Sequence[Opinions]
@@ -76,18 +78,24 @@ def learn(
     opinions and up to `config.later` later ones. AdamW, one cycle. The same for the same seed; leaves torch's
     random state alone. ValueError for fewer than two such people.
     """
-    people = [one for one in people if len(one.weights) > 1]
-    if len(people) < 2:
-        raise ValueError(
-            f"{len(people)} people have two opinions or more; expected at least two people, and a hundred to learn "
-            "from: bring more raters."
-        )
+    people = enough(people)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         learner = _taught(Learner(embeddings, config), embeddings, people, config, held_out, progress)
     if not any((one.images == ALONE).any() for one in people):
         learner.centre(embeddings)
     return learner.eval().requires_grad_(False)
+
+
+def enough(people: Sequence[Opinions]) -> list[Opinions]:
+    """People with two opinions or more. ValueError for fewer than two of them."""
+    found = [one for one in people if len(one.weights) > 1]
+    if len(found) < 2:
+        raise ValueError(
+            f"{len(found)} people have two opinions or more; expected at least two people, and a hundred to learn "
+            "from: bring more raters."
+        )
+    return found
 
 
 def _taught(

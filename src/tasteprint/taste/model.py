@@ -23,7 +23,9 @@ from tasteprint.model.preference import open_picture
 from tasteprint.model.prints import OpenImage
 from tasteprint.model.states import fingerprint
 from tasteprint.model.storage import push
-from tasteprint.taste.learning import Learner, Progress, learn
+from tasteprint.taste.crossval import find_prior
+from tasteprint.taste.few import Estimate, utilities
+from tasteprint.taste.learning import Learner, Progress
 from tasteprint.taste.opinions import Opinion, images_of, opinions_of
 from tasteprint.taste.prints import Shown, TastePrint, believe
 from tasteprint.taste.storage import load, save
@@ -40,7 +42,7 @@ class TastePosterior:
     """Knows a person from a few votes, in closed form: `u(z) = m(z) + w · h(z)`, w from a mixture of tastes."""
 
     def __init__(
-        self, encoder: ImageEncoder, config: PosteriorConfig, learner: Learner | None = None
+        self, encoder: ImageEncoder, config: PosteriorConfig, learner: Learner | Estimate | None = None
     ) -> None:
         """Hold a frozen encoder and what was learned; without it, `fit` comes first."""
         self.encoder = encoder
@@ -69,7 +71,7 @@ class TastePosterior:
             return push(Path(folder), repository, private)
 
     @property
-    def learner(self) -> Learner:
+    def learner(self) -> Learner | Estimate:
         """What was learned. ValueError before `fit`."""
         if self._learner is None:
             raise ValueError(
@@ -95,8 +97,9 @@ class TastePosterior:
     ) -> TastePosterior:
         """Learn from what many people said; keeps what foretells `held_out` people best, where there are any.
 
-        Without `embeddings`, image names are paths. ValueError for fewer than two people with two opinions, and
-        for embeddings that are not finite, of another width than the encoder's, or all the same.
+        From few people a prior is estimated instead, if `config.prior` says so or "auto" finds it better. Without
+        `embeddings`, image names are paths. ValueError for fewer than two people with two opinions, and for embeddings
+        that are not finite, of another width than the encoder's, or all the same.
         """
         everyone = [*people.values(), *(held_out or {}).values()]
         names = images_of([one for said in everyone for one in said])
@@ -109,7 +112,7 @@ class TastePosterior:
         taught, asked = (
             [opinions_of(said, place) for said in group.values()] for group in (people, held_out or {})
         )
-        self._learner = learn(rows, taught, self.config, asked, seed, progress)
+        self._learner = find_prior(names, rows, taught, self.config, asked, seed, progress)
         self._fingerprint = None
         return self
 
@@ -117,7 +120,7 @@ class TastePosterior:
         self, history: History, open_image: OpenImage = open_picture, ratings: Sequence[Rating] = ()
     ) -> TastePrint:
         """Believe what a person's votes (and ratings) tell; `open_image` opens the names in them."""
-        said = {history.user_id: (*history.votes, *ratings)}
+        said: People = {history.user_id: (*history.votes, *ratings)}
         return self.prints_of(said, partial(self.embed, open_image=open_image))[0]
 
     def prints_of(self, people: People, embeddings: Embeddings | None = None) -> list[TastePrint]:
@@ -128,9 +131,11 @@ class TastePosterior:
 
     @torch.no_grad()
     def shown(self, names: Sequence[str], embeddings: Embeddings) -> Shown:
-        """Give what a print keeps of images: their shared utility and features, in float32."""
-        shared, features = self.utilities(self.checked(embeddings(names)))
-        return Shown(tuple(names), shared, features)
+        """Give what a print keeps of images: their shared utility and features, in float32.
+
+        An estimated prior knows the images that its raters rated by name.
+        """
+        return Shown(tuple(names), *utilities(self.learner, names, self.checked(embeddings(names))))
 
     @torch.no_grad()
     def embed(self, names: Sequence[str], open_image: OpenImage = open_picture) -> Float[np.ndarray, "n e"]:
@@ -140,7 +145,7 @@ class TastePosterior:
     def utilities(
         self, embeddings: Float[Tensor, "*n e"]
     ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
-        """Give the shared utility m and the features h of images, differentiable."""
+        """Give the shared utility m and the features h of images by their embeddings alone, differentiable."""
         return self.learner.map(embeddings)
 
     def checked(self, rows: Float[np.ndarray, "n e"]) -> Float[Tensor, "n e"]:

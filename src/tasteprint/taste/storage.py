@@ -3,13 +3,14 @@
 Enters: an encoder, settings and what was learned, or a name. Leaves: a folder, or the same parts read back.
 Does not know: people, prints. Nothing here unpickles.
 
-    tasteprint.json         settings, and the encoder by name and fingerprint
+    tasteprint.json         settings, the encoder by name and fingerprint, the raters' images of an estimated prior
     posterior.safetensors   the utility map, the prior, the cuts
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,13 +21,14 @@ from safetensors.torch import load_file, save_file
 from tasteprint.config import PosteriorConfig
 from tasteprint.model.embeddings import ImageEncoder
 from tasteprint.model.storage import ABOUT, FORMAT, find, read_about
+from tasteprint.taste.few import Estimate
 from tasteprint.taste.learning import Learner
 
 KIND = "posterior"
 LEARNED = "posterior.safetensors"
 
 
-def save(folder: Path, encoder: ImageEncoder, config: PosteriorConfig, learner: Learner) -> None:
+def save(folder: Path, encoder: ImageEncoder, config: PosteriorConfig, learner: Learner | Estimate) -> None:
     """Write everything that `load` needs but the encoder's weights, which its name leads to."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in learner.state_dict().items()}, folder / LEARNED)
@@ -35,11 +37,12 @@ def save(folder: Path, encoder: ImageEncoder, config: PosteriorConfig, learner: 
         "kind": KIND,
         "posterior": asdict(config),
         "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
+        "images": learner.names if isinstance(learner, Estimate) else None,
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
-def load(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, Learner]:
+def load(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, Learner | Estimate]:
     """Read a folder or a Hub repository back; ValueError where it is not what was said or its encoder has changed."""
     folder = find(name)
     about = read_about(folder)
@@ -52,14 +55,18 @@ def load(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, Learner]:
             f"{folder} learned from another state of encoder {encoder.name!r}; expected the same weights and "
             "preparation of pictures: open the encoder that it had, or learn again."
         )
-    return encoder, config, _learned(folder, encoder, config)
+    return encoder, config, _learned(folder, encoder, config, about.get("images"))
 
 
-def _learned(folder: Path, encoder: ImageEncoder, config: PosteriorConfig) -> Learner:
+def _learned(
+    folder: Path, encoder: ImageEncoder, config: PosteriorConfig, names: Sequence[str] | None
+) -> Learner | Estimate:
     learner = Learner(torch.zeros(2, encoder.width), config)
     try:
+        if names is not None:
+            return Estimate.from_state(load_file(folder / LEARNED), names, encoder.width)
         learner.load_state_dict(load_file(folder / LEARNED))
-    except (OSError, SafetensorError, RuntimeError) as fault:
+    except (OSError, SafetensorError, RuntimeError, KeyError) as fault:
         raise ValueError(
             f"{folder / LEARNED} could not be read; expected weights of the shape that {ABOUT} names: save it again."
         ) from fault

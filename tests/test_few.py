@@ -1,0 +1,357 @@
+"""The prior estimated from few raters, against slow twins; and the encoder that it can begin with."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from scipy.special import expit
+from sklearn.decomposition import PCA
+
+from tasteprint.evaluate.controls import bradley_terry
+from tasteprint.evaluate.known_tastes import PosteriorReader
+from tasteprint.model.embeddings import ImageEncoder
+from tasteprint.model.likelihoods import Answers
+from tasteprint.model.posterior import infer
+from tasteprint.model.states import fingerprint
+from tasteprint.taste import crossval
+from tasteprint.taste.basis import Basis, features
+from tasteprint.taste.crossval import find_prior
+from tasteprint.taste.few import Estimate, Scales, assembled
+from tasteprint.taste.folds import folds
+from tasteprint.taste.leanings import leanings, pulls, shared_taste, standard
+from tasteprint.taste.learning import Learner
+from tasteprint.taste.model import TastePosterior
+from tasteprint.taste.opinions import opinions_of
+from tasteprint.taste.prints import TastePrint
+from tasteprint.types import History, Rating, Vote
+from tastes import COLOURS, SMALL, colour_encoder, embeddings, picture, some_people, votes_of
+
+NAMES = sorted(COLOURS)
+PLACE = {name: row for row, name in enumerate(NAMES)}
+ROWS = torch.from_numpy(embeddings(NAMES))
+SCALES = Scales(leaning=1.5, linear=0.4, rbf=0.5, others=0.8)
+FEW = replace(SMALL, prior="estimated", features=16)
+
+
+@pytest.fixture(autouse=True)
+def small_grid(monkeypatch):
+    """Two scales of two values: what is searched is not the point here."""
+    monkeypatch.setattr(crossval, "GRID", {"others": (0.0, 1.0), "linear": (0.3, 0.6)})
+    monkeypatch.setattr(crossval, "ROUNDS", 1)
+    monkeypatch.setattr(crossval, "SWEEPS", 1)
+
+
+def said(count=12):
+    return [opinions_of(votes, PLACE) for votes in some_people(count).values()]
+
+
+def parts(people, scales=SCALES):
+    basis = Basis.of(ROWS, scales.width)
+    taste = shared_taste(basis.rows, people, scales.shared, scales.image)
+    return basis, taste, leanings(basis.rows, people, taste, scales.leaning)
+
+
+@pytest.fixture(scope="module")
+def estimated():
+    people = said()
+    return assembled(*parts(people), people, NAMES, SCALES, 16)
+
+
+@pytest.fixture(scope="module")
+def posterior(estimated):
+    return TastePosterior(colour_encoder(), FEW, estimated)
+
+
+# Features
+
+
+def test_inner_products_of_features_are_the_two_kernels():
+    basis = Basis.of(ROWS, 0.7)
+    standard_rows = (
+        ((ROWS - ROWS.mean(0)) / ROWS.std(0)).double().numpy()[:, :2]
+    )  # the third colour is constant
+    distance = np.linalg.norm(standard_rows[:, None] - standard_rows, axis=-1)
+    median = np.sort(distance[np.triu_indices(len(NAMES), 1)])[(len(NAMES) * (len(NAMES) - 1) // 2 - 1) // 2]
+    kernel = np.exp(-(distance**2) / (2 * (0.7 * median) ** 2))
+    linear, rbf = basis.rows[:, : basis.linear].numpy(), basis.rows[:, basis.linear :].numpy()
+    np.testing.assert_allclose(rbf @ rbf.T, kernel, atol=1e-3)
+    components = PCA().fit_transform(standard_rows)
+    components /= np.sqrt((components**2).sum(1).mean())
+    np.testing.assert_allclose(linear @ linear.T, components @ components.T, atol=1e-6)
+
+
+def test_features_of_the_same_images_are_the_same_again():
+    basis = Basis.of(ROWS, 1.0)
+    torch.testing.assert_close(features(ROWS.double(), **basis.parts) / basis.sizes, basis.rows)
+
+
+# What raters share, and where they lean
+
+
+def test_the_shared_taste_without_features_is_bradley_and_terrys():
+    votes = [vote for one in some_people(12).values() for vote in one]
+    taste = shared_taste(torch.zeros(len(NAMES), 1).double(), said(), 1.0, 0.5)
+    for name, strength in bradley_terry(votes, ridge=4.0).items():
+        assert float(taste.own[PLACE[name]]) == pytest.approx(strength, abs=2e-3)
+
+
+def test_the_dual_form_is_the_primal_one():
+    torch.manual_seed(0)
+    rows, offsets = torch.randn(3, 7, 4).double(), torch.randn(3, 7).double()
+    seen = Answers.choices(rows, offsets)._replace(
+        weights=torch.tensor([1, 1, 0.5, 0.5, 1, 1, 0]).double().expand(3, 7)
+    )
+    primal = infer(standard(4), seen)
+    pull = pulls(rows @ rows.mT, seen)
+    torch.testing.assert_close((rows.mT @ pull[..., None])[..., 0], primal.taste, atol=1e-5, rtol=1e-5)
+    assert (pull[:, -1] == 0).all(), "an answer without weight pulls nothing"
+
+
+def test_leanings_are_those_of_a_rater_with_a_weight_for_every_image():
+    people = [opinions_of([*votes_of("a", 0), Rating("a", "a colour", "c3", 2)], PLACE), *said(2)]
+    basis, taste, found = parts(people)
+    size = SCALES.leaning / 2**0.5
+    told = size * torch.cat([basis.rows, torch.eye(len(NAMES)).double()], dim=1)
+    for one, leaning in zip(people, found.at(basis.rows).T, strict=True):
+        first, second = told[one.images[:, 0]], told[one.images[:, 1].clamp(min=0)]
+        rows = torch.where(one.images[:, 1:] < 0, first, first - second)
+        utility = taste.utility(basis.rows)
+        offsets = utility[one.images[:, 0]] - torch.where(
+            one.images[:, 1] < 0, 0, utility[one.images[:, 1].clamp(min=0)]
+        )
+        low, high = taste.cuts.table()[one.bounds].T
+        belief = infer(standard(rows.shape[1]), Answers(rows, offsets, low, high, one.weights))
+        torch.testing.assert_close(told @ belief.taste, leaning, atol=1e-4, rtol=1e-4)
+
+
+# The estimate
+
+
+def test_the_priors_covariance_is_the_sum_that_is_promised():
+    people = said()
+    basis, taste, found = parts(people)
+    whole = assembled(basis, taste, found, people, NAMES, SCALES, 200)
+    rows, lean = basis.rows, found.at(basis.rows)
+    linear, rbf = rows[:, : basis.linear], rows[:, basis.linear :]
+    kernel = 0.4**2 * linear @ linear.T + 0.5**2 * rbf @ rbf.T + 0.8**2 * lean @ lean.T / len(people)
+    images = [PLACE[name] for name in whole.names]
+    told = whole.map.table[:, 1:].double()
+
+    def of_choices(kernel):
+        return kernel.diag()[:, None] + kernel.diag() - 2 * kernel
+
+    torch.testing.assert_close(
+        of_choices(told @ told.T), of_choices(kernel[images][:, images]), atol=1e-4, rtol=1e-4
+    )
+
+
+def test_the_print_is_the_dual_forms(posterior):
+    votes = votes_of("new", 1, 8)
+    shown = posterior.shown(NAMES, embeddings)
+    shared, told = shown.shared.double().numpy(), shown.features.double().numpy()
+    liked, other = (
+        np.array([PLACE[getattr(vote, side)] for vote in votes]) for side in ("liked", "disliked")
+    )
+    kernel = told @ told.T
+    across = kernel[liked] - kernel[other]
+    gram, offsets = across[:, liked] - across[:, other], shared[liked] - shared[other]
+    pull = np.zeros(8)
+    for _ in range(50):  # the n x n Laplace, written out
+        p = expit(offsets + gram @ pull)
+        pull += np.linalg.solve(np.eye(8) + (p * (1 - p))[:, None] * gram, (1 - p) - pull)
+    bend = np.diag(expit(offsets + gram @ pull) * expit(-offsets - gram @ pull))
+    asked = across[:, 0] - across[:, 1]
+    mean = shared[0] - shared[1] + asked @ pull
+    variance = kernel[0, 0] + kernel[1, 1] - 2 * kernel[0, 1]
+    variance -= asked @ np.linalg.solve(np.linalg.inv(bend) + gram, asked)
+    [margins] = PosteriorReader(posterior, embeddings).pairs(
+        [History("new", tuple(votes))], [[(NAMES[0], ""), (NAMES[1], "")]]
+    )
+    assert margins[0] - margins[1] == pytest.approx(mean / np.sqrt(1 + np.pi / 8 * variance), abs=1e-5)
+
+
+def test_an_average_image_has_utility_zero(posterior):
+    shown = posterior.shown(posterior.learner.names, embeddings)
+    assert float(shown.shared.mean()) == pytest.approx(0, abs=1e-5)
+    torch.testing.assert_close(shown.features.mean(dim=0), torch.zeros(16), atol=1e-5, rtol=0)
+
+
+def test_raters_images_are_known_by_name_and_others_by_their_embedding(posterior):
+    def with_stranger(names):
+        return embeddings([name.removeprefix("new ") for name in names])
+
+    known, stranger = posterior.shown(["c5"], embeddings), posterior.shown(["new c5"], with_stranger)
+    shared, told = posterior.utilities(torch.from_numpy(embeddings(["c5"])))
+    torch.testing.assert_close((stranger.shared, stranger.features), (shared, told))
+    row = posterior.learner.map.table[posterior.learner.names.index("c5")]
+    torch.testing.assert_close((known.shared[0], known.features[0]), (row[0], row[1:]))
+    assert not torch.allclose(known.shared, stranger.shared)
+
+
+def test_eight_votes_tell_a_new_person_apart(posterior):
+    people = {f"v{n}": votes_of(f"v{n}", n % 2, 24) for n in range(20)}
+    histories = [History(user, tuple(votes[:8])) for user, votes in people.items()]
+    asked = [
+        [(name, "") for vote in votes[8:] for name in (vote.liked, vote.disliked)]
+        for votes in people.values()
+    ]
+    own, nobody, other = (
+        np.mean([row[0::2] > row[1::2] for row in PosteriorReader(posterior, embeddings).pairs(told, asked)])
+        for told in (histories, [History(one.user_id) for one in histories], [*histories[1:], histories[0]])
+    )
+    assert own > 0.8 > nobody > other
+
+
+def test_gradients_reach_the_pixels(posterior):
+    image = torch.rand(1, 3, 4, 4, requires_grad=True)
+    posterior.print_of(History("new", tuple(votes_of("new", 0))), picture).score(image).sum().backward()
+    assert image.grad.abs().sum() > 0
+
+
+def test_it_is_kept_with_its_images_names(posterior, tmp_path, monkeypatch):
+    monkeypatch.setattr(ImageEncoder, "from_pretrained", lambda name: colour_encoder())
+    posterior.save_pretrained(tmp_path)
+    again = TastePosterior.from_pretrained(tmp_path)
+    assert again.fingerprint == posterior.fingerprint and again.learner.names == posterior.learner.names
+    taste = posterior.print_of(History("new", tuple(votes_of("new", 0))), picture)
+    taste.save(tmp_path / "print")
+    assert torch.equal(TastePrint.load(tmp_path / "print", again).belief.taste, taste.belief.taste)
+
+
+@pytest.mark.parametrize("damage", ["rows", "width", "missing"])
+def test_damage_is_said(posterior, tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(ImageEncoder, "from_pretrained", lambda name: colour_encoder())
+    posterior.save_pretrained(tmp_path)
+    state = load_file(tmp_path / "posterior.safetensors")
+    if damage == "missing":
+        del state["map.axes"]
+    elif damage == "width":
+        state["map.mean"] = torch.zeros(5)
+    else:
+        about = json.loads((tmp_path / "tasteprint.json").read_text("utf-8"))
+        (tmp_path / "tasteprint.json").write_text(
+            json.dumps(about | {"images": about["images"][1:]}), "utf-8"
+        )
+    save_file(state, tmp_path / "posterior.safetensors")
+    with pytest.raises(ValueError, match="save it again"):
+        TastePosterior.from_pretrained(tmp_path)
+
+
+def test_likes_and_stars_are_taken():
+    def rated(user, likes):
+        one, two = (Rating(user, "", name, 1 + (COLOURS[name][likes] > 128)) for name in NAMES[:2])
+        stars = [Rating(user, "", name, 1 + COLOURS[name][likes] * 5 // 256, 5) for name in NAMES[2:14]]
+        return [one, two, *stars]
+
+    people = [opinions_of(rated(f"u{n}", n % 2), PLACE) for n in range(10)]
+    found = assembled(*parts(people), people, NAMES, SCALES, 16)
+    posterior = TastePosterior(colour_encoder(), FEW, found)
+    scores = posterior.prints_of({"new": rated("new", 0)}, embeddings)[0].score_rows(ROWS)
+    assert np.corrcoef(scores, [COLOURS[name][0] for name in NAMES])[0, 1] > 0.7
+
+
+# The choice
+
+
+def test_a_fold_hides_its_people_and_some_images():
+    people = said(10)
+    made = folds(people, len(NAMES), 0)
+    assert [len(fold.later) for fold in made] == [2] * 5
+    for fold in made:
+        shown = torch.cat([one.images.flatten() for one in fold.taught]).unique()
+        assert 0.6 * len(NAMES) < len(shown) < len(NAMES) and len(fold.taught) == 8
+        for earlier, later in zip(fold.earlier, fold.later, strict=True):
+            assert len(earlier.weights) == 6 and not torch.isin(earlier.images, later.images).any()
+
+
+def test_the_same_seed_finds_the_same():
+    first, second = (find_prior(NAMES, ROWS, said(6), FEW, seed=3) for _ in range(2))
+    assert fingerprint(first) == fingerprint(second)
+
+
+def test_many_people_are_learned_from(monkeypatch):
+    monkeypatch.setattr(crossval, "MANY", 8)
+    assert isinstance(find_prior(NAMES, ROWS, said(8), replace(FEW, prior="auto", steps=2)), Learner)
+
+
+@pytest.mark.parametrize("better", [Learner, Estimate])
+def test_of_few_people_the_prior_that_foresees_better_is_taken(monkeypatch, better):
+    monkeypatch.setattr(
+        crossval, "surprise", lambda learners, *rest: float(not isinstance(learners[0], better))
+    )
+    assert isinstance(find_prior(NAMES, ROWS, said(4), replace(FEW, prior="auto", steps=2)), better)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_one_rater_is_no_population(count):
+    with pytest.raises(ValueError, match="at least two people"):
+        TastePosterior(colour_encoder(), FEW).fit(some_people(count), embeddings)
+
+
+def test_two_raters_are_enough():
+    found = TastePosterior(colour_encoder(), FEW).fit(some_people(2), embeddings)
+    assert isinstance(found.learner, Estimate)
+
+
+def test_an_unknown_prior_is_said():
+    with pytest.raises(ValueError, match="expected one of auto, learned, estimated"):
+        find_prior(NAMES, ROWS, said(4), replace(FEW, prior="guessed"))
+
+
+def test_contradicting_and_separable_votes_are_taken():
+    both = [Vote("a", "", "c1", "c2", 1.0), Vote("a", "", "c1", "c2", 0.0)]
+    people = [opinions_of(both * 200, PLACE), opinions_of([Vote("b", "", "c1", "c2", 1.0)] * 300, PLACE)]
+    found = assembled(*parts(people), people, NAMES, SCALES, 16)
+    assert all(value.isfinite().all() for value in found.state_dict().values())
+
+
+# Statistics
+
+
+def test_statistics_of_a_plain_picture_can_be_checked_by_hand():
+    encoder = ImageEncoder.from_pretrained("statistics")
+    red = torch.zeros(1, 3, 30, 50)
+    red[:, 0] = 1
+    [found] = encoder.embed(red)
+    light, against_green, against_blue = found[:48].view(3, 16)
+    torch.testing.assert_close(light, torch.full((16,), 1 / 3))
+    torch.testing.assert_close(against_green, torch.full((16,), 0.5))
+    torch.testing.assert_close(against_blue, torch.full((16,), 0.25))
+    torch.testing.assert_close(found[48:96], torch.full((48,), 0.01))  # no deviation, but the floor
+    assert found[96:160].abs().max() == 0, "no edges"
+    histograms = found[160:].view(3, 8)
+    torch.testing.assert_close(histograms.sum(dim=1), torch.ones(3))
+    torch.testing.assert_close(histograms[1], torch.eye(8)[7])
+    torch.testing.assert_close(
+        histograms[0, 2:4], torch.tensor([2 / 3, 1 / 3])
+    )  # 1/3 lies between 2/7 and 3/7
+
+
+def test_statistics_see_which_way_an_edge_runs():
+    encoder = ImageEncoder.from_pretrained("statistics")
+    upright = (torch.arange(64) // 4 % 2).float().expand(1, 3, 64, 64)
+    edges = [encoder.embed(image)[0, 96:160].view(4, 16).mean(dim=1) for image in (upright, upright.mT)]
+    assert edges[0][0] > 0.2 and edges[0][2] == 0 and edges[1][2] > 0.2 and edges[1][0] == 0
+
+
+@pytest.mark.parametrize("size", [(64, 64), (7, 90), (300, 20), (1, 1)])
+def test_statistics_of_any_shape_repeat_and_have_gradients(size):
+    encoder = ImageEncoder.from_pretrained("statistics")
+    picture = Image.effect_noise(size, 80).convert("RGB").resize(size)
+    first, second = (encoder.embed_pictures([picture]) for _ in range(2))
+    assert first.shape == (1, encoder.width) and torch.equal(first, second)
+    image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255
+    image.requires_grad_()
+    found = encoder.embed(image)
+    torch.testing.assert_close(found.detach(), first)
+    found.sum().backward()
+    assert image.grad.isfinite().all() and image.grad.abs().sum() > 0
+
+
+def test_statistics_have_one_name_everywhere():
+    first, second = (ImageEncoder.from_pretrained("statistics").fingerprint for _ in range(2))
+    assert first == second and len(first) == 64
