@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.special import expit
+from scipy.special import expit, logit
 from simulated import Crowd, Pictures, draw_asked, draw_learning
 from sklearn.metrics import adjusted_rand_score
-from torch import Tensor
+from torch import Tensor, nn
 
 from tasteprint.config import PosteriorConfig, load_config
-from tasteprint.evaluate.ranking import calibration_error, mean_interval
+from tasteprint.evaluate.ranking import BINS, calibration_error, mean_interval
 from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.model.likelihoods import Answers
 from tasteprint.model.posterior import Belief, MixturePrior, infer
@@ -61,6 +61,17 @@ class Asked:
     def earned(self, chances: np.ndarray) -> np.ndarray:
         """What guesses at the targets earn."""
         return earned(chances, self.truth)
+
+
+class Standardised(nn.Module):
+    """No shared taste, and every feature as it is, standardised: what a logistic regression a person sees."""
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__()
+        self.mean, self.scale = table.mean(dim=0), table.std(dim=0).clamp(min=1e-6)
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        return rows.new_zeros(len(rows)), (rows - self.mean) / self.scale
 
 
 class Seen:
@@ -151,16 +162,14 @@ def _accuracies(asked: Asked, runs: Sequence[Seen], found: dict[str, Bound], vie
     own = np.mean([asked.earned(one) for one in chances[MAIN]], axis=0)
     yield _figure(f"{view}accuracy.other_history", other)
     yield _figure(f"{view}own_minus_other.{MAIN}", own - other)
-    yield _calibration(f"{view}calibration.ece", asked, chances[MAIN])
+    yield from _calibration(view, asked, chances[MAIN])
     yield _spread(f"{view}order.flips", [_flips(seen) for seen in runs])
 
 
 def _controls(asked: Asked, test: Tensor, table: Tensor, people: Sequence, view: str) -> Iterator[Figure]:
     """A logistic regression a person on the same features, and a mixture of shared reward functions (LoRe)."""
-    scale = table.std(dim=0).clamp(min=1e-6)
     plain = Learner(table, PosteriorConfig(components=1, features=1))
-    plain.map = lambda rows: (rows.new_zeros(len(rows)), (rows - table.mean(dim=0)) / scale)  # type: ignore[assignment]
-    plain.prior = MixturePrior(1, table.shape[1])
+    plain.map, plain.prior = Standardised(table), MixturePrior(1, table.shape[1])
     with torch.no_grad():
         plain.prior.means.zero_()
         plain.prior.raw_spread.fill_(-0.5 * np.log(table.shape[1]))
@@ -247,17 +256,18 @@ def _rand(seen: Seen, crowd: Crowd) -> float:
     return float(adjusted_rand_score(crowd.groups, seen.believe(TOLD).log_weights.argmax(dim=-1).numpy()))
 
 
-def _calibration(name: str, asked: Asked, chances: Sequence[np.ndarray]) -> Figure:
-    """Expected calibration error of the pair's probability against the votes that were cast."""
+def _calibration(view: str, asked: Asked, chances: Sequence[np.ndarray]) -> Iterator[Figure]:
+    """Expected calibration error of the pair's probability against the votes that were cast, and its ten bins."""
     taken = asked.crowd.choices.answers[:, TOLD:]
-    margins = []
-    for one in chances:
-        odds = np.log(one) - np.log1p(-one)
-        margins.append(
-            np.where(taken[..., None], np.stack([odds, 0 * odds], -1), np.stack([0 * odds, odds], -1))
-        )
-    together = [np.concatenate([one[person] for one in margins]) for person in range(len(taken))]
-    return Figure(name, *calibration_error(together, seed=0))
+    odds = np.concatenate([np.where(taken, 1, -1) * logit(one) for one in chances], axis=1)
+    margins = [np.stack([person, np.zeros_like(person)], axis=1) for person in odds]
+    yield Figure(f"{view}calibration.ece", *calibration_error(margins, seed=0))
+    confidence, right = expit(np.abs(odds)).ravel(), (odds > 0).ravel()
+    place = np.minimum((2 * confidence - 1) * BINS, BINS - 1).astype(int)
+    for number in np.unique(place):
+        here = place == number
+        yield _one(f"{view}calibration.said.{number}", confidence[here].mean(), int(here.sum()))
+        yield _one(f"{view}calibration.right.{number}", right[here].mean(), int(here.sum()))
 
 
 def _figure(name: str, right: Float[np.ndarray, "people targets"]) -> Figure:
@@ -271,6 +281,10 @@ def _headroom(name: str, right: np.ndarray, average: np.ndarray, best: np.ndarra
     shares = [headroom(*row) for row in sums[draws].mean(axis=1)]
     low, high = np.quantile(shares, [0.025, 0.975])
     return Figure(name, headroom(*sums.mean(axis=0)), float(low), float(high), len(sums))
+
+
+def _one(name: str, value: float, n: int) -> Figure:
+    return Figure(name, float(value), float(value), float(value), n)
 
 
 def _spread(name: str, values: Sequence[float]) -> Figure:
