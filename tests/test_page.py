@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import pytest
 from PIL import Image
 
-from tasteprint.app.page import CONTROLS, Choice, LearningPoint, Page, PersonPage, Ranking, Shown
+from tasteprint.app.page import Choice, LearningPoint, Page, PersonPage, Ranking, Reason, Shown, TasteCard
 from tasteprint.app.page_file import Axis, write_page
 from tasteprint.data.summary import Count, Summary
+from tasteprint.evaluate.words import COMPARED
 from tasteprint.world.painter import draw_pictures, paint
 
 HOSTILE = (
@@ -65,6 +66,14 @@ FIGURES = (
     *(Measure(f"top{k}", v, v - 0.03, v + 0.03) for k, v in ((1, 0.51), (2, 0.77), (3, 0.92))),
     Measure("calibration.ece", 0.0213, 0.015, 0.03),
 )
+BESIDE = (
+    Measure("accuracy.posterior", 0.7431, 0.716, 0.769),
+    *(
+        Measure(f"accuracy.posterior.{n}", v, v - 0.028, v + 0.028)
+        for n, v in zip((0, 2, 8, 16), (0.531, 0.651, 0.7431, 0.764), strict=True)
+    ),
+    Measure("bound.centroid.8", 0.617, 0.61, 0.624),
+)
 COUNTS = Summary(
     splits={
         "train": Count(240, 7_680, 5_760, 0),
@@ -106,6 +115,27 @@ def person(user_id="person-0007", prompts=("a picture of a fish",), n=8, seed=3)
     return PersonPage(user_id, history, pairs, (Ranking(words[0], candidates, 1),))
 
 
+def tastes(count=3, seed=5):
+    images = [Shown(image) for image in pictures(12 * min(count, 3), seed=seed)]
+    parts = [images[12 * (i % 3) :] for i in range(count)]
+    return tuple(TasteCard(1 / count, tuple(p[:6]), tuple(p[6:12]), 1500) for p in parts)
+
+
+def known(page, chances=(0.84, 0.16, 0.5), members=(0.07, 0.62, 0.31)):
+    """A person as the posterior shows them: 84 % sure of the first, as sure of the second, undecided."""
+    reasons = (Reason(page.history[0], 0.84), Reason(page.history[1], -0.31))
+    pairs = tuple(
+        dataclasses.replace(pair, chance=chances[i % len(chances)], reasons=reasons)
+        for i, pair in enumerate(page.pairs)
+    )
+    return dataclasses.replace(page, pairs=pairs, members=members)
+
+
+def both_ways(**changes):
+    given = {"figures": (*FIGURES, *BESIDE), "tastes": tastes(), "main": "accuracy.posterior"}
+    return full_page(**{"people": (known(person()),), **given, **changes})
+
+
 def learning(steps=600):
     for step in range(0, steps, 5):
         fall = 0.62 ** (step / 120)
@@ -119,7 +149,6 @@ def full_page(people=None, **changes):
     page = Page(
         title="tasteprint demo",
         figures=FIGURES,
-        people=people or (person(),),
         learning=tuple(learning()),
         counts=COUNTS,
         settings={"seed": 0, "stage1": {"steps": 400, "lr": 1e-3}, "stage2": {"steps": 200}},
@@ -137,19 +166,20 @@ def full_page(people=None, **changes):
         hardware="2 CPU threads, x86_64",
         about="The people and their pictures are simulated, so that their true taste is known.",
     )
-    return dataclasses.replace(page, **changes)
+    return dataclasses.replace(page, people=people or (person(),), **changes)
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    people = (person(user_id=HOSTILE[0] + "u" * 10_000, prompts=HOSTILE, n=len(HOSTILE)),)
+    people = (known(person(user_id=HOSTILE[0] + "u" * 10_000, prompts=HOSTILE, n=len(HOSTILE))),)
     measures = (*FIGURES, Measure(HOSTILE[1], 1.0, 0.0, 2.0))
     words = {text: text for text in HOSTILE}
     counts = dataclasses.replace(COUNTS, dropped=dict.fromkeys(HOSTILE, 1))
     points = [dataclasses.replace(point, stage=HOSTILE[0]) for point in learning()]
     page = full_page(
         people,
+        tastes=tastes(),
         title=HOSTILE[0],
         commit=HOSTILE[1],
         hardware=HOSTILE[2],
@@ -193,10 +223,12 @@ def test_headline_names_the_result_its_interval_and_the_two_controls(tmp_path):
 def test_controls_stand_in_their_order_each_explained(tmp_path):
     write_page(tmp_path / "report.html", full_page())
     text = html.unescape(text_of(tmp_path / "report.html"))
-    shown = [name for name in CONTROLS if name != "bound.average"]  # the only one without a figure here
-    places = [text.index(CONTROLS[name][1]) for name in shown]
+    unmeasured = {"bound.average", "bound.centroid", "accuracy.posterior"}
+    places = [
+        text.index(COMPARED[name][1].format(model="model")) for name in COMPARED if name not in unmeasured
+    ]
     assert places == sorted(places)
-    assert CONTROLS["bound.average"][1] not in text
+    assert all(COMPARED[name][1] not in text for name in unmeasured)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +248,102 @@ def test_right_and_wrong_are_said_in_words(tmp_path):
     ]
     assert verdicts == [6, 1, 1]
     assert "New pairs: 6.5 of 8 right" in text
+
+
+def section(path, title):
+    """The words of the section under a heading, tags taken out."""
+    part = text_of(path).split(f"<h2>{title}")[1].split("</section>")[0]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", part)).replace("\xa0", " ").split())
+
+
+def test_both_ways_stand_side_by_side(tmp_path):
+    path = tmp_path / "report.html"
+    write_page(path, both_ways())
+    head = " ".join(html.unescape(re.sub(r"<[^>]+>", "", text_of(path))).replace("\xa0", " ").split())
+    assert "the taste posterior names the picture that this person prefers in 74.3 % of new pairs" in head
+    assert "against 53.1 % when it sees no history." in head
+    assert "The in-context model, which reads these choices as a conversation, names it in 72.1 %" in head
+    compared = section(path, "How good is it, and against what?")
+    assert (
+        "the in-context model The in-context model, shown this person’s own earlier votes. 72.1 %" in compared
+    )
+    assert compared.index("72.1 %") < compared.index("the taste posterior") < compared.index("74.3 %")
+    numbers = section(path, "How much history does it take?")
+    assert "1 58.0 % 55.0 to 61.0 61.0 %" in numbers  # one way alone was measured there
+    assert "2 65.1 % 62.3 to 67.9 63.2 % 60.2 to 66.2 67.0 %" in numbers
+    assert "16 76.4 % 73.6 to 79.2" in numbers
+
+
+@pytest.mark.parametrize("main", ["accuracy.own", "accuracy.posterior"])
+def test_the_way_that_people_are_shown_with_is_marked(tmp_path, main):
+    write_page(tmp_path / "report.html", both_ways(main=main))
+    rows = dict(
+        re.findall(r'<tr class="(main|rival)">\s*<th[^>]*>([^<]*)<', text_of(tmp_path / "report.html"))
+    )
+    ways = ["the in-context model", "the taste posterior"]
+    assert [rows["main"], rows["rival"]] == (ways if main == "accuracy.own" else ways[::-1])
+
+
+def test_one_way_alone_is_as_it_was(tmp_path):
+    write_page(tmp_path / "report.html", full_page())
+    text = text_of(tmp_path / "report.html")
+    assert "posterior" not in text and "in-context" not in text and 'class="taste"' not in text
+
+
+def test_a_posterior_without_a_rival_is_named(tmp_path):
+    write_page(tmp_path / "report.html", both_ways(figures=FIGURES, main="accuracy.own"))
+    text = text_of(tmp_path / "report.html")
+    assert "the taste posterior names the picture" in text and "in-context" not in text
+
+
+def test_tastes_and_who_is_made_of_them(tmp_path):
+    write_page(tmp_path / "report.html", both_ways())
+    tastes_said = section(tmp_path / "report.html", "What people like, as learned")
+    assert "of 1,500 pictures from training" in tastes_said
+    assert [tastes_said.count(said) for said in ("33 % of people", "♥︎ likes most", "likes least")] == [
+        3,
+        3,
+        3,
+    ]
+    made_of = section(tmp_path / "report.html", "What the taste posterior saw")
+    assert "taste 2 62 % taste 3 31 % taste 1 7 %" in made_of and "the others" not in made_of
+
+
+def test_of_many_tastes_the_commonest_are_drawn_and_a_person_s_strongest_named(tmp_path):
+    members = (0.015, 0.015, *[0.0] * 13, 0.39, 0.58)
+    page = both_ways(tastes=tastes(17), people=(known(person(), members=members),))
+    write_page(tmp_path / "report.html", page)
+    text = text_of(tmp_path / "report.html")
+    assert text.count('<li class="taste"') == 12 and "5 rarer ones are not drawn" in text
+    words = section(tmp_path / "report.html", "What the taste posterior saw")
+    assert "taste 17 58 % taste 16 39 % the others 3 %" in words  # 3 % together, none of them 2 % alone
+    assert 'href="#taste-17"' not in text
+
+
+def test_one_single_taste_needs_no_shares(tmp_path):
+    write_page(
+        tmp_path / "report.html", both_ways(tastes=tastes(1), people=(known(person(), members=(1.0,)),))
+    )
+    text = text_of(tmp_path / "report.html")
+    assert "This one was found" in text and "is made of" not in text
+
+
+def test_a_pair_says_how_sure_and_why(tmp_path):
+    write_page(tmp_path / "report.html", both_ways())
+    words = section(tmp_path / "report.html", "What the taste posterior saw")
+    cards = words.split("a picture of a fish")[9:]  # after the eight of the history
+    # The second is the pick of pair 2, so it stands on the left, and a reason for it is one for the left.
+    assert "✓ right, 84 % sure" in cards[0] and "over +0.8 for the left over +0.3 for the right" in cards[0]
+    assert "✓ right, 84 % sure" in cards[1] and "over +0.8 for the right over +0.3 for the left" in cards[1]
+    assert "= a tie, counts half" in cards[2] and "sure" not in cards[2]
+    assert "Q 0." not in cards[0]
+
+
+def test_the_probability_of_the_pair_outweighs_q():
+    pair = choice("p", (b"", b""), 1, (0.9, 0.2))
+    assert pair.pick == 0 and pair.right == 0
+    surer = dataclasses.replace(pair, chance=0.3)
+    assert surer.pick == 1 and surer.right == 1
 
 
 def test_every_figure_is_shown_somewhere(tmp_path):
@@ -270,6 +398,9 @@ def test_axis_has_round_ticks_around_all_values(values, ticks):
     [
         lambda: Choice("p", Shown(b""), Shown(b""), 2),
         lambda: Shown(b"", 1.2),
+        lambda: Choice("p", Shown(b""), Shown(b""), 0, 1.2),
+        lambda: Page("p", (), main="accuracy.8"),
+        lambda: Page("p", (), (PersonPage("u", (), members=(0.5, 0.5)),)),
         lambda: Ranking("p", (Shown(b"", 0.1), Shown(b"")), 0),
         lambda: Ranking("p", (Shown(b"", 0.1),), 1),
     ],
@@ -301,7 +432,8 @@ def test_a_bad_picture_leaves_the_old_page_and_no_half_of_a_new_one(tmp_path):
 def test_the_page_refers_to_nothing_outside_itself(hostile):
     text = re.sub(r">[^<]*<", "><", text_of(hostile))  # tags only: words may name any address
     for name, value in re.findall(r'\b(src|href|srcset|action|data|poster|content)="([^"]*)"', text):
-        assert value.startswith("data:image/") if name == "src" else name == "content", (name, value[:80])
+        inside = {"src": value.startswith("data:image/"), "href": value.startswith("#taste-")}
+        assert inside.get(name, name == "content"), (name, value[:80])
     style = re.search(r"<style>(.*?)</style>", text_of(hostile), re.DOTALL)[1]
     assert "url(" not in style and "@import" not in style
     assert not re.search(r"<(script|link|iframe|object|embed|base|form)\b|\son\w+=|\sstyle=", text)
@@ -325,7 +457,7 @@ def test_in_a_browser_hostile_words_stay_words_and_the_style_is_let_in(hostile, 
 
 @pytest.mark.parametrize("width", [1400, 500])
 def test_in_a_browser_the_page_has_colour_and_fits(tmp_path, width):
-    write_page(tmp_path / "report.html", full_page())
+    write_page(tmp_path / "report.html", both_ways())
     shot = tmp_path / "shot.png"
     options = (f"--screenshot={shot}", f"--window-size={width},1200", (tmp_path / "report.html").as_uri())
     chromium(*options, profile=tmp_path / "profile")

@@ -1,7 +1,7 @@
-"""What a report shows, as plain data: people with their pictures, figures, the learning curve, where it comes from.
+"""What a report shows, as plain data: people with their pictures, tastes, figures, the learning curve, origins.
 
-Enters: what was measured. Leaves: a `Page`, and the words that explain its figures. Does not know: how anything was
-measured, nor how a page is drawn (`page_file.py`).
+Enters: what was measured. Leaves: a `Page`. Does not know: how anything was measured, what figures are in words
+(`evaluate/words.py`), nor how a page is drawn (`page_file.py`).
 """
 
 from __future__ import annotations
@@ -14,51 +14,8 @@ from PIL import Image
 
 from tasteprint.data.summary import Summary
 
-CONTROLS: dict[str, tuple[str, str]] = {
-    "bound.oracle": (
-        "the true taste",
-        "The ceiling: the true taste of a simulated person, known exactly. Not 100 %, because people do not "
-        "always choose alike.",
-    ),
-    "bound.bayes": (
-        "the best possible",
-        "What an ideal observer would reach that knows how tastes are spread over people and sees the same "
-        "votes.",
-    ),
-    "accuracy.own": ("own history", "The model, shown this person’s own earlier votes. This is the result."),
-    "accuracy.tastes": (
-        "a mix of known tastes",
-        "A simpler rival: a few typical tastes, mixed so that they fit this person’s votes best.",
-    ),
-    "accuracy.population": (
-        "the majority",
-        "What other people preferred, the same for everyone. A model that only learned what everybody likes "
-        "would stop here.",
-    ),
-    "bound.average": (
-        "the average person",
-        "The best guess of someone who knows everything about people in general and nothing about this "
-        "person.",
-    ),
-    "accuracy.no_history": (
-        "no history",
-        "The same model, shown no votes at all: what it believes that everybody likes.",
-    ),
-    "accuracy.other_history": (
-        "another person’s history",
-        "The same model, shown somebody else’s votes. If this were as good as the person’s own, nothing "
-        "personal would have been learned.",
-    ),
-    "accuracy.own_only": (
-        "own votes only",
-        "An untrained copy of the model, taught this person’s few votes and nothing from other people.",
-    ),
-    "accuracy.logistic": (
-        "simple statistics",
-        "A logistic regression on features of the pictures, fitted to this person’s votes alone.",
-    ),
-}
-"""The predictors that the page compares, from the ceiling down: name of figure to label and plain words."""
+WAYS = ("accuracy.own", "accuracy.posterior")
+"""The figures of the two ways to know a person: the model, and the taste posterior beside it."""
 
 
 @runtime_checkable
@@ -94,18 +51,28 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Two pictures shown for one prompt; `chosen` is what the person took, 0 the first and 1 the second."""
+    """Two pictures shown for one prompt; `chosen` is what the person took, 0 the first and 1 the second.
+
+    `chance` is the probability that they take the first; where there is none, the two Q tell what the model
+    prefers. `reasons` are the earlier choices that moved this pair most, the weightiest first.
+    """
 
     prompt: str
     first: Shown
     second: Shown
     chosen: int
+    chance: float | None = None
+    reasons: tuple[Reason, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a choice of neither picture."""
+        """Refuse a choice of neither picture, and what is not a probability."""
         if self.chosen not in (0, 1):
             raise ValueError(
                 f"chosen is {self.chosen!r}; expected 0 (the first) or 1 (the second): leave ties out."
+            )
+        if self.chance is not None and not 0 <= self.chance <= 1:
+            raise ValueError(
+                f"chance is {self.chance!r}; expected a probability from 0 to 1, or None: give the first's."
             )
 
     @property
@@ -119,12 +86,27 @@ class Choice:
         return (self.second, self.first)[self.chosen]
 
     @property
-    def right(self) -> float | None:
-        """1 where the model prefers what the person took, 0 where not, 0.5 at equal Q; None without Q."""
-        liked, disliked = self.liked.q, self.disliked.q
-        if liked is None or disliked is None:
+    def pick(self) -> float | None:
+        """What the model prefers: 0 the first, 1 the second, 0.5 neither; None where it was not asked."""
+        first, second = self.first.q, self.second.q
+        if self.chance is not None:
+            first, second = self.chance, 1 - self.chance
+        if first is None or second is None:
             return None
-        return 0.5 if liked == disliked else float(liked > disliked)
+        return 0.5 if first == second else float(first < second)
+
+    @property
+    def right(self) -> float | None:
+        """1 where the model prefers what the person took, 0 where not, 0.5 where neither; None if not asked."""
+        return None if self.pick is None else 1 - abs(self.pick - self.chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """An earlier choice, and by how many logits it moved a pair: above 0 towards the first picture."""
+
+    choice: Choice
+    moved: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +133,30 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class TasteCard:
+    """One learned taste: its share of the population (0 to 1), the pictures that it likes most and least.
+
+    Both are the most extreme of `among` training pictures, the most extreme first.
+    """
+
+    share: float
+    most: tuple[Shown, ...]
+    least: tuple[Shown, ...]
+    among: int
+
+
+@dataclass(frozen=True, slots=True)
 class PersonPage:
-    """One person: the votes the model was shown (oldest first), new pairs, candidates ranked."""
+    """One person: the votes the model was shown (oldest first), new pairs, candidates ranked.
+
+    `members` are the shares (0 to 1) of the page's tastes, in their order, that the person is made of.
+    """
 
     user_id: str
     history: tuple[Choice, ...]
     pairs: tuple[Choice, ...] = ()
     rankings: tuple[Ranking, ...] = ()
+    members: tuple[float, ...] = ()
 
     @property
     def judged(self) -> list[float]:
@@ -185,10 +184,12 @@ class LearningPoint:
 class Page:
     """All that the report shows; an empty part is left out.
 
-    `figures` are found by their names (house.md): those of `CONTROLS`; `accuracy.N` and `bound.bayes.N`
-    for N votes of history; `own_minus_other.N`; `topK`, the liked picture among the first K of four. All
-    others are listed at the end. `n_ref` is N of the main figures, `about` a sentence on whose votes these
-    are, `seconds` the time by part, `commands` what to type to run again. `settings` may be nested.
+    `figures` are found by their names (house.md): those of `words.COMPARED`; `accuracy.N`, `accuracy.posterior.N`
+    and `bound.bayes.N` for N votes of history; `own_minus_other.N`; `topK`, the liked picture among the first K
+    of four. All others are listed at the end. `main` names the one of `WAYS` that the people are shown with;
+    `tastes` are the posterior's, the commonest first. `n_ref` is N of the main figures, `about` a sentence on
+    whose votes these are, `seconds` the time by part, `commands` what to type to run again. `settings` may be
+    nested.
     """
 
     title: str
@@ -205,3 +206,16 @@ class Page:
     hardware: str = "unknown"
     about: str = ""
     n_ref: int = 8
+    main: str = WAYS[0]
+    tastes: Sequence[TasteCard] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a way that is not known, and people made of other tastes than the page's."""
+        if self.main not in WAYS:
+            raise ValueError(f"main is {self.main!r}; expected one of {', '.join(WAYS)}: name the figure.")
+        for person in self.people:
+            if person.members and len(person.members) != len(self.tastes):
+                raise ValueError(
+                    f"user {person.user_id!r} is made of {len(person.members)} tastes; expected the page's "
+                    f"{len(self.tastes)}: give the page the tastes of the same posterior."
+                )

@@ -13,15 +13,23 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from tasteprint.app.page import CONTROLS, LearningPoint, Measured, Page
+from tasteprint.app.page import WAYS, LearningPoint, Measured, Page
 from tasteprint.data.decode import open_image
+from tasteprint.evaluate.words import COMPARED
 
-SIDE = 256  # pixels of a picture's longer side at most: enough for the page, and the file stays small
+SIDE = 256
+"""Pixels of a picture's longer side at most: enough for the page, and the file stays small."""
+
+DRAWN_TASTES = 12
+"""The commonest of a posterior's tastes, which are drawn; it may have many more."""
+
+STRONGEST, LEAST_SHARE = 3, 0.02
+"""How many tastes of a person are named, and what share of the person each must be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,16 @@ class Axis:
         step = next(size * times for times in (1, 2, 5, 10) if size * times >= rough * 0.999)
         start, end = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
         return cls(tuple(step * k for k in range(start, max(end, start + 1) + 1)))
+
+
+class Place(NamedTuple):
+    """One number of votes, `x` percent from the left: both ways' accuracy and the bound, where measured."""
+
+    x: float
+    votes: int
+    main: Measured | None
+    rival: Measured | None
+    bound: Measured | None
 
 
 def write_page(path: Path, page: Page) -> None:
@@ -74,9 +92,12 @@ def _environment() -> Environment:
         "picture": _data_uri,
         "digest": _digest,
         "percent": lambda share: f"{100 * share:.1f}\N{NO-BREAK SPACE}%",
+        "about": lambda share: f"{100 * share:.0f}\N{NO-BREAK SPACE}%",
+        "sure": lambda p: f"{min(99, max(50, round(100 * p)))}\N{NO-BREAK SPACE}%",
         "q": lambda q: f"{q:.2f}" if 0.01 <= q <= 0.99 else f"{q:.4f}",
         "number": lambda value: f"{value:.4g}" if math.isfinite(value) else "–",
         "measured": lambda value: value is not None and math.isfinite(value),
+        "strongest": _strongest,
     }
     return environment
 
@@ -84,43 +105,89 @@ def _environment() -> Environment:
 def _view(page: Page) -> dict[str, Any]:
     """What the template is given: the page, its figures by name, and the axes of its drawings."""
     figures = {figure.name: figure for figure in page.figures if math.isfinite(figure.value)}
-    controls = [(CONTROLS[name], figure) for name, figure in _controls(figures, page.n_ref)]
+    ways = _ways(page, figures)
+    controls = list(_controls(figures, page.n_ref, ways))
     tops = _by_number(figures, "top")
     difference = figures.get(f"own_minus_other.{page.n_ref}") or figures.get("own_minus_other")
-    by_votes = _votes(figures)
-    drawn = [*(figure for _, figure in controls), *tops.values(), difference]
+    by_votes = _votes(figures, page.main)
+    drawn = [*(figure for *_, figure in controls), *tops.values(), difference]
     drawn += [figure for place in by_votes["places"] for figure in place[2:]]
     return {
         "page": page,
+        "drawn_tastes": DRAWN_TASTES,
         "figures": figures,
         "controls": controls,
-        "control_axis": _share_axis(figure for _, figure in controls),
+        "control_axis": _share_axis(figure for *_, figure in controls),
         "tops": tops,
         "difference": difference,
         "others": [f for f in page.figures if not any(f is figure for figure in drawn)],
         "settings": list(_flat(page.settings)),
+        **ways,
         **by_votes,
         **_learning(page.learning),
     }
 
 
-def _controls(figures: Mapping[str, Measured], n_ref: int) -> Iterable[tuple[str, Measured]]:
-    """The compared predictors that were measured, in the order of `CONTROLS`."""
-    for name in CONTROLS:
+def _ways(page: Page, figures: Mapping[str, Measured]) -> dict[str, Any]:
+    """The two ways to know a person, in words: `who` the people are shown with, and the other, if measured."""
+    both = all(name in figures for name in WAYS)
+    alone = "taste posterior" if page.tastes or page.main == WAYS[1] else "model"
+    names = ("in-context model", "taste posterior") if both else (alone, alone)
+    who, beside = names if page.main == WAYS[0] else names[::-1]
+    return {
+        "main": figures.get(page.main),
+        "rival": figures[_other_way(page.main)] if both else None,
+        "who": who,
+        "beside": beside,
+        "in_context": names[0],
+    }
+
+
+def _other_way(name: str) -> str:
+    return WAYS[1 - WAYS.index(name)]
+
+
+def _strongest(members: Sequence[float]) -> list[tuple[int, float]]:
+    """The tastes that a person is mostly made of, by number from 1, the strongest first."""
+    order = sorted(range(len(members)), key=lambda taste: -members[taste])[:STRONGEST]
+    return [
+        (taste + 1, members[taste]) for taste in order if members[taste] >= LEAST_SHARE or taste == order[0]
+    ]
+
+
+def _controls(
+    figures: Mapping[str, Measured], n_ref: int, ways: Mapping[str, Any]
+) -> Iterable[tuple[str, str, Measured]]:
+    """The compared predictors that were measured, in the order of `COMPARED`: label, sentence, figure."""
+    for name, (label, sentence) in COMPARED.items():
         figure = figures.get(name) or figures.get(f"{name}.{n_ref}")
         if figure is not None:
-            yield name, figure
+            two = name == WAYS[0] and ways["rival"] is not None
+            yield (
+                f"the {ways['in_context']}" if two else label,
+                sentence.format(model=ways["in_context"]),
+                figure,
+            )
 
 
-def _votes(figures: Mapping[str, Measured]) -> dict[str, Any]:
-    """Accuracy by votes of history: percent from the left (evenly spaced), votes, figure, bound or None."""
-    own, ideal = _by_number(figures, "accuracy."), _by_number(figures, "bound.bayes.")
-    gap = 100 / max(1, len(own) - 1)
+def _votes(figures: Mapping[str, Measured], main: str) -> dict[str, Any]:
+    """Accuracy by votes of history, evenly spaced, where there are at least two numbers of votes."""
+    ways = dict(
+        zip(
+            WAYS,
+            (_by_number(figures, before) for before in ("accuracy.", "accuracy.posterior.")),
+            strict=True,
+        )
+    )
+    own, rival, ideal = ways[main], ways[_other_way(main)], _by_number(figures, "bound.bayes.")
+    counts = sorted({*own, *rival})
+    gap = 100 / max(1, len(counts) - 1)
     places = [
-        (round(i * gap, 2), votes, figure, ideal.get(votes)) for i, (votes, figure) in enumerate(own.items())
+        Place(round(i * gap, 2), votes, own.get(votes), rival.get(votes), ideal.get(votes))
+        for i, votes in enumerate(counts)
     ]
-    both = (figure for place in places for figure in place[2:] if figure is not None)
-    return {"places": places if len(places) > 1 else [], "votes_axis": _share_axis(both)}
+    measured = (figure for place in places for figure in place[2:] if figure is not None)
+    return {"places": places if len(places) > 1 else [], "votes_axis": _share_axis(measured)}
 
 
 def _by_number(figures: Mapping[str, Measured], before: str) -> dict[int, Measured]:
@@ -166,11 +233,11 @@ def _flat(table: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, Any
             yield f"{before}{key}", value
 
 
-def _data_uri(source: Image.Image | bytes) -> str:
+def _data_uri(source: Image.Image | bytes, side: int = SIDE) -> str:
     """A picture as text inside the page: encoded afresh, so that nothing but its pixels is kept."""
     image = open_image(source)
-    image.thumbnail((SIDE, SIDE))
-    kind, buffer = ("PNG" if max(image.size) <= SIDE // 2 else "JPEG"), io.BytesIO()
+    image.thumbnail((side, side))
+    kind, buffer = ("PNG" if max(image.size) <= SIDE // 2 == side // 2 else "JPEG"), io.BytesIO()
     image.save(buffer, kind, optimize=True, quality=88)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,20 @@ from tasteprint.data.histories import fixed_examples
 from tasteprint.types import Example, Vote
 
 if TYPE_CHECKING:
+    from tasteprint.app.models import AnyModel
     from tasteprint.data.table import Dataset
-    from tasteprint.model.preference import PreferenceModel
     from tasteprint.model.prints import Tasteprint
+    from tasteprint.taste.prints import TastePrint
 
 PEOPLE = 3
 PAIRS = 6
 
 
-def person_pages(model: PreferenceModel, dataset: Dataset, n_ref: int, seed: int) -> tuple[PersonPage, ...]:
-    """Show the first people of the test split: history, new pairs with Q, one liked among three disliked."""
+def person_pages(model: AnyModel, dataset: Dataset, n_ref: int, seed: int) -> tuple[PersonPage, ...]:
+    """Show the first people of the test split: history, new pairs with Q, one liked among three disliked.
+
+    A taste posterior also says what tastes a person is made of, how probable a choice is, and why.
+    """
     examples, _ = fixed_examples(dataset.votes_by_user("test"), n_ref, PAIRS, seed)
     return tuple(_person(model, dataset, example) for example in examples[:PEOPLE])
 
@@ -46,19 +51,33 @@ def learning_points(run: Path) -> tuple[LearningPoint, ...]:
     return tuple(points)
 
 
-def _person(model: PreferenceModel, dataset: Dataset, example: Example) -> PersonPage:
+def _person(model: AnyModel, dataset: Dataset, example: Example) -> PersonPage:
     assert dataset.images is not None
     person = model.print_of(example.history, dataset.images.open)
     scores = _scores(person, dataset, example.targets)
-    return PersonPage(
+    history = tuple(_choice(vote, dataset, {}) for vote in example.history.votes)
+    page = PersonPage(
         example.history.user_id,
-        tuple(_choice(vote, dataset, {}) for vote in example.history.votes),
+        history,
         tuple(_choice(vote, dataset, scores) for vote in example.targets),
         (_ranking(example.targets, dataset, scores),),
     )
+    return _with_reasons(page, person, dict(zip(example.history.votes, history, strict=True)))
 
 
-def _scores(person: Tasteprint, dataset: Dataset, votes: Sequence[Vote]) -> dict[str, float]:
+def _with_reasons(
+    page: PersonPage, person: Tasteprint | TastePrint, history: Mapping[Vote, Choice]
+) -> PersonPage:
+    """Add what only a taste posterior can say."""
+    from tasteprint.app.tastes_shown import explained, members_of
+    from tasteprint.taste.prints import TastePrint
+
+    if not isinstance(person, TastePrint):
+        return page
+    return replace(page, pairs=explained(person, page.pairs, history), members=members_of(person))
+
+
+def _scores(person: Tasteprint | TastePrint, dataset: Dataset, votes: Sequence[Vote]) -> dict[str, float]:
     assert dataset.images is not None
     asked = [(image, vote.prompt) for vote in votes for image in vote.images]
     pictures = [dataset.images.open(image) for image, _ in asked]

@@ -1,0 +1,151 @@
+"""What a report shows of a model: parts that either way can give, and why the posterior sees a person so."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tasteprint.app import tastes_shown
+from tasteprint.app.page import Page
+from tasteprint.app.page_file import write_page
+from tasteprint.app.shown import person_pages
+from tasteprint.app.tastes_shown import explained, members_of, taste_cards
+from tasteprint.config import load_config
+from tasteprint.data.build import build
+from tasteprint.data.histories import fixed_examples, split_users
+from tasteprint.data.mapping import load_mapping
+from tasteprint.data.table import Dataset
+from tasteprint.model.features import FeatureStore
+from tasteprint.taste.model import TastePosterior
+from tasteprint.types import History
+from tasteprint.world.log import write_log
+from tasteprint.world.simulation import WorldConfig
+from tastes import SMALL, colour_encoder
+
+N_REF = 4
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    config = WorldConfig(people=24, votes=20, pictures={"train": 80, "validation": 60, "test": 60}, size=16)
+    shares = load_config("posterior", ("data.validation=0.17", "data.test=0.17")).data
+    write_log(folder / "log", config, lambda users: split_users(users, shares.validation, shares.test, 0))
+    build(
+        str(folder / "log/votes.csv"), folder / "data", load_mapping(folder / "log/mapping.toml"), shares, 0
+    )
+    return Dataset(folder / "data")
+
+
+@pytest.fixture(scope="module")
+def posterior(dataset):
+    encoder = colour_encoder()
+    store = FeatureStore(dataset.folder / "features", encoder, dataset.images.open)
+    return TastePosterior(encoder, replace(SMALL, components=3)).fit(
+        dataset.votes_by_user("train"), store.rows
+    )
+
+
+@pytest.fixture(scope="module")
+def people(posterior, dataset):
+    return person_pages(posterior, dataset, N_REF, 0)
+
+
+@pytest.fixture(scope="module")
+def examples(dataset):
+    return fixed_examples(dataset.votes_by_user("test"), N_REF, 6, 0)[0]
+
+
+def print_of(posterior, dataset, example, without=()):
+    votes = tuple(vote for i, vote in enumerate(example.history.votes) if i not in without)
+    return posterior.print_of(History(example.history.user_id, votes), dataset.images.open)
+
+
+def chances(person, dataset, votes):
+    first, second = ([dataset.images.open(vote.images[side]) for vote in votes] for side in (0, 1))
+    return person.prefers(first, second).double()
+
+
+def test_a_pair_has_the_probability_of_the_choice_and_q_is_the_sigmoid_of_the_score(
+    posterior, dataset, people, examples
+):
+    for page, example in zip(people, examples, strict=False):
+        person = print_of(posterior, dataset, example)
+        assert [pair.chance for pair in page.pairs] == pytest.approx(
+            chances(person, dataset, example.targets).tolist(), abs=1e-6
+        )
+        scores = person.score_pictures([pair.second.image for pair in page.pairs])
+        assert [pair.second.q for pair in page.pairs] == pytest.approx(scores.sigmoid().tolist(), abs=1e-6)
+
+
+def test_reasons_are_what_leaving_one_vote_out_takes_from_the_log_odds(posterior, dataset, people, examples):
+    page, example = people[0], examples[0]
+    whole = torch.logit(chances(print_of(posterior, dataset, example), dataset, example.targets))
+    lost = [
+        whole - torch.logit(chances(print_of(posterior, dataset, example, {i}), dataset, example.targets))
+        for i in range(N_REF)
+    ]
+    for place, pair in enumerate(page.pairs):
+        moved = {page.history.index(reason.choice): reason.moved for reason in pair.reasons}
+        expected = sorted(range(N_REF), key=lambda i: -abs(lost[i][place]))[:3]
+        expected = [i for i in expected if abs(lost[i][place]) >= 0.05]
+        assert list(moved) == expected
+        assert list(moved.values()) == pytest.approx([float(lost[i][place]) for i in expected], abs=1e-4)
+    assert any(pair.reasons for pair in page.pairs)
+
+
+def test_members_are_those_of_the_print_in_the_order_of_the_cards(posterior, dataset, people, examples):
+    cards = taste_cards(posterior, dataset)
+    shares = posterior.learner.prior.log_weights.exp().tolist()
+    assert [card.share for card in cards] == sorted(shares, reverse=True)
+    person = print_of(posterior, dataset, examples[0])
+    order = [shares.index(card.share) for card in cards]
+    assert members_of(person) == pytest.approx([float(person.members[taste]) for taste in order])
+    assert all(sum(page.members) == pytest.approx(1) for page in people)
+
+
+def test_cards_show_what_the_centre_of_a_taste_likes_most_and_least(posterior, dataset):
+    cards = taste_cards(posterior, dataset)
+    votes = [vote for said in dataset.votes_by_user("train").values() for vote in said]
+    names = sorted({name for vote in votes for name in vote.images})
+    assert cards[0].among == len(names)
+    prior = posterior.learner.prior
+    shared, features = posterior.utilities(posterior.encoder.embed_pictures(map(dataset.images.open, names)))
+    taste = int(prior.log_weights.argmax())
+    utility = shared + features @ prior.means[taste]
+    for shown, place in ((cards[0].most[0], utility.argmax()), (cards[0].least[0], utility.argmin())):
+        assert shown.image.tobytes() == dataset.images.open(names[place]).tobytes()
+    assert all(len(card.most) == len(card.least) == 6 for card in cards)
+
+
+def test_of_many_pictures_a_seeded_sample_is_looked_at(posterior, dataset, monkeypatch):
+    monkeypatch.setattr(tastes_shown, "LOOKED_AT", 10)
+    one, same, other = (taste_cards(posterior, dataset, seed) for seed in (1, 1, 2))
+    assert one[0].among == 10 and len(one[0].most) == 5
+    pixels = [[shown.image.tobytes() for shown in cards[0].most] for cards in (one, same, other)]
+    assert pixels[0] == pixels[1] != pixels[2]
+
+
+def test_the_parts_make_a_page(posterior, dataset, people, tmp_path):
+    page = Page("people", (), people, tastes=taste_cards(posterior, dataset), main="accuracy.posterior")
+    write_page(tmp_path / "report.html", page)
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert text.count('class="taste"') == 3 and text.count("The tastes that this person is made of") == 3
+
+
+def test_an_in_context_model_shows_q_alone(model, dataset):
+    page = person_pages(model.requires_grad_(False), dataset, N_REF, 0)[0]
+    assert page.members == () and len(page.history) == N_REF
+    assert all(pair.chance is None and pair.reasons == () and pair.first.q for pair in page.pairs)
+
+
+def test_without_pairs_there_is_nothing_to_explain(posterior, dataset, examples):
+    assert explained(print_of(posterior, dataset, examples[0]), (), {}) == ()
+
+
+def test_a_dataset_without_images_has_no_cards(posterior, dataset):
+    blind = copy.copy(dataset)
+    blind.images = None
+    with pytest.raises(ValueError, match=r"has no images; expected some: "):
+        taste_cards(posterior, blind)
