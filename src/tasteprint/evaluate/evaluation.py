@@ -26,7 +26,9 @@ from tasteprint.evaluate.readers import Reader, read_pairs
 from tasteprint.evaluate.results import Figure
 from tasteprint.types import Example, Vote
 
-OWN = "own"
+OWN, BESIDE = "own", "posterior"
+"""The reader that is measured, and the one that may stand beside it after as many votes."""
+
 Progress = Callable[[str, int, int], None]
 """Told the reading at work, and how many of how many people it has read."""
 
@@ -88,6 +90,8 @@ def measure(
         margins[name] = read_pairs(getattr(reader, "pairs", reader), shown, progress=told)
     again = {0: "no_history", len(examples[0].history): OWN}
     margins |= {str(count): margins[again[count]] for count in counts if count in again}
+    if BESIDE in margins and len(examples[0].history) in counts:
+        margins[f"{BESIDE}.{len(examples[0].history)}"] = margins[BESIDE]
     own = readers[OWN]
     ranked = read_pairs(own, examples) if hasattr(own, "pairs") else margins[OWN]
     return Measured(list(examples), margins, ranked)
@@ -120,7 +124,10 @@ def _readings(
             yield name, reader, examples
     for count in counts:
         if 0 < count < len(examples[0].history):
-            yield str(count), readers[OWN], [shortened(example, count) for example in examples]
+            shorter = [shortened(example, count) for example in examples]
+            yield str(count), readers[OWN], shorter
+            if BESIDE in readers:
+                yield f"{BESIDE}.{count}", readers[BESIDE], shorter
 
 
 def _tops(measured: Measured, seed: int) -> dict[str, Interval]:
