@@ -1,4 +1,4 @@
-"""The taste posterior where the truth is known: `python runs/posterior.py`, about fifteen minutes on two cores.
+"""The taste posterior where the truth is known: `python runs/posterior.py`, about fifteen minutes, a world a core.
 
 Enters: nothing; the worlds, their people and their pictures are drawn. Leaves: docs/results/posterior.json and what
 the plots are made of. Does not know: how anything is learned. Accuracies are expectations over the target's coin, as
@@ -10,7 +10,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +32,7 @@ from tasteprint.model.posterior import Belief, MixturePrior, infer
 from tasteprint.model.tastes import fit, probability
 from tasteprint.taste.asking import information
 from tasteprint.taste.learning import Learner, learn
+from tasteprint.train.allocator import keep_freed_memory
 from tasteprint.world.oracle import Bound, bounds_of, earned, headroom
 from tasteprint.world.populations import KINDS, draw_population
 
@@ -111,13 +115,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DOCS / "results")
     asked = parser.parse_args()
     config = load_config("posterior", tuple(f"posterior.{one}" for one in asked.settings)).posterior
-    figures: list[Figure] = []
-    for kind in asked.worlds:
-        found = list(measure(kind, config, asked.seeds))
-        figures += [_named(figure, kind) for figure in found]
-        for figure in figures[-len(found) :]:
-            print(f"{figure.name:48s} {figure.value:.4f} {figure.low:.4f} {figure.high:.4f}", flush=True)
+    with ProcessPoolExecutor(len(asked.worlds), get_context("spawn")) as worlds:
+        found = worlds.map(_world, asked.worlds, repeat(config), repeat(asked.seeds))
+        figures = [figure for world in found for figure in world]
+    for figure in figures:
+        print(f"{figure.name:48s} {figure.value:.4f} {figure.low:.4f} {figure.high:.4f}")
     write_results(asked.out / "posterior.json", "python runs/posterior.py", list(asked.seeds), figures)
+
+
+def _world(kind: str, config: PosteriorConfig, seeds: Sequence[int]) -> list[Figure]:
+    """One world in a process and on a core of its own."""
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    return [_named(figure, kind) for figure in measure(kind, config, seeds)]
 
 
 def measure(kind: str, config: PosteriorConfig, seeds: Sequence[int]) -> Iterator[Figure]:

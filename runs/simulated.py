@@ -21,8 +21,8 @@ from tasteprint.world.people import Choices, Pool, draw_choices, pool_of
 from tasteprint.world.populations import draw_population
 from tasteprint.world.simulation import draw_test
 
-PEOPLE = {"train": 2000, "validation": 200}
-PICTURES = {"train": 6000, "validation": 1000}
+PEOPLE = {"train": 6000, "validation": 400}
+PICTURES = {"train": 24_000, "validation": 2000}
 SEEDS = {"train": 1, "validation": 2}
 VOTES = 48
 
