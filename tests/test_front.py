@@ -21,7 +21,8 @@ def demo(tmp_path_factory):
     """The whole demo on few people, for few steps."""
     out = tmp_path_factory.mktemp("demo") / "demo"
     short = {
-        "data.test": 0.2, "eye.steps": 3, "eye.pictures": 200, "eye.batch": 16, "teacher.steps": 10,
+        "data.test": 0.2, "eye.steps": 3, "eye.pictures": 200, "eye.batch": 16,
+        "teacher.steps": 10, "posterior.steps": 10,
         "stage1.steps": 4, "stage1.people": 4, "stage1.evaluate_every": 2,
         "stage2.steps": 2, "stage2.people": 4, "stage2.evaluate_every": 2,
     }  # fmt: skip
@@ -37,7 +38,7 @@ def test_the_demo_end_to_end(demo):
     page = (out / "report.html").read_text("utf-8")
     assert "<script" not in page and "://" not in page.split("</head>")[0]
     names = {figure["name"] for figure in json.loads((out / "results.json").read_text())["figures"]}
-    controls = {"population", "no_history", "other_history", "own_only", "logistic", "tastes"}
+    controls = {"population", "no_history", "other_history", "own_only", "logistic", "tastes", "posterior"}
     assert {f"accuracy.{name}" for name in controls | {"own", "0", "1", "2", "4", "8"}} <= names
     assert {"bound.oracle", "bound.bayes.8", "own_minus_other.8", "top1", "calibration.ece"} <= names
 
@@ -82,6 +83,41 @@ def test_score_and_rank(demo, person):
     assert ranked == sorted(scores, key=lambda score: -score["margin"])
     words = tasteprint("rank", *shown, *options[:-1]).stdout.splitlines()
     assert [line.split()[-1] for line in words] == [score["image"] for score in ranked]
+
+
+@pytest.fixture(scope="module")
+def posterior(demo):
+    """A posterior from the demo's dataset, by the same verb as any model."""
+    data, out = demo[0] / "data", demo[0].parent / "posterior"
+    done = tasteprint(
+        "train", "--config", "posterior", "--data", data, "--out", out, "--set", "posterior.steps=10"
+    )
+    assert done.returncode == 0 and done.stdout.strip() == str(out / "model"), done.stderr
+    return out
+
+
+def test_the_posterior_ranks_and_scores(posterior, person):
+    shown = [person / f"{n}.png" for n in (30, 31, 32)]
+    options = ["--model", posterior, "--history", person / "votes.csv", "--json"]
+    scores = json.loads(tasteprint("score", *shown, *options).stdout)
+    assert [score["image"] for score in scores] == [str(path) for path in shown]
+    ranked = json.loads(tasteprint("rank", *shown, *options).stdout)
+    assert ranked == sorted(scores, key=lambda score: -score["margin"])
+
+
+def test_the_posterior_is_evaluated_and_stands_beside(demo, posterior):
+    options = ["--data", demo[0] / "data", "--targets", 2, "--json"]
+    alone = json.loads(tasteprint("evaluate", "--model", posterior, *options).stdout)
+    names = {figure["name"] for figure in alone["figures"]}
+    assert {
+        "accuracy.own",
+        "accuracy.8",
+        "own_minus_other.8",
+        "calibration.ece",
+        "accuracy.logistic",
+    } <= names
+    refused = tasteprint("evaluate", "--model", posterior, "--beside", demo[0] / "run", *options)
+    assert refused.returncode == 2 and "is no taste posterior" in refused.stderr
 
 
 def test_score_a_user_of_the_dataset(demo, person):

@@ -8,13 +8,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tasteprint.types import Example, Generator, History, Scorer, Vote
+from tasteprint.types import Example, Generator, History, Rating, Scorer, Vote
 
 if TYPE_CHECKING:
     from tasteprint.data.images import ImageStore
     from tasteprint.data.table import Dataset
+    from tasteprint.model.embeddings import ImageEncoder
     from tasteprint.model.preference import PreferenceModel
     from tasteprint.model.prints import Tasteprint
+    from tasteprint.taste.model import TastePosterior
+    from tasteprint.taste.prints import TastePrint
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,17 +25,24 @@ __all__ = [
     "Example",
     "Generator",
     "History",
+    "ImageEncoder",
     "ImageStore",
     "PreferenceModel",
+    "Rating",
     "Scorer",
+    "TastePosterior",
+    "TastePrint",
     "Tasteprint",
     "Vote",
 ]
 
 _ROOMS = {
     "Dataset": "tasteprint.data.table",
+    "ImageEncoder": "tasteprint.model.embeddings",
     "ImageStore": "tasteprint.data.images",
     "PreferenceModel": "tasteprint.model.preference",
+    "TastePosterior": "tasteprint.taste.model",
+    "TastePrint": "tasteprint.taste.prints",
     "Tasteprint": "tasteprint.model.prints",
 }
 

@@ -22,16 +22,21 @@ if TYPE_CHECKING:
     from tasteprint.train.run import Run
     from tasteprint.world.simulation import World
 
-PEOPLE = 1000
+PEOPLE = 2000
+PICTURES_A_PERSON = 2
 TARGETS = 16
-POSTERIOR_STEPS = 400
-"""What seconds allow; the config's own number is for results."""
+POSTERIOR = ("posterior.components=12", "posterior.steps=500")
+"""Half a minute's worth; the config's own numbers are for results."""
+
+SHARES = ("data.validation=0.05", "data.test=0.05")
+"""A hundred people each: so many suffice for what a demo measures."""
 
 
 def demo_command(
     out: Annotated[Path, typer.Option(help="The folder of the demo.")] = Path("runs/demo"),
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="section.key=value of the config mini; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", help="section.key=value of the configs mini and posterior; may be repeated."),
     ] = None,
     people: Annotated[int, typer.Option(help="Simulated people.")] = PEOPLE,
     seed: Annotated[int, typer.Option(help="Seed of the people, the pictures and the training.")] = 0,
@@ -39,7 +44,7 @@ def demo_command(
     """Learn from simulated people, and show what was learned about people never met."""
     from tasteprint.config import load_config
 
-    config = load_config("mini", (*(setting or ()), f"seed={seed}"))
+    config = load_config("mini", (*SHARES, *(setting or ()), f"seed={seed}"))
     started = time.monotonic()
     world, dataset = _people(out, config, people)
     typer.echo(
@@ -48,12 +53,12 @@ def demo_command(
     from tasteprint.train.posterior import PosteriorRun
     from tasteprint.train.run import Run
 
-    quick = load_config("posterior", (f"seed={seed}", f"posterior.steps={POSTERIOR_STEPS}"))
+    quick = load_config("posterior", (*POSTERIOR, *SHARES, *(setting or ()), f"seed={seed}"))
     posterior = PosteriorRun(quick, dataset, out / "posterior").go()
     run = Run(config, dataset, out / "run")
     model = run.go()
     figures = _measured(out, model, posterior, dataset, world, config)
-    _report(out, run, dataset, model, figures)
+    _report(out, run, dataset, posterior, figures)
     _say(figures, out / "report.html", time.monotonic() - started)
 
 
@@ -68,7 +73,8 @@ def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
 
     log, data, shares = out / "log", out / "data", config.data
     if not log.is_dir():
-        world = WorldConfig(people=people, seed=config.seed)
+        pools = {"train": max(400, PICTURES_A_PERSON * people), "validation": 400, "test": 400}
+        world = WorldConfig(people=people, pictures=pools, seed=config.seed)
         write_log(log, world, lambda users: split_users(users, shares.validation, shares.test, config.seed))
     if not (data / "summary.json").is_file():
         build(str(log / "votes.csv"), data, load_mapping(log / "mapping.toml"), shares, config.seed)
@@ -100,27 +106,30 @@ def _measured(
     return found
 
 
-def _report(out: Path, run: Run, dataset: Dataset, model: PreferenceModel, figures: list[Figure]) -> None:
+def _report(out: Path, run: Run, dataset: Dataset, posterior: TastePosterior, figures: list[Figure]) -> None:
     from tasteprint.app.page import Page
     from tasteprint.app.page_file import write_page
     from tasteprint.app.shown import learning_points, person_pages
+    from tasteprint.app.tastes_shown import taste_cards
 
-    record = run.folder.read()
+    record, seed, n_ref = run.folder.read(), run.config.seed, run.config.data.n_ref
     page = Page(
         title="What tasteprint learned about people it never met",
         about="simulated people, whose votes were drawn from a taste of their own",
         figures=figures,
-        people=person_pages(model, dataset, n_ref=run.config.data.n_ref, seed=run.config.seed),
+        main="accuracy.posterior",
+        people=person_pages(posterior, dataset, n_ref, seed),
+        tastes=taste_cards(posterior, dataset, seed),
         learning=learning_points(run.folder.path),
         counts=dataset.summary,
         settings=asdict(run.config),
         versions=record["versions"],
         seconds=record["seconds"],
         commands=["tasteprint demo"],
-        seeds=[run.config.seed],
+        seeds=[seed],
         commit=record["commit"],
         hardware=record["hardware"],
-        n_ref=run.config.data.n_ref,
+        n_ref=n_ref,
     )
     write_page(out / "report.html", page)
 

@@ -122,6 +122,8 @@ def _readings(
     for name, reader in readers.items():
         if name != OWN:
             yield name, reader, examples
+    if BESIDE in readers and 0 in counts:
+        yield f"{BESIDE}.0", no_history(readers[BESIDE]), examples
     for count in counts:
         if 0 < count < len(examples[0].history):
             shorter = [shortened(example, count) for example in examples]
