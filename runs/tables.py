@@ -14,6 +14,7 @@ from tasteprint.evaluate.results import Figure, read_results
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs" / name for name in ("results.md", "performance.md")))
 SHORT = ("own", "posterior", "no_history", "other_history", "population", "tastes", "logistic", "own_only")
+BRIEF = ("own_minus_other.8", "bound.bayes.8", "bound.oracle")
 WORKS = {
     "train.pairs1": "training, one target pair a person",
     "train.cached_features": "the same, vision frozen, features from disk",
@@ -48,7 +49,7 @@ def table(name: str) -> str:
 
 def short(figures: list[Figure]) -> str:
     """Only the accuracies and the bounds."""
-    wanted = [f"accuracy.{part}" for part in SHORT] + ["own_minus_other.8", "bound.bayes.8", "bound.oracle"]
+    wanted = [f"accuracy.{part}" for part in SHORT] + list(BRIEF)
     return markdown([figure for name in wanted for figure in figures if figure.name == name])
 
 
@@ -80,6 +81,34 @@ def rates(figures: list[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def by_votes(figures: list[Figure]) -> str:
+    """Accuracies against votes of history, both worlds, and the figures that have no votes."""
+    named = {figure.name: figure for figure in figures}
+    counts = (0, 1, 2, 4, 8, 16, 32)
+    lines = [f"| | {' | '.join(map(str, counts))} |", f"| --- |{' ---: |' * len(counts)}"]
+    for world, title in WORLDS.items():
+        lines.append(f"| **{title}** |{' |' * len(counts)}")
+        for said, name in ROWS.items():
+            found = [named.get(f"{_full(world, name)}.{count}") for count in counts]
+            lines.append(f"| {said} | {' | '.join('' if f is None else f'{f.value:.3f}' for f in found)} |")
+    lines += ["", "| figure | groups | no groups |", "| --- | --- | --- |"]
+    for said, name in SINGLE.items():
+        cells = [_cell(named.get(_full(world, name))) for world in WORLDS]
+        lines.append(f"| {said} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _full(world: str, name: str) -> str:
+    """In the world without groups, figures of pixels say so."""
+    return world + (name if not world or name.startswith(("bound.", "attributes.")) else f"pixels.{name}")
+
+
+def _cell(figure: Figure | None) -> str:
+    if figure is None:
+        return ""
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
 def words(named: dict[str, Figure]) -> str:
     """The benchmark in two lines."""
     said = {name: f"{figure.value:.1f}" for name, figure in named.items()}
@@ -91,8 +120,32 @@ def words(named: dict[str, Figure]) -> str:
     )
 
 
+WORLDS = {"": "eight groups, 15 % own variation", "factors.": "no groups: six factors, 15 % own"}
+ROWS = {
+    "Bayes bound: the best possible": "bound.bayes",
+    "posterior, true attributes": "attributes.accuracy",
+    "share of the headroom": "attributes.headroom",
+    "posterior, pixels": "accuracy",
+    "share of the headroom ": "headroom",
+    "liked minus disliked, true attributes": "bound.centroid",
+    "mixture of 8 rewards (LoRe-like), pixels": "accuracy.lore",
+    "logistic regression a person, pixels": "accuracy.logistic",
+}
+SINGLE = {
+    "oracle: the true taste": "bound.oracle",
+    "average person: the best without votes": "bound.average",
+    "another's history, 8 votes": "accuracy.other_history",
+    "own minus another's, 8 votes": "own_minus_other.8",
+    "calibration error, pixels": "calibration.ece",
+    "calibration error, true attributes": "attributes.calibration.ece",
+    "answers that flip when the history is told backwards": "order.flips",
+    "likeliest taste against true group (adjusted Rand), pixels": "groups.ari",
+    "votes asked for to match 8 random ones, pixels": "ask.votes_to_match_8",
+    "the same, true attributes": "attributes.ask.votes_to_match_8",
+    "seconds to learn the prior, one core, pixels": "train.seconds",
+}
 PARTS = ("predicted", "published.seconds", "seconds", "published.mib", "mib")
-KINDS = {"": markdown, "short": short, "works": works, "rates": rates}
+KINDS = {"": markdown, "short": short, "works": works, "rates": rates, "votes": by_votes}
 
 
 def filled(text: str) -> str:
