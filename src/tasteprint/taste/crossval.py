@@ -34,7 +34,7 @@ TRIALS = 2
 """Folds on which a learned prior is tried: learning takes a hundred times as long as an estimate."""
 
 GRID = {
-    "others": (0.0, 0.5, 1.0, 2.0),
+    "others": (0.0, 0.5, 1.0, 2.0, 3.0),
     "leaning": (0.5, 1.0, 2.0),
     "linear": (0.0, 0.3, 0.6),
     "rbf": (0.0, 0.3, 0.6),
@@ -58,7 +58,8 @@ def find_prior(
 ) -> Learner | Estimate:
     """Learn or estimate a prior, as `config.prior` says; `auto` takes what foresees people better, if they are few.
 
-    An estimate does not look at `held_out`. ValueError for fewer than two people with two opinions.
+    An estimate does not look at `held_out`, and reports its progress once, at the end. ValueError for fewer than two
+    people with two opinions.
     """
     if config.prior not in PRIORS:
         raise ValueError(f"posterior.prior is {config.prior!r}; expected one of {', '.join(PRIORS)}.")
@@ -67,13 +68,14 @@ def find_prior(
         return learn(embeddings, people, config, held_out, seed, progress)
     made = [fold for turn in range(ROUNDS) for fold in folds(people, len(names), seed + turn)]
     estimating = [Estimating(names, embeddings, fold.taught, config.features) for fold in made]
-    scales, _ = search(estimating, made)
+    scales, nats = search(estimating, made)
     if config.prior == "auto":
         trials = made[:TRIALS]
         learned = [learn(embeddings, fold.taught, config, held_out, seed) for fold in trials]
         estimates = [one(scales) for one in estimating[:TRIALS]]
         if surprise(learned, trials, names, embeddings) < surprise(estimates, trials, names, embeddings):
             return learn(embeddings, people, config, held_out, seed, progress)
+    progress(config.steps, nats)
     return Estimating(names, embeddings, people, config.features)(scales)
 
 

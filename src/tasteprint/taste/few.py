@@ -47,7 +47,7 @@ class Scales(NamedTuple):
 class FewMap(nn.Module):
     """Embeddings to m and h by fixed features: `features(embeddings) weights + bias`.
 
-    `table` holds m and h of the raters' images, a row each.
+    `table` holds m and h of the raters' images, a row each; `scales` are those of the estimate.
     """
 
     mean: Tensor
@@ -57,6 +57,7 @@ class FewMap(nn.Module):
     weights: Tensor
     bias: Tensor
     table: Tensor
+    scales: Tensor
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         """Take the tensors above by name; they are kept in float32."""
@@ -139,6 +140,7 @@ def assembled(
     flat[0] = _flattening(table[:, 1:], images)
     weights = flat * told / basis.sizes[:, None]
     tensors = {**basis.parts, "weights": weights, "bias": flat * bias, "table": flat * table[rated]}
+    tensors["scales"] = torch.tensor(scales)
     return Estimate(tensors, taste.cuts, [names[row] for row in rated.tolist()])
 
 
