@@ -80,7 +80,10 @@ def find_prior(
 
 
 class Estimating:
-    """Estimates from the same people with one scale after the other; what a scale does not touch is kept."""
+    """Estimates from the same people with one scale after the other; what a scale does not touch is kept.
+
+    Of each step the latest two results are: the best so far and the one tried.
+    """
 
     def __init__(
         self,
@@ -91,21 +94,25 @@ class Estimating:
     ) -> None:
         """Take a table of images, people's opinions on them, and the number of features h that are kept."""
         self.names, self.embeddings, self.people, self.width = names, embeddings, people, width
-        self._kept: dict[Hashable, Any] = {}
+        self._kept: dict[str, dict[Hashable, Any]] = {}
 
     def __call__(self, scales: Scales) -> Estimate:
         """Estimate a prior."""
         at, said = scales, self.people
-        basis = self._once((at.width,), lambda: Basis.of(self.embeddings, at.width))
-        key = (at.width, at.shared, at.image)
-        taste = self._once(key, lambda: shared_taste(basis.rows, said, at.shared, at.image))
-        leaning = self._once((*key, at.leaning), lambda: leanings(basis.rows, said, taste, at.leaning))
+        basis = self._once("basis", at.width, lambda: Basis.of(self.embeddings, at.width))
+        key: tuple[float, ...] = (at.width, at.shared, at.image)
+        taste = self._once("taste", key, lambda: shared_taste(basis.rows, said, at.shared, at.image))
+        key = (*key, at.leaning)
+        leaning = self._once("leaning", key, lambda: leanings(basis.rows, said, taste, at.leaning))
         return assembled(basis, taste, leaning, said, self.names, at, self.width)
 
-    def _once(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+    def _once(self, step: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        kept = self._kept.setdefault(step, {})
+        found = kept.pop(key) if key in kept else make()
+        kept[key] = found  # now the latest
+        if len(kept) > 2:
+            del kept[next(iter(kept))]
+        return found
 
 
 def search(estimating: Sequence[Estimating], made: Sequence[Fold]) -> tuple[Scales, float]:
