@@ -17,7 +17,8 @@ check: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py --model mini
-	$(BIN)/python benchmarks/bench.py --model middle
+	$(BIN)/python benchmarks/bench.py --model mini --curves
+	$(BIN)/python benchmarks/bench.py --model middle --at-most 4
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .

@@ -50,7 +50,7 @@ def curves(named: Named) -> Drawing:
         axes.axhline(named[_full(world, "bound.oracle")].value, color="black", linewidth=0.6)
         axes.grid(axis="y", alpha=0.3)
     panels[0].set_ylabel("pairs foreseen")
-    panels[0].legend(frameon=False, fontsize=8)
+    panels[0].legend(frameon=False, fontsize=8, loc="lower right")
     return drawing
 
 

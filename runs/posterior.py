@@ -113,14 +113,30 @@ def main() -> None:
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--worlds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--out", type=Path, default=DOCS / "results")
+    parser.add_argument("--time", action="store_true", help="Only time the learning, all cores, one seed.")
     asked = parser.parse_args()
     config = load_config("posterior", tuple(f"posterior.{one}" for one in asked.settings)).posterior
+    if asked.time:
+        figures = [_spread("train.seconds", [_learning_time(config)])]
+        write_results(asked.out / "posterior-time.json", "python runs/posterior.py --time", [0], figures)
+        print(figures)
+        return
     with ProcessPoolExecutor(len(asked.worlds), get_context("spawn")) as worlds:
         found = worlds.map(_world, asked.worlds, repeat(config), repeat(asked.seeds))
         figures = [figure for world in found for figure in world]
     for figure in figures:
         print(f"{figure.name:48s} {figure.value:.4f} {figure.low:.4f} {figure.high:.4f}")
     write_results(asked.out / "posterior.json", "python runs/posterior.py", list(asked.seeds), figures)
+
+
+def _learning_time(config: PosteriorConfig) -> float:
+    """Seconds to learn the prior of the world with groups from cached embeddings."""
+    keep_freed_memory()
+    pictures, people, held_out = draw_learning("groups")
+    table = pictures.pixels
+    started = time.monotonic()
+    learn(table, people, config, held_out)
+    return time.monotonic() - started
 
 
 def _world(kind: str, config: PosteriorConfig, seeds: Sequence[int]) -> list[Figure]:

@@ -6,7 +6,8 @@ Does not know: image names, encoders, files. Everything is learned end to end th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 
 import torch
@@ -79,12 +80,23 @@ def learn(
     random state alone. ValueError for fewer than two such people.
     """
     people = enough(people)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(seed)
         learner = _taught(Learner(embeddings, config), embeddings, people, config, held_out, progress)
     if not any((one.images == ALONE).any() for one in people):
         learner.centre(embeddings)
     return learner.eval().requires_grad_(False)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small matrices gain a seventh from a second thread, and lose severalfold where another process wants its core."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def enough(people: Sequence[Opinions]) -> list[Opinions]:
