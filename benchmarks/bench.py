@@ -50,9 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if asked.only in "posterior":
                 figures += measure_tastes(person, repeats, asked.quick)
             Console(width=120).print(table(figures))
-    if not asked.only:
-        kind = "curves" if asked.curves else "bench"
-        write_results(asked.out / f"results/{kind}-{asked.model}.json", command, [0], figures)
+    kind = "curves" if asked.curves else asked.only or "bench"
+    write_results(asked.out / f"results/{kind}-{asked.model}.json", command, [0], figures)
 
 
 def bench(person: Person, only: str, repeats: int, candidates: Sequence[int], at_most: int) -> list[Figure]:
@@ -137,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", choices=("mini", "middle", "idefics2-8b"), default="mini")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--only", default="", help="Works whose name contains this; nothing is written.")
+    parser.add_argument("--only", default="", help="Works whose name contains this, to a file of that name.")
     parser.add_argument(
         "--at-most", type=int, default=32, help="Candidates and pairs really done the published way."
     )
