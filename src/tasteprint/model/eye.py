@@ -27,7 +27,9 @@ def give_eye(backbone: Idefics2Backbone) -> None:
     """Put the bundled weights into a backbone. ValueError where its vision part has another shape."""
     seen = load(resources.files("tasteprint").joinpath(FILE).read_bytes())
     parts = nn.ModuleList(backbone.vision)
-    if {name: value.shape for name, value in seen.items()} != {n: v.shape for n, v in parts.state_dict().items()}:
+    if {name: value.shape for name, value in seen.items()} != {
+        n: v.shape for n, v in parts.state_dict().items()
+    }:
         raise ValueError(
             "the bundled eye does not fit this backbone; expected the vision part of `mini` at 48 pixels: train an eye "
             "of its own (eye.steps), or leave model.square at 48."
