@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from tasteprint.train.run import Run
     from tasteprint.world.simulation import World
 
-PEOPLE = 2000
-PICTURES_A_PERSON = 2
+PEOPLE, VOTES, PICTURES_A_PERSON = 1500, 24, 2
+GROUPS, OWN = 4, 0.1
+"""A smaller world than that of the results (`world/populations.py`): the in-context model has but minutes."""
+
 TARGETS = 16
 POSTERIOR = ("posterior.components=12", "posterior.steps=500")
 """Half a minute's worth; the config's own numbers are for results."""
@@ -74,7 +76,7 @@ def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
     log, data, shares = out / "log", out / "data", config.data
     if not log.is_dir():
         pools = {"train": max(400, PICTURES_A_PERSON * people), "validation": 400, "test": 400}
-        world = WorldConfig(people=people, pictures=pools, seed=config.seed)
+        world = WorldConfig(people, VOTES, pools, groups=GROUPS, own=OWN, seed=config.seed)
         write_log(log, world, lambda users: split_users(users, shares.validation, shares.test, config.seed))
     if not (data / "summary.json").is_file():
         build(str(log / "votes.csv"), data, load_mapping(log / "mapping.toml"), shares, config.seed)
