@@ -41,7 +41,8 @@ def measure_tastes(person: Person, repeats: int, quick: bool = False) -> Iterato
     many = torch.randn(CANDIDATES // shrink, posterior.encoder.width)
     with torch.no_grad():
         yield _rate("posterior.candidates.rate", len(many), repeats, lambda: taste.score_rows(many))
-    crowd = Crowd(posterior, range(CROWD // shrink), torch.randn(CROWD // shrink, posterior.config.features))
+    size = CROWD // shrink
+    crowd = Crowd(posterior, ["u"] * size, torch.randn(size, posterior.config.features))
     yield _rate("posterior.people.rate", len(crowd.users), repeats, lambda: crowd.score_rows(many[:1]))
     yield from _append(person, taste, rows, repeats)
 
