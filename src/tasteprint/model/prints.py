@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from tasteprint.data.collate import Row, pack
+from tasteprint.data.decode import open_image as open_picture
 from tasteprint.model.int8 import Int8
 from tasteprint.model.memory import Cost
 from tasteprint.model.print_files import read_print, write_print
@@ -108,7 +109,7 @@ class Tasteprint:
         )
 
     @torch.no_grad()
-    def extended(self, votes: Sequence[Vote], open_image: OpenImage) -> Tasteprint:
+    def extended(self, votes: Sequence[Vote], open_image: OpenImage = open_picture) -> Tasteprint:
         """Give the print of the longer history, reading only the new votes; this one stays as it is.
 
         Equal to reading all from scratch. Where the longer history and a target would not fit in the model's
