@@ -19,7 +19,6 @@ from tasteprint.world.taxonomy import (
     VALUES,
     Attributes,
     attributes_from,
-    describe,
     labels,
     one_hot,
     prompt,
@@ -76,11 +75,8 @@ def test_labels_as_a_literal():
     assert labels(PLAIN, "house").tolist() == [0] * 7
 
 
-def test_words_as_a_literal():
+def test_the_prompt_as_a_literal():
     assert prompt("fish") == "a fish"
-    assert describe(PRINT, "fish") == (
-        "a fish, Ukiyo-e, Pastels, Rule of Thirds, Intricate, Magenta, Woodcut"
-    )
 
 
 def test_attributes_from_a_table():
@@ -248,7 +244,7 @@ def test_unknown_values():
     with pytest.raises(ValueError, match="subject 'dog' is unknown"):
         paint("dog", PLAIN, 0)
     with pytest.raises(ValueError, match="subject 'dog' is unknown"):
-        describe(PLAIN, "dog")
+        prompt("dog")
     with pytest.raises(ValueError, match="expected exactly"):
         attributes_from({**PLAIN.as_dict(), "skill": "Polished"})
     with pytest.raises(ValueError, match="expected exactly"):

@@ -133,14 +133,6 @@ def prompt(subject: str) -> str:
     return f"a {subject}"
 
 
-def describe(attributes: Attributes, subject: str) -> str:
-    """All that a picture is, in words: `a fish, Ukiyo-e, Oceanic Tones, Centralized, Simplified, Crimson, Digital`.
-
-    The values follow the order of `DIMENSIONS`. ValueError for an unknown subject.
-    """
-    return ", ".join([prompt(subject), *attributes.as_dict().values()])
-
-
 def one_hot(attributes: Attributes) -> Float[np.ndarray, " values"]:
     """Ones at the picture's values, zeros elsewhere, in the order of `VALUES`."""
     chosen = set(attributes.as_dict().items())
