@@ -61,7 +61,7 @@ class TastePosterior:
         return cls(*load(name))
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write what was learned (safetensors) and the encoder's name, or weights where no name leads to them."""
+        """Write what was learned (safetensors), and the encoder's name and fingerprint; not its weights."""
         save(Path(folder), self.encoder, self.config, self.learner)
 
     def push_to_hub(self, repository: str, private: bool = False) -> str:
