@@ -6,7 +6,7 @@ Does not know: how a posterior is learned, how margins are judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,9 @@ from torch import Tensor
 
 from tasteprint.evaluate.readers import Candidate
 from tasteprint.model.likelihoods import Answers
-from tasteprint.taste.model import TastePosterior
+from tasteprint.taste.model import Embeddings, TastePosterior
 from tasteprint.taste.prints import Shown, TastePrint
 from tasteprint.types import History
-
-Embeddings = Callable[[Sequence[str]], Float[np.ndarray, "n e"]]
 
 
 @dataclass(frozen=True)
