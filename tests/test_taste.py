@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -152,6 +153,8 @@ def test_a_print_of_another_posterior_is_refused(posterior, tmp_path):
     changed.fit(some_people(10), embeddings)
     with pytest.raises(ValueError, match="another state of the posterior"):
         old.score_rows(torch.zeros(1, 3))
+    with pytest.raises(ValueError, match="another state of the posterior"):
+        moved_by(old, torch.zeros(1, 3), torch.zeros(1, 3))
 
 
 @pytest.mark.parametrize("kept", [0, 20, -8])
@@ -279,17 +282,35 @@ def test_each_taste_likes_what_it_should(posterior):
     assert max(redder) > 0 > min(redder)
 
 
-def test_what_moved_a_score_is_the_score_without_it(posterior):
+def test_what_moved_a_choice_is_its_log_odds_without_it(posterior):
     votes = history().votes
     taste = posterior.print_of(History("me", votes), picture)
-    rows = torch.from_numpy(embeddings([RED, GREEN]))
-    moved = moved_by(taste, rows)
+    a, b = (torch.from_numpy(embeddings(names)) for names in ((RED, GREEN), ("c3", "c7")))
+    moved = moved_by(taste, a, b)
     for place, vote in enumerate(taste.said):
         rest = tuple(other for other in votes if other is not vote)
         without = posterior.print_of(History("me", rest), picture)
-        assert torch.allclose(
-            moved[place].float(), taste.score_rows(rows) - without.score_rows(rows), atol=1e-5
-        )
+        chance, other = (one.prefers_rows(a, b).double() for one in (taste, without))
+        assert torch.allclose(moved[place], chance.logit() - other.logit(), atol=1e-4)
+
+
+def test_a_vote_moves_its_own_pair_towards_what_was_taken_and_nothing_said_moves_nothing(posterior):
+    red, green = reddest()
+    a, b = (torch.from_numpy(embeddings([name])) for name in (red, green))
+    for label, sign in ((1.0, 1), (0.0, -1)):
+        taste = posterior.print_of(History("me", (Vote("me", "", red, green, label),)), picture)
+        assert moved_by(taste, a, b).item() * sign > 0.1
+        assert moved_by(taste, b, a).item() == pytest.approx(-moved_by(taste, a, b).item(), abs=1e-5)
+    assert moved_by(posterior.print_of(History("new"), picture), a, b).shape == (0, 1)
+
+
+def test_what_moves_even_odds_to_three_in_four_moves_them_by_the_log_of_three(posterior, monkeypatch):
+    """Without its first vote the chance is 1/2, without its second 3/4, with both 3/4: log 3 and 0."""
+    taste = posterior.print_of(history(count=2), picture)
+    chances = [SimpleNamespace(prefers_rows=lambda a, b, c=c: torch.tensor([c])) for c in (0.75, 0.5, 0.75)]
+    monkeypatch.setattr("tasteprint.taste.reasons.believe", lambda *_: chances)
+    rows = torch.from_numpy(embeddings([RED]))
+    assert moved_by(taste, rows, rows).flatten().tolist() == pytest.approx([math.log(3), 0], abs=1e-6)
 
 
 def test_a_crowd_scores_as_its_people(posterior):

@@ -11,16 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from tasteprint.app.page import Choice, Reason, Shown, TasteCard
 from tasteprint.data.decode import open_image
 from tasteprint.data.table import Dataset
 from tasteprint.model.features import FeatureStore
 from tasteprint.taste.model import TastePosterior
-from tasteprint.taste.prints import TastePrint, believe
-from tasteprint.taste.reasons import likings
+from tasteprint.taste.prints import TastePrint
+from tasteprint.taste.reasons import likings, moved_by
 from tasteprint.types import Vote
 
 PICTURES = 6
@@ -65,10 +63,7 @@ def members_of(person: TastePrint) -> tuple[float, ...]:
 def explained(
     person: TastePrint, pairs: Sequence[Choice], history: Mapping[Vote, Choice]
 ) -> tuple[Choice, ...]:
-    """Give new pairs their probability, and the choices of the history that moved it most.
-
-    A choice moved it by the log odds that are missing when the belief is made anew without this choice: exact.
-    """
+    """Give new pairs their probability, and the choices of the history that moved it most: see `moved_by`."""
     if not pairs:
         return ()
     shown = [pair.first for pair in pairs] + [pair.second for pair in pairs]
@@ -76,21 +71,11 @@ def explained(
         len(pairs)
     )
     chances = person.prefers_rows(first, second)
-    without = torch.stack([other.prefers_rows(first, second) for other in _without_each(person)])
-    moved = _log_odds(chances) - _log_odds(without)
+    moved = moved_by(person, first, second)
     return tuple(
         replace(pair, chance=chance, reasons=_weightiest(person, by, history))
         for pair, chance, by in zip(pairs, chances.tolist(), moved.T.tolist(), strict=True)
     )
-
-
-def _without_each(person: TastePrint) -> list[TastePrint]:
-    said = {str(i): [*person.said[:i], *person.said[i + 1 :]] for i in range(len(person.said))}
-    return believe(person.posterior, said, person.shown)
-
-
-def _log_odds(chances: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    return torch.logit(chances.double(), eps=1e-9)
 
 
 def _weightiest(

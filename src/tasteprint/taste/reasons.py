@@ -1,6 +1,6 @@
-"""Why a person is seen so: what each taste likes, and which of the person's votes moved a score.
+"""Why a person is seen so: what each taste likes, and which of the person's votes moved a choice.
 
-Enters: a posterior or a print, and images. Leaves: image names, and logits a vote. Does not know: pages, pictures.
+Enters: a posterior or a print, and images. Leaves: image names, and log odds a vote. Does not know: pages, pictures.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tasteprint.model.posterior import infer
-from tasteprint.taste.opinions import answers, opinions_of
+from tasteprint.taste.prints import believe
 
 if TYPE_CHECKING:
     from tasteprint.taste.model import TastePosterior
@@ -42,17 +41,16 @@ def likings(posterior: TastePosterior, shown: Shown, count: int = 6) -> list[Lik
 
 
 @torch.no_grad()
-def moved_by(taste: TastePrint, embeddings: Float[Tensor, "b e"]) -> Float[Tensor, "opinions b"]:
-    """By how many logits each of `taste.said` raises the expected utility of each image: with it, minus without it.
+def moved_by(
+    taste: TastePrint, a: Float[Tensor, "b e"], b: Float[Tensor, "b e"]
+) -> Float[Tensor, "opinions b"]:
+    """By how much log odds each of `taste.said` moves the choice of `a` over `b`: with it, minus without it.
 
-    Exact: the belief is made anew without each opinion in turn, all in one pass.
+    Exact: the belief is made anew without each opinion in turn, all in one pass. Above 0 it speaks for `a`.
+    ValueError where the posterior has learned anew since the print was made.
     """
-    posterior = taste.posterior
-    rows = [
-        opinions_of([*taste.said[:i], *taste.said[i + 1 :]], taste.shown.place)
-        for i in range(len(taste.said))
-    ]
-    table = posterior.learner.cuts.table()
-    without = infer(posterior.learner.prior, answers(rows, taste.shown.shared, taste.shown.features, table))
-    features = posterior.utilities(embeddings)[1].double()
-    return (taste.belief.taste - without.taste) @ features.T
+    taste.check()
+    rest = {str(i): [*taste.said[:i], *taste.said[i + 1 :]] for i in range(len(taste.said))}
+    everyone = believe(taste.posterior, {"with all": taste.said, **rest}, taste.shown)
+    odds = torch.stack([torch.logit(one.prefers_rows(a, b).double(), eps=1e-9) for one in everyone])
+    return odds[:1] - odds[1:]
