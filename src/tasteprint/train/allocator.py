@@ -15,8 +15,9 @@ LARGEST, PAD = 2**31 - 1, 2**26
 def keep_freed_memory() -> None:
     """Have blocks of any size come from the heap, and the heap never shrink; nothing on other systems.
 
-    glibc maps every block of over 32 MiB anew, and zeroing its pages took half of a step's time where tried
-    (docs/performance.md). A process that trains keeps its peak memory until it ends.
+    Otherwise glibc may take large blocks from the system anew at every step, zeroed, and give them back (mallopt(3)):
+    about half of a step's processor time was seen to be the system's (docs/performance.md). A process that trains
+    keeps its peak memory until it ends.
     """
     try:
         mallopt = CDLL(None).mallopt
