@@ -82,7 +82,11 @@ def measure(
     votes: Mapping[str, Sequence[Vote]] | None = None,
     progress: Progress | None = None,
 ) -> Measured:
-    """Read the examples with every reader, and with `own` after no, another's and shorter histories too."""
+    """Read the examples with every reader, and with `own` after no, another's and shorter histories too.
+
+    The full history is read once and has two names, `own` and `8` (`posterior` and `posterior.8`): the one stands
+    beside the controls, the other ends the series by votes.
+    """
     _check(readers, examples)
     margins: dict[str, Margins] = {}
     for name, reader, shown in _readings(readers, examples, seed, counts, votes):
