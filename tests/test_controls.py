@@ -250,6 +250,9 @@ def test_the_report_shows_every_figure():
     assert all(meaning(figure.name) for figure in figures)
     assert meaning("accuracy.1") == "1 vote of history" and meaning("unheard.of") == ""
     assert meaning("bound.bayes.2") == "the best that 2 votes of history allow"
+    assert meaning("accuracy.unrated.1") == "images that no other person rated, 1 vote of history"
+    pooled = "own minus no history, 8 votes: what they add; all splits' people together"
+    assert meaning("own_minus_no_history.8.pooled") == pooled and meaning("unheard.of.pooled") == ""
 
 
 def test_own_only_learns_one_person_and_starts_afresh_for_the_next():

@@ -15,6 +15,7 @@ MEANING = {
     "accuracy.own_only": "an untrained model taught this person alone",
     "accuracy.logistic": "a logistic regression a person, on image features",
     "accuracy.tastes": "shared tastes on image features, the person's mixture",
+    "accuracy.unrated.other_history": "images that no other person rated, another person's history",
     "top1": "a liked image before three disliked ones",
     "top2": "a liked image among the first two of four",
     "top3": "a liked image among the first three of four",
@@ -23,18 +24,29 @@ MEANING = {
     "calibration.ece": "calibration error of the pair's probability (0 is best)",
     "order.flips": "answers that change when the history is reshuffled",
     "ask.votes_to_match_8": "chosen votes that tell as much as 8 random ones",
+    "prior.estimated": "whether the prior was estimated (1) or learned (0)",
     "train.seconds": "seconds of training",
 }
 
 BY_VOTES = {
     "accuracy": "{votes} of history",
     "accuracy.posterior": "the taste posterior, {votes} of history",
+    "accuracy.population": "what other people preferred, beside {votes} of history",
+    "accuracy.other_history": "the same model with {votes} of another person",
+    "accuracy.unrated": "images that no other person rated, {votes} of history",
     "bound.bayes": "the best that {votes} of history allow",
     "bound.centroid": "liked minus disliked attributes, {votes}",
     "own_minus_other": "own minus another's, {votes} of history: the personal part",
+    "own_minus_other.unrated": "own minus another's, images that no other person rated, {votes} of history",
+    "own_minus_no_history": "own minus no history, {votes}: what they add",
+    "own_minus_no_history.unrated": "own minus no history, images that no other person rated, {votes}",
+    "own_minus_population": "own, {votes} of history, minus what other people preferred",
     "headroom": "the share of the way from the average person to the best, {votes}",
 }
 """The same for names that end in a number of votes."""
+
+POOLED = ".pooled"
+"""Ends the name of a figure over all people of several splits together."""
 
 COMPARED = {
     "bound.oracle": (
@@ -100,6 +112,9 @@ def meaning(name: str) -> str:
     """Say a figure's name in words; empty for a name that says enough."""
     if name in MEANING:
         return MEANING[name]
+    if name.endswith(POOLED):
+        said = meaning(name.removesuffix(POOLED))
+        return said and f"{said}; all splits' people together"
     kind, _, count = name.rpartition(".")
     if not count.isdigit() or kind not in BY_VOTES:
         return ""
