@@ -53,19 +53,26 @@ class EyeConfig:
 
 @dataclass(frozen=True, slots=True)
 class TeacherConfig:
-    """Shared tastes that teach the stages by belief supervision (method.md section 11); 0 tastes for none.
+    """The taste posterior that teaches the stages by belief supervision (method.md section 11).
 
-    The layers are counted from 1; the three weights are of utilities at images, beliefs at votes, and the soft
-    label of a target pair's margin.
+    `posterior` is a folder or Hub name of one, "learn" for one that the run learns first, as `[posterior]` says, or
+    empty for none. The layers are counted from 1; the three weights, at least 0, are of utilities at images, beliefs at
+    votes, and the soft label of a target pair's margin.
     """
 
-    tastes: int = 0
-    steps: int = 500
-    utility_layer: int = 1
-    belief_layer: int = 3
+    posterior: str = ""
+    utility_layer: int = 2
+    belief_layer: int = 4
     utility: float = 1.0
     belief: float = 1.0
     soft: float = 1.0
+
+    def __post_init__(self) -> None:
+        """ValueError for a weight that is negative or not a number."""
+        for name in ("utility", "belief", "soft"):
+            weight = getattr(self, name)
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"teacher.{name} is {weight}; expected a weight of at least 0: correct it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ class PosteriorConfig:
 
     encoder: str = "eye"
     prior: str = "auto"
-    components: int = 8
+    components: int = 16
     features: int = 16
     hidden: int = 64
     layers: int = 1
@@ -86,8 +93,8 @@ class PosteriorConfig:
     people: int = 128
     earlier: int = 16
     later: int = 8
-    lr: float = 5e-3
-    weight_decay: float = 1e-2
+    lr: float = 1e-2
+    weight_decay: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)

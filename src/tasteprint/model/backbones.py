@@ -49,6 +49,11 @@ class Idefics2Backbone(nn.Module):
         return self.language_config.hidden_size
 
     @property
+    def depth(self) -> int:
+        """Number of the language model's layers."""
+        return self.language_config.num_hidden_layers
+
+    @property
     def window(self) -> int:
         """Longest sequence that the language model was made for, in tokens."""
         text = self.language_config
@@ -95,9 +100,10 @@ class Idefics2Backbone(nn.Module):
         layers: Sequence[int] = (),
     ) -> list[Float[Tensor, "b s d"]]:
         """Give the last hidden state, then those after the layers asked for (1 is the first layer)."""
-        depth = self.language_config.num_hidden_layers
-        if wrong := [layer for layer in layers if not 0 < layer <= depth]:
-            raise ValueError(f"layer {wrong[0]} was asked for; expected 1 to {depth}, the backbone's depth.")
+        if wrong := [layer for layer in layers if not 0 < layer <= self.depth]:
+            raise ValueError(
+                f"layer {wrong[0]} was asked for; expected 1 to {self.depth}, the backbone's depth."
+            )
         out = self.network.model.text_model(
             inputs_embeds=embedded,
             attention_mask=mask,
@@ -109,8 +115,13 @@ class Idefics2Backbone(nn.Module):
         return [out.last_hidden_state, *(out.hidden_states[layer] for layer in layers)]
 
     def logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
-        """Give next-token logits at the places that are read, and only there."""
-        return self.network.lm_head(hidden)
+        """Give next-token logits at the places that are read, and only there, in the precision of the weights.
+
+        Half precision, which autocast would take, has too few digits for the differences that are asked of them.
+        """
+        head = self.network.lm_head
+        with torch.autocast(hidden.device.type, enabled=False):
+            return head(hidden.to(head.weight.dtype))
 
 
 MINI = "mini"

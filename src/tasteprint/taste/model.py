@@ -24,6 +24,7 @@ from tasteprint.model.prints import OpenImage
 from tasteprint.model.states import fingerprint
 from tasteprint.model.storage import push
 from tasteprint.taste.crossval import find_prior
+from tasteprint.taste.familiar import sketch, some_are_in
 from tasteprint.taste.few import Estimate, utilities
 from tasteprint.taste.learning import Learner, Progress
 from tasteprint.taste.opinions import Opinion, images_of, opinions_of
@@ -42,12 +43,17 @@ class TastePosterior:
     """Knows a person from a few votes, in closed form: `u(z) = m(z) + w · h(z)`, w from a mixture of tastes."""
 
     def __init__(
-        self, encoder: ImageEncoder, config: PosteriorConfig, learner: Learner | Estimate | None = None
+        self,
+        encoder: ImageEncoder,
+        config: PosteriorConfig,
+        learner: Learner | Estimate | None = None,
+        learned_from: tuple[int, ...] = (),
     ) -> None:
-        """Hold a frozen encoder and what was learned; without it, `fit` comes first."""
+        """Hold a frozen encoder, what was learned, and a sketch of the images' names; without, `fit` comes first."""
         self.encoder = encoder
         self.config = config
         self._learner = learner
+        self._learned_from = learned_from
         self._fingerprint: str | None = None
 
     @classmethod
@@ -62,7 +68,7 @@ class TastePosterior:
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write what was learned (safetensors), and the encoder's name and fingerprint; not its weights."""
-        save(Path(folder), self.encoder, self.config, self.learner)
+        save(Path(folder), self.encoder, self.config, self.learner, self._learned_from)
 
     def push_to_hub(self, repository: str, private: bool = False) -> str:
         """Save and upload to the Hub; returns the commit's address."""
@@ -113,8 +119,16 @@ class TastePosterior:
             [opinions_of(said, place) for said in group.values()] for group in (people, held_out or {})
         )
         self._learner = find_prior(names, rows, taught, self.config, asked, seed, progress)
-        self._fingerprint = None
+        self._learned_from, self._fingerprint = sketch(names), None
         return self
+
+    def expect_known(self, names: Sequence[str]) -> None:
+        """ValueError where the posterior learned from other images: the names that it remembers are not among these."""
+        if self._learned_from and not some_are_in(names, self._learned_from):
+            raise ValueError(
+                f"the taste posterior learned from other images, none of these {len(names)}; expected one that learned "
+                "from this dataset: let the run learn its own (teacher.posterior=learn)."
+            )
 
     def print_of(
         self, history: History, open_image: OpenImage = open_picture, ratings: Sequence[Rating] = ()

@@ -3,7 +3,8 @@
 Enters: an encoder, settings and what was learned, or a name. Leaves: a folder, or the same parts read back.
 Does not know: people, prints. Nothing here unpickles.
 
-    tasteprint.json         settings, the encoder by name and fingerprint, the raters' images of an estimated prior
+    tasteprint.json         settings, the encoder by name and fingerprint, a sketch of the images learned from, the
+                            raters' images of an estimated prior
     posterior.safetensors   the utility map, the prior, the cuts
 """
 
@@ -28,7 +29,13 @@ KIND = "posterior"
 LEARNED = "posterior.safetensors"
 
 
-def save(folder: Path, encoder: ImageEncoder, config: PosteriorConfig, learner: Learner | Estimate) -> None:
+def save(
+    folder: Path,
+    encoder: ImageEncoder,
+    config: PosteriorConfig,
+    learner: Learner | Estimate,
+    learned_from: Sequence[int],
+) -> None:
     """Write everything that `load` needs but the encoder's weights, which its name leads to."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in learner.state_dict().items()}, folder / LEARNED)
@@ -37,12 +44,13 @@ def save(folder: Path, encoder: ImageEncoder, config: PosteriorConfig, learner: 
         "kind": KIND,
         "posterior": asdict(config),
         "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
+        "learned_from": " ".join(f"{part:x}" for part in learned_from),
         "images": learner.names if isinstance(learner, Estimate) else None,
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
-def load(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, Learner | Estimate]:
+def load(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, Learner | Estimate, tuple[int, ...]]:
     """Read a folder or a Hub repository back; ValueError where it is not what was said or its encoder has changed."""
     folder = find(name)
     about = read_about(folder)
@@ -55,7 +63,8 @@ def load(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, Learner | Est
             f"{folder} learned from another state of encoder {encoder.name!r}; expected the same weights and "
             "preparation of pictures: open the encoder that it had, or learn again."
         )
-    return encoder, config, _learned(folder, encoder, config, about.get("images"))
+    learned_from = tuple(int(part, 16) for part in about.get("learned_from", "").split())
+    return encoder, config, _learned(folder, encoder, config, about.get("images")), learned_from
 
 
 def _learned(

@@ -5,12 +5,17 @@ Enters: packed batches. Leaves: the loss and its parts. Does not know: optimiser
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tasteprint.config import StageConfig
 from tasteprint.model.loss import accuracy, margin, preference_loss
 from tasteprint.model.preference import PreferenceModel
-from tasteprint.train.beliefs import Teacher
+from tasteprint.train.teacher import Teacher
+
+READOUTS = "readouts.safetensors"
 
 
 class Objective(nn.Module):
@@ -40,11 +45,12 @@ class Objective(nn.Module):
             told |= lesson._asdict()
         return {"loss": loss} | {name: value.detach() for name, value in told.items()}
 
-    def readouts(self) -> dict[str, Tensor]:
-        """Give the teacher's state, which a checkpoint needs and the model that is kept does not."""
-        return self.teacher.state_dict() if self.teacher else {}
-
-    def set_readouts(self, state: dict[str, Tensor]) -> None:
-        """Take over a teacher's state."""
+    def write_readouts(self, folder: Path) -> None:
+        """Keep the read-outs, which training goes on with and the model that is kept does not have."""
         if self.teacher:
-            self.teacher.load_state_dict(state)
+            save_file(self.teacher.state_dict(), folder / READOUTS)
+
+    def read_readouts(self, folder: Path) -> None:
+        """Take over the read-outs of a folder, where it has any."""
+        if self.teacher and (folder / READOUTS).is_file():
+            self.teacher.load_state_dict(load_file(folder / READOUTS))

@@ -59,3 +59,13 @@ class PosteriorRun:
 
             posterior.fit(train, store.rows, held_out, self.config.seed, told)
         self.folder.keep("learning.json", points)
+
+
+LEARN = "learn"
+
+
+def posterior_named(name: str, config: Config, dataset: Dataset, path: Path) -> TastePosterior:
+    """Open a posterior by folder or Hub name; "learn" learns one from this dataset's people, kept in `path`."""
+    if name == LEARN:
+        return PosteriorRun(config, dataset, path).go()
+    return TastePosterior.from_pretrained(name)

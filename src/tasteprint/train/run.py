@@ -22,18 +22,20 @@ from transformers.utils.logging import disable_progress_bar
 from tasteprint.config import Config, StageConfig
 from tasteprint.data.histories import fixed_examples
 from tasteprint.data.table import Dataset
+from tasteprint.model.embeddings import ImageEncoder
 from tasteprint.model.eye import give_eye
 from tasteprint.model.features import FeatureStore, Pixels
 from tasteprint.model.preference import PreferenceModel
+from tasteprint.taste.opinions import images_of
 from tasteprint.train.allocator import keep_freed_memory
-from tasteprint.train.beliefs import Teacher
 from tasteprint.train.eye import teach_eye
 from tasteprint.train.folder import RunFolder, last_checkpoint
 from tasteprint.train.objective import Objective
+from tasteprint.train.posterior import posterior_named
 from tasteprint.train.progress import StageBar
 from tasteprint.train.stages import enter_stage
 from tasteprint.train.stream import ExampleStream
-from tasteprint.train.tastes import fit_tastes
+from tasteprint.train.teacher import Teacher
 from tasteprint.train.trainer import Images, PreferenceTrainer
 from tasteprint.types import Example
 
@@ -101,14 +103,16 @@ class Run:
         if stage.checkpointing:
             model.backbone.network.gradient_checkpointing_enable()
         path = self.folder.path / name
-        images = self._images(model, stage)
-        teacher = self._teacher(model, images) if self.config.teacher.tastes else None
+        objective = Objective(model, stage, self._teacher(model))
+        objective.read_readouts(
+            self.folder.path / STAGES[0]
+        )  # a second stage goes on with those of the first
         trainer = PreferenceTrainer(
-            Objective(model, stage, teacher),
+            objective,
             self._arguments(path, stage),
             self._stream(stage),
             self._held_out(stage),
-            images,
+            self._images(model),
             callbacks=[StageBar(name)],
         )
         for unwanted in (ProgressCallback, PrinterCallback):
@@ -116,6 +120,7 @@ class Run:
         trainer.train(resume_from_checkpoint=last_checkpoint(path))
         self.folder.keep(f"{name}/learning.json", trainer.state.log_history)
         if self.processes.is_main_process:
+            objective.write_readouts(path)
             for checkpoint in path.glob("checkpoint-*"):
                 shutil.rmtree(checkpoint)
 
@@ -145,29 +150,31 @@ class Run:
             )
         return examples[: stage.evaluate_people]
 
-    def _images(self, model: PreferenceModel, stage: StageConfig) -> Images:
+    def _images(self, model: PreferenceModel) -> Images:
         """Give features from disk where nothing that sees is training, pixels otherwise."""
         if any(p.requires_grad for part in model.backbone.vision for p in part.parameters()):
             return Pixels(model, self.open_image)
-        people = [self.dataset.votes_by_user(split) for split in ("train", "validation")]
-        shown = {
-            image for votes in people for many in votes.values() for vote in many for image in vote.images
-        }
+        return self._filled(model)
+
+    def _filled(self, encoder: PreferenceModel | ImageEncoder) -> FeatureStore:
         with self.processes.main_process_first():  # one process writes, the others find everything there
-            store = FeatureStore(self.dataset.folder / "features", model, self.open_image)
-            store.fill(sorted(shown))
+            store = FeatureStore(self.dataset.folder / "features", encoder, self.open_image)
+            store.fill(self._shown())
         return store
 
-    def _teacher(self, model: PreferenceModel, images: Images) -> Teacher:
-        if not isinstance(images, FeatureStore):
-            raise ValueError(
-                "teacher.tastes is set while the vision part trains; expected a frozen one, whose features the "
-                "teacher reads: set train_vision=false in both stages."
-            )
-        config = self.config.teacher
-        train, held_out = (self.dataset.votes_by_user(split) for split in ("train", "validation"))
-        tastes, features = fit_tastes(images, train, held_out, config.tastes, config.steps, self.config.seed)
-        return Teacher(tastes, features, model.backbone.width, config)
+    def _shown(self) -> list[str]:
+        people = [self.dataset.votes_by_user(split) for split in ("train", "validation")]
+        return images_of([vote for votes in people for many in votes.values() for vote in many])
+
+    def _teacher(self, model: PreferenceModel) -> Teacher | None:
+        """Open the posterior that the config names, or learn it first."""
+        name = self.config.teacher.posterior
+        if not name:
+            return None
+        with self.processes.main_process_first():
+            posterior = posterior_named(name, self.config, self.dataset, self.folder.path / "posterior")
+        rows = self._filled(posterior.encoder).rows
+        return Teacher.of(posterior, self._shown(), rows, model.backbone, self.config.teacher)
 
     def _arguments(self, path: Path, stage: StageConfig) -> TrainingArguments:
         return TrainingArguments(
@@ -189,7 +196,8 @@ class Run:
             load_best_model_at_end=True,
             metric_for_best_model="accuracy",
             greater_is_better=True,
-            bf16=torch.cuda.is_available(),
+            bf16=_fast_in_half(),
+            use_cpu=not torch.cuda.is_available(),
             remove_unused_columns=False,
             dataloader_pin_memory=torch.cuda.is_available(),
             disable_tqdm=True,
@@ -211,3 +219,8 @@ class Run:
 def _advance(bar: tqdm, step: int, loss: float) -> None:
     bar.update(step - bar.n)
     bar.set_postfix(loss=f"{loss:.3f}")
+
+
+def _fast_in_half() -> bool:
+    """Whether this machine multiplies in bfloat16 itself, which takes half the time (docs/performance.md)."""
+    return torch.cuda.is_available() or bool(torch.cpu.get_capabilities().get("avx512_bf16"))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainingArguments
@@ -21,7 +20,6 @@ from tasteprint.train.objective import Objective
 from tasteprint.train.stream import ExampleStream
 from tasteprint.types import Example
 
-READOUTS = "readouts.safetensors"
 PEOPLE_A_CALL = 32
 Images = Callable[[Sequence[str]], dict[str, Tensor]]
 
@@ -57,7 +55,8 @@ class PreferenceTrainer(Trainer):
         model = self.preference
         rows = [pack_example(example, model.encoder, len(model.tokens)) for example in examples]
         batch, names = collate(rows, model.pad_id)
-        return {**batch, **self.images(names)}
+        teacher = self.objective.teacher
+        return {**batch, **self.images(names), **(teacher.images(names) if teacher else {})}
 
     def compute_loss(
         self, model: nn.Module, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -99,11 +98,13 @@ class PreferenceTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(str(output_dir or self.args.output_dir))
         self.preference.save_pretrained(folder)
-        save_file(self.objective.readouts(), folder / READOUTS)
+        self.objective.write_readouts(folder)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         self.preference.load_weights(resume_from_checkpoint)
-        self.objective.set_readouts(load_file(Path(resume_from_checkpoint) / READOUTS))
+        self.objective.read_readouts(Path(resume_from_checkpoint))
 
     def _load_best_model(self) -> None:
-        self.preference.load_weights(str(self.state.best_model_checkpoint))
+        best = Path(str(self.state.best_model_checkpoint))
+        self.preference.load_weights(best)
+        self.objective.read_readouts(best)

@@ -1,0 +1,78 @@
+"""What a taste posterior believes along a batch of histories, vote by vote.
+
+Enters: a prior, votes of several people in one list. Leaves: beliefs after each vote, chances of pairs after the last.
+Does not know: models that are taught, losses.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tasteprint.model.likelihoods import Answers
+from tasteprint.model.posterior import MixturePrior, infer
+
+
+class Lesson(NamedTuple):
+    """What the teacher says about a batch: of every answer's image, after every vote, of every target pair.
+
+    Utilities are standardised, tastes in deviations from the prior's mean; `shares` are logs.
+    """
+
+    utilities: Float[Tensor, "answers q"]
+    shares: Float[Tensor, "votes r"]
+    tastes: Float[Tensor, "votes d"]
+    chances: Float[Tensor, " pairs"]
+
+
+def beliefs(
+    prior: MixturePrior,
+    votes: Answers,
+    voters: Int[Tensor, " votes"],
+    pairs: Answers,
+    askers: Int[Tensor, " pairs"],
+) -> tuple[Float[Tensor, "votes r"], Float[Tensor, "votes d"], Float[Tensor, " pairs"]]:
+    """Log shares and mean tastes after each vote and all before it of the same person; chances after all.
+
+    `voters` and `askers` number the people; a person's votes lie together, the earliest first, all of weight 1.
+    """
+    people = 1 + int(torch.cat([voters, askers]).max())
+    counts = torch.bincount(voters, minlength=people)
+    most = int(counts.max())
+    nth = torch.arange(len(voters), device=voters.device) - (counts.cumsum(0) - counts)[voters]
+    padded = _padded(votes, voters, nth, people, most)
+    # Row k of a person's (most + 1) beliefs has heard the first k votes.
+    heard = torch.ones(most + 1, most, dtype=torch.float64, device=voters.device).tril(-1)
+    repeated = [part[:, None].expand(-1, most + 1, *part.shape[1:]) for part in padded]
+    belief = infer(
+        prior,
+        Answers(*repeated[:4], weights=heard.expand(people, -1, -1)),
+    )
+    after = (voters, nth + 1)
+    last = (askers, counts[askers])
+    final = type(belief)(belief.log_weights[last], belief.modes[last], belief.factors[last], belief.spread)
+    chances = final.chances(Answers(*(part[:, None] for part in pairs)))[:, 0]
+    return belief.log_weights[after], belief.taste[after], chances
+
+
+def _padded(
+    votes: Answers, voters: Int[Tensor, " votes"], nth: Int[Tensor, " votes"], people: int, most: int
+) -> Answers:
+    """Votes a row a person; what is padded is never heard."""
+    parts = []
+    for part, fill in zip(votes, (0.0, 0.0, 0.0, 1.0, 0.0), strict=True):
+        whole = part.new_full((people, most, *part.shape[1:]), fill)
+        whole[voters, nth] = part
+        parts.append(whole)
+    return Answers(*parts)
+
+
+def moments(prior: MixturePrior) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+    """Give mean and standard deviation of a person's taste before anything is said."""
+    weights, means = prior.log_weights.exp()[:, None], prior.means.double()
+    mean = (weights * means).sum(dim=0)
+    within = prior.spread.square() + (weights * (means - mean).square()).sum(dim=0)
+    return mean, within.sqrt()

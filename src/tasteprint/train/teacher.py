@@ -1,0 +1,116 @@
+"""A trained taste posterior as teacher: what a reader should think of each image, after each vote, of each pair.
+
+Enters: a taste posterior, a dataset's images as it sees them, packed batches with hidden states. Leaves: the losses of
+`beliefs.py`. Does not know: the trainer. It has closed forms for what the plateau of training hides: that a history is
+evidence about a taste (method.md section 11). Its read-outs are thrown away after training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tasteprint.config import TeacherConfig
+from tasteprint.data.collate import Batch
+from tasteprint.model.backbones import Idefics2Backbone
+from tasteprint.model.likelihoods import Answers
+from tasteprint.model.posterior import MixturePrior
+from tasteprint.model.preference import AnswerLogits
+from tasteprint.taste.model import Embeddings, TastePosterior
+from tasteprint.taste.prints import Shown
+from tasteprint.train.beliefs import BeliefLoss, belief_loss, soft_loss, utility_loss
+from tasteprint.train.lessons import Lesson, beliefs, moments
+
+
+class Teacher(nn.Module):
+    """A frozen prior, and linear read-outs at the layers of the config."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, prior: MixturePrior, shown: Shown, backbone: Idefics2Backbone, config: TeacherConfig
+    ) -> None:
+        """Take the images that batches will show. ValueError for a layer that the backbone does not have."""
+        super().__init__()
+        for name, layer in (("utility_layer", config.utility_layer), ("belief_layer", config.belief_layer)):
+            if not 0 < layer <= backbone.depth:
+                raise ValueError(
+                    f"teacher.{name} is {layer}; expected 1 to {backbone.depth}, the backbone's depth: name another."
+                )
+        self.config, self.prior, self._place = config, prior.requires_grad_(False), shown.place
+        self._shared, self._features = shown.shared.float(), shown.features.float()
+        with torch.no_grad():
+            utilities = self._utilities(self._shared, self._features)
+        self.register_buffer("mean", utilities.mean(dim=0))
+        self.register_buffer("scale", utilities[:, : len(prior.logits)].std(dim=0).mean().clamp(min=1e-6))
+        self.utility = nn.Linear(backbone.width, utilities.shape[1])
+        self.share = nn.Linear(backbone.width, len(prior.logits))
+        self.taste = nn.Linear(backbone.width, prior.means.shape[1])
+
+    @classmethod
+    def of(
+        cls,
+        posterior: TastePosterior,
+        names: Sequence[str],
+        embeddings: Embeddings,
+        backbone: Idefics2Backbone,
+        config: TeacherConfig,
+    ) -> Teacher:
+        """Let a posterior teach about these images. ValueError where it learned from others."""
+        posterior.expect_known(names)
+        return cls(posterior.learner.prior, posterior.shown(names, embeddings), backbone, config)
+
+    @property
+    def layers(self) -> tuple[int, int]:
+        """The layers that are read, from 1."""
+        return self.config.utility_layer, self.config.belief_layer
+
+    def images(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Give what a batch needs of its images beside pixels or features: their m and h."""
+        rows = [self._place[name] for name in names]
+        return {"taste_shared": self._shared[rows], "taste_features": self._features[rows]}
+
+    @torch.no_grad()
+    def lesson(self, batch: Batch) -> Lesson:
+        """Say what a reader of these images and votes should think."""
+        shared, features = batch["taste_shared"], batch["taste_features"]
+        told, asked = batch["told_image"], batch["target_image"]
+        utilities = (self._utilities(shared, features) - self.mean) / self.scale
+        sign = torch.where(batch["told_liked"][0::2], 1.0, -1.0)
+        votes = Answers.choices(
+            sign[:, None] * (features[told[0::2]] - features[told[1::2]]).double(),
+            sign * (shared[told[0::2]] - shared[told[1::2]]).double(),
+        )
+        pairs = Answers.choices(
+            (features[asked[0::2]] - features[asked[1::2]]).double(),
+            (shared[asked[0::2]] - shared[asked[1::2]]).double(),
+        )
+        shares, tastes, chances = beliefs(
+            self.prior, votes, batch["told"][0::2, 0], pairs, batch["targets"][0::2, 0]
+        )
+        mean, deviation = moments(self.prior)
+        return Lesson(
+            utilities[torch.cat([told, asked])], shares.float(), ((tastes - mean) / deviation).float(), chances.float()
+        )  # fmt: skip
+
+    def loss(self, batch: Batch, out: AnswerLogits, margins: Float[Tensor, "pairs 2"]) -> BeliefLoss:
+        """Compare the model's early layer with utilities, its later layer with beliefs, its margin with the chance."""
+        lesson = self.lesson(batch)
+        early, late = (layer.float() for layer in out.layers)
+        places = torch.cat([batch["told"], batch["targets"]])
+        utility = utility_loss(self.utility(early[places[:, 0], places[:, 1]]).float(), lesson.utilities)
+        # A vote is told when its second answer has been read: one place after the one that predicts it.
+        after = batch["told"][1::2]
+        vote = late[after[:, 0], after[:, 1] + 1]
+        belief = belief_loss(self.share(vote).float(), self.taste(vote).float(), lesson.shares, lesson.tastes)
+        return BeliefLoss(utility, belief, soft_loss(margins, lesson.chances))
+
+    def _utilities(self, shared: Float[Tensor, "n"], features: Float[Tensor, "n d"]) -> Float[Tensor, "n q"]:
+        """Utilities under every component's mean taste, and one deviation along every feature."""
+        return torch.cat(
+            [shared[:, None] + features @ self.prior.means.T, features * self.prior.spread.float()], dim=1
+        )
