@@ -1,7 +1,8 @@
-"""What accuracy costs, both ways: `python runs/cost.py` after `make demo`; a minute.
+"""What accuracy costs, both ways: `python runs/cost.py [FOLDER]` after `make demo`; under a minute.
 
-Enters: the demo's folder. Leaves: docs/results/cost.json and docs/pictures/accuracy-cost.png. Does not know how either
-works. The cost of a person is to read N votes from their pictures and to score a new pair, nothing kept from before.
+Enters: the demo's folder. Leaves: docs/results/cost.json and docs/pictures/accuracy-cost.png.
+Does not know: how either way works. A person costs the time to read N votes from their pictures and to score a new
+pair, nothing kept from before, on one core: the median of twenty people. Accuracies are the demo's own.
 """
 
 from __future__ import annotations
