@@ -1,6 +1,6 @@
-"""`tasteprint demo`: the whole road on simulated people, from a log of votes to a report one can look at.
+"""`tasteprint demo`: the models that come with the package on people they never met, then a short training.
 
-Enters: a folder. Leaves: log, dataset, run, `results.json`, `report.html`. Does not know: how any part works; it
+Enters: a folder. Leaves: log, dataset, runs, `results.json`, `report.html`. Does not know: how any part works; it
 goes through the same functions as the other commands. The same command again goes on with what is there.
 """
 
@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from tasteprint.app.models import AnyModel
     from tasteprint.config import Config
     from tasteprint.data.table import Dataset
     from tasteprint.evaluate.results import Figure
-    from tasteprint.model.preference import PreferenceModel
     from tasteprint.taste.model import TastePosterior
     from tasteprint.train.run import Run
     from tasteprint.world.simulation import World
 
+MODEL, KNOWN = "mini", "mini-posterior"
+"""What is shown: both ways, trained by `runs/train_mini.sh`."""
+
 PEOPLE, VOTES, PICTURES_A_PERSON = 1500, 24, 2
-GROUPS, OWN = 4, 0.1
-"""A smaller world than that of the results (`world/populations.py`): the in-context model has but minutes."""
+FIRST_SEED = 100
+"""No `--seed` draws the people and pictures from which `mini` learned (`runs/world_log.py`)."""
 
 TARGETS = 16
 POSTERIOR = ("posterior.components=12", "posterior.steps=500")
@@ -43,25 +46,23 @@ def demo_command(
     people: Annotated[int, typer.Option(help="Simulated people.")] = PEOPLE,
     seed: Annotated[int, typer.Option(help="Seed of the people, the pictures and the training.")] = 0,
 ) -> None:
-    """Learn from simulated people, and show what was learned about people never met."""
+    """Show what the bundled models know of simulated people they never met; then learn from such people anew."""
+    from tasteprint.app.models import open_model
     from tasteprint.config import load_config
+    from tasteprint.taste.model import TastePosterior
 
-    config = load_config("mini", (*SHARES, *(setting or ()), f"seed={seed}"))
+    more = (*SHARES, *(setting or ()), f"seed={seed}")
+    config = load_config("mini", (*more, f"teacher.posterior={out / 'posterior' / 'model'}"))
     started = time.monotonic()
     world, dataset = _people(out, config, people)
-    typer.echo(
-        f"{len(world.votes)} votes of {people} simulated people are in {out / 'log'}; learning from them ..."
-    )
-    from tasteprint.train.posterior import PosteriorRun
-    from tasteprint.train.run import Run
-
-    quick = load_config("posterior", (*POSTERIOR, *SHARES, *(setting or ()), f"seed={seed}"))
-    posterior = PosteriorRun(quick, dataset, out / "posterior").go()
-    run = Run(config, dataset, out / "run")
-    model = run.go()
-    figures = _measured(out, model, posterior, dataset, world, config)
-    _report(out, run, dataset, posterior, figures)
-    _say(figures, out / "report.html", time.monotonic() - started)
+    known = TastePosterior.from_pretrained(KNOWN)
+    figures = _measured(open_model(MODEL), known, dataset, world, config)
+    _say(figures, f"{MODEL} on people and pictures never seen", time.monotonic() - started)
+    typer.echo(f"Now a short training, on {len(world.votes)} votes of {people} such people ...")
+    run, here = _trained(out, dataset, config, load_config("posterior", (*POSTERIOR, *more)))
+    _report(out, run, dataset, known, [*figures, *here])
+    _say(here, "The same people, after the short training", time.monotonic() - started)
+    typer.echo(f"Open {out / 'report.html'} to look at it.")
 
 
 def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
@@ -76,7 +77,7 @@ def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
     log, data, shares = out / "log", out / "data", config.data
     if not log.is_dir():
         pools = {"train": max(400, PICTURES_A_PERSON * people), "validation": 400, "test": 400}
-        world = WorldConfig(people, VOTES, pools, groups=GROUPS, own=OWN, seed=config.seed)
+        world = WorldConfig(people, VOTES, pools, seed=FIRST_SEED + config.seed)
         write_log(log, world, lambda users: split_users(users, shares.validation, shares.test, config.seed))
     if not (data / "summary.json").is_file():
         build(str(log / "votes.csv"), data, load_mapping(log / "mapping.toml"), shares, config.seed)
@@ -84,28 +85,43 @@ def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
 
 
 def _measured(
-    out: Path,
-    model: PreferenceModel,
-    posterior: TastePosterior,
-    dataset: Dataset,
-    world: World,
-    config: Config,
+    model: AnyModel, posterior: TastePosterior, dataset: Dataset, world: World, config: Config
 ) -> list[Figure]:
     """Measure on the test people: both ways, their controls, and the best that could be reached."""
     from tasteprint.app.evaluate import measure_model
     from tasteprint.evaluate.evaluation import figures
     from tasteprint.evaluate.ranking import mean_interval
-    from tasteprint.evaluate.results import Figure, write_results
+    from tasteprint.evaluate.results import Figure
     from tasteprint.world.oracle import bounds
 
     n_ref, seed = config.data.n_ref, config.seed
     measured = measure_model(model, dataset, "test", n_ref, TARGETS, seed, beside=posterior)
     test, votes = world.people_in("test"), world.votes_by_user()
     best = bounds(world.population, test, votes, world.pictures)
-    found = figures(measured, config.seed)
-    found += [Figure(name, *mean_interval(list(b.earned), config.seed)) for name, b in best.items()]
-    write_results(out / "results.json", "tasteprint demo", [config.seed], found)
-    return found
+    return figures(measured, seed) + [
+        Figure(name, *mean_interval(list(b.earned), seed)) for name, b in best.items()
+    ]
+
+
+def _trained(out: Path, dataset: Dataset, config: Config, quick: Config) -> tuple[Run, list[Figure]]:
+    """Learn a posterior, then a model that it teaches, and measure both on the same pairs as before."""
+    from tasteprint.app.models import reader
+    from tasteprint.data.histories import fixed_examples
+    from tasteprint.evaluate.ranking import mean_interval, pair_outcomes
+    from tasteprint.evaluate.readers import read_pairs
+    from tasteprint.evaluate.results import Figure
+    from tasteprint.train.posterior import PosteriorRun
+    from tasteprint.train.run import Run
+
+    posterior = PosteriorRun(quick, dataset, out / "posterior").go()
+    run = Run(config, dataset, out / "run")
+    examples, _ = fixed_examples(dataset.votes_by_user("test"), config.data.n_ref, TARGETS, config.seed)
+    models: dict[str, AnyModel] = {"own": run.go(), "posterior": posterior}
+    found = []
+    for name, model in models.items():
+        right = [pair_outcomes(person) for person in read_pairs(reader(model, dataset), examples)]
+        found.append(Figure(f"accuracy.here.{name}", *mean_interval(right, config.seed)))
+    return run, found
 
 
 def _report(out: Path, run: Run, dataset: Dataset, posterior: TastePosterior, figures: list[Figure]) -> None:
@@ -113,13 +129,15 @@ def _report(out: Path, run: Run, dataset: Dataset, posterior: TastePosterior, fi
     from tasteprint.app.page_file import write_page
     from tasteprint.app.shown import learning_points, person_pages
     from tasteprint.app.tastes_shown import taste_cards
+    from tasteprint.evaluate.results import write_results
 
+    write_results(out / "results.json", "tasteprint demo", [run.config.seed], figures)
     record, seed, n_ref = run.folder.read(), run.config.seed, run.config.data.n_ref
     page = Page(
         title="What tasteprint learned about people it never met",
         about="simulated people, whose votes were drawn from a taste of their own",
         figures=figures,
-        main="accuracy.posterior",
+        main="accuracy.own",
         people=person_pages(posterior, dataset, n_ref, seed),
         tastes=taste_cards(posterior, dataset, seed),
         learning=learning_points(run.folder.path),
@@ -136,10 +154,9 @@ def _report(out: Path, run: Run, dataset: Dataset, posterior: TastePosterior, fi
     write_page(out / "report.html", page)
 
 
-def _say(figures: list[Figure], report: Path, seconds: float) -> None:
+def _say(figures: list[Figure], title: str, seconds: float) -> None:
     from rich.console import Console
 
     from tasteprint.evaluate.report import table
 
-    Console().print(table(figures, "People and pictures never seen in training"))
-    typer.echo(f"{seconds:.0f} s. Open {report} to look at it.")
+    Console().print(table(figures, f"{title} ({seconds:.0f} s)"))

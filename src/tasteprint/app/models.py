@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tasteprint.data.table import Dataset
     from tasteprint.evaluate.readers import Reader
+    from tasteprint.model.features import FeatureStore
     from tasteprint.model.preference import PreferenceModel
     from tasteprint.taste.model import TastePosterior
 
@@ -42,26 +43,17 @@ def readers(
     `beside` is a taste posterior that is read on the same pairs, as `posterior`.
     """
     from tasteprint.evaluate.controls import logistic, population, shared_tastes
-    from tasteprint.evaluate.known_tastes import PosteriorReader
-    from tasteprint.model.features import FeatureStore
     from tasteprint.model.tastes import STEPS, TASTES
-    from tasteprint.taste.model import TastePosterior
     from tasteprint.train.tastes import fit_tastes
 
-    if dataset.images is None:
-        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
-
-    def store_of(seeing: AnyModel) -> FeatureStore:
-        eye = seeing.encoder if isinstance(seeing, TastePosterior) else seeing.requires_grad_(False)
-        return FeatureStore(dataset.folder / "features", eye, dataset.images.open)  # type: ignore[union-attr]
-
-    store, train, held = store_of(model), dataset.votes_by_user("train"), dataset.votes_by_user("validation")
+    store = store_of(model, dataset)
+    train, held = dataset.votes_by_user("train"), dataset.votes_by_user("validation")
     everyone = [vote for votes in train.values() for vote in votes]
     seen = list(dict.fromkeys(image for vote in everyone for image in vote.images))
     tastes, _ = fit_tastes(store, train, held, TASTES, STEPS, seed)
     found = _own(model, store, dataset)
     if beside is not None:
-        found["posterior"] = PosteriorReader(beside, store_of(beside).rows)
+        found["posterior"] = reader(beside, dataset)
     return found | {
         "population": population(everyone),
         "logistic": logistic(store.rows, seen),
@@ -69,20 +61,41 @@ def readers(
     }
 
 
+def reader(model: AnyModel, dataset: Dataset) -> Reader:
+    """Make a model of either way a reader of a dataset's images."""
+    return _read_by(model, store_of(model, dataset))
+
+
+def store_of(model: AnyModel, dataset: Dataset) -> FeatureStore:
+    """Open the features of a dataset's images as a model sees them. ValueError for a dataset without images."""
+    from tasteprint.model.features import FeatureStore
+    from tasteprint.taste.model import TastePosterior
+
+    if dataset.images is None:
+        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
+    eye = model.encoder if isinstance(model, TastePosterior) else model.requires_grad_(False)
+    return FeatureStore(dataset.folder / "features", eye, dataset.images.open)
+
+
+def _read_by(model: AnyModel, store: FeatureStore) -> Reader:
+    from tasteprint.evaluate.known_tastes import PosteriorReader
+    from tasteprint.taste.model import TastePosterior
+
+    if isinstance(model, TastePosterior):
+        return PosteriorReader(model, store.rows)
+    return lambda histories, candidates: model.margins(histories, candidates, store)
+
+
 def _own(model: AnyModel, store: FeatureStore, dataset: Dataset) -> dict[str, Reader]:
     """The model as a reader; of an in-context one also a twin that sees one person's votes and nothing else."""
-    from tasteprint.evaluate.known_tastes import PosteriorReader
     from tasteprint.evaluate.own_only import own_only
     from tasteprint.model.preference import PreferenceModel
 
     if not isinstance(model, PreferenceModel):
-        return {"own": PosteriorReader(model, store.rows)}
+        return {"own": _read_by(model, store)}
     captions, open_image = dataset.prompts(), dataset.images.open  # type: ignore[union-attr]
 
     def untrained() -> PreferenceModel:
         return PreferenceModel.from_config(model.settings, captions, len(model.tokens))
 
-    return {
-        "own": lambda histories, candidates: model.margins(histories, candidates, store),
-        "own_only": own_only(untrained, open_image),
-    }
+    return {"own": _read_by(model, store), "own_only": own_only(untrained, open_image)}

@@ -66,15 +66,21 @@ class PreferenceModel(nn.Module):
     def from_pretrained(
         cls, name: str | Path, template: str | None = None, n_tokens: int | None = None
     ) -> PreferenceModel:
-        """Load a folder or a Hub repository; ValueError where its template or token count is not the one expected."""
+        """Load "mini", which comes with the package, a folder or a Hub repository.
+
+        ValueError where its template or token count is not the one expected.
+        """
         backbone, config, tokens = load(name, template, n_tokens)
         model = cls(backbone, config, len(tokens))
         model.set_tokens(tokens)
         return model.eval()
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write weights (safetensors), adapter (PEFT), tokens, processor and settings into a folder."""
-        save(Path(folder), self.backbone, self.settings, self.tokens.vectors)
+    def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
+        """Write weights (safetensors), adapter (PEFT), tokens, processor and settings into a folder.
+
+        With `half` weights take two bytes each; an adapter is written whole.
+        """
+        save(Path(folder), self.backbone, self.settings, self.tokens.vectors, half)
 
     def push_to_hub(self, repository: str, private: bool = False) -> str:
         """Save and upload to the Hub; returns the commit's address."""

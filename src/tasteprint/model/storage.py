@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +32,26 @@ from tasteprint.model.backbones import Idefics2Backbone, load_backbone
 
 FORMAT = 1
 PEFT_PREFIX = "base_model.model."
+BUNDLED = ("mini", "mini-posterior")
+"""Models that come with the package, and need no download."""
+
 ABOUT, TOKENS = "tasteprint.json", "preference_tokens.safetensors"
 PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md"]
 
 
-def save(folder: Path, backbone: Idefics2Backbone, config: ModelConfig, tokens: Tensor) -> None:
-    """Write everything that `load` needs into a folder."""
+def save(
+    folder: Path, backbone: Idefics2Backbone, config: ModelConfig, tokens: Tensor, half: bool = False
+) -> None:
+    """Write everything that `load` needs into a folder; in half precision if asked, read back in full."""
     folder.mkdir(parents=True, exist_ok=True)
-    backbone.network.save_pretrained(folder)
+    whole = half and not config.lora_r
+    state = {name: value.half() for name, value in backbone.network.state_dict().items()} if whole else None
+    backbone.network.save_pretrained(folder, state_dict=state)
     backbone.processor.save_pretrained(folder)
     (folder / TOKENS).unlink(missing_ok=True)
     if len(tokens):
-        save_file({"vectors": tokens.detach().cpu().contiguous()}, folder / TOKENS)
+        vectors = tokens.detach().cpu().contiguous()
+        save_file({"vectors": vectors.half() if half else vectors}, folder / TOKENS)
     about = {"format": FORMAT, "model": asdict(config), "n_tokens": len(tokens)}
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
@@ -78,9 +87,14 @@ def load_weights(folder: Path, backbone: Idefics2Backbone) -> Tensor:
 
 
 def find(name: str | Path) -> Path:
-    """Give the local folder of a model, downloading it from the Hub where it is not one (no pickles, no code)."""
+    """Give the local folder of a model: a folder, one that comes with the package, or a download from the Hub.
+
+    No pickles and no code are downloaded.
+    """
     if Path(name).is_dir():
         return Path(name)
+    if str(name) in BUNDLED:
+        return Path(str(resources.files("tasteprint"))) / "weights" / str(name)
     try:
         return Path(snapshot_download(str(name), allow_patterns=PATTERNS))
     except (HfHubHTTPError, HFValidationError, OSError) as fault:

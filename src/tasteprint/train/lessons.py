@@ -46,11 +46,8 @@ def beliefs(
     padded = _padded(votes, voters, nth, people, most)
     # Row k of a person's (most + 1) beliefs has heard the first k votes.
     heard = torch.ones(most + 1, most, dtype=torch.float64, device=voters.device).tril(-1)
-    repeated = [part[:, None].expand(-1, most + 1, *part.shape[1:]) for part in padded]
-    belief = infer(
-        prior,
-        Answers(*repeated[:4], weights=heard.expand(people, -1, -1)),
-    )
+    rows, offsets, low, high, _ = (part[:, None].expand(-1, most + 1, *part.shape[1:]) for part in padded)
+    belief = infer(prior, Answers(rows, offsets, low, high, heard.expand(people, -1, -1)))
     after = (voters, nth + 1)
     last = (askers, counts[askers])
     final = type(belief)(belief.log_weights[last], belief.modes[last], belief.factors[last], belief.spread)

@@ -1,0 +1,39 @@
+"""Put a run's model and its teacher into the package: `python runs/ship_mini.py runs/world/run`.
+
+Enters: a run of `runs/mini.toml`. Leaves: `weights/mini` in half precision and `weights/mini-posterior`, each with its
+card kept as it is. Does not know: how they were trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import resources
+from pathlib import Path
+
+from tasteprint.model.preference import PreferenceModel
+from tasteprint.model.storage import BUNDLED
+from tasteprint.taste.model import TastePosterior
+
+MOST = 12_000_000
+"""Bytes that the package's weights may take."""
+
+
+def main() -> None:
+    """Write both folders. SystemExit where the weights grow too large."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    run = parser.parse_args().run
+    weights = Path(str(resources.files("tasteprint"))) / "weights"
+    model, posterior = (weights / name for name in BUNDLED)
+    PreferenceModel.from_pretrained(run / "model").save_pretrained(model, half=True)
+    TastePosterior.from_pretrained(run / "posterior" / "model").save_pretrained(posterior)
+    size = sum(path.stat().st_size for path in weights.rglob("*") if path.is_file())
+    print(f"{size:,} bytes of weights in {weights}")
+    if size > MOST:
+        raise SystemExit(
+            f"the weights take {size:,} bytes; expected at most {MOST:,}: make the model smaller."
+        )
+
+
+if __name__ == "__main__":
+    main()
