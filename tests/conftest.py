@@ -28,3 +28,24 @@ def pictures():
 
     drawn = [paint(picture.subject, picture.attributes, picture.seed) for picture in draw_pictures(40, 0)]
     return {str(number): picture for number, picture in enumerate(drawn)}
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory):
+    """Twenty-four simulated people with twenty votes each, their pictures painted; do not write to it."""
+    from tasteprint.config import load_config
+    from tasteprint.data.build import build
+    from tasteprint.data.histories import split_users
+    from tasteprint.data.mapping import load_mapping
+    from tasteprint.data.table import Dataset
+    from tasteprint.world.log import write_log
+    from tasteprint.world.simulation import WorldConfig
+
+    folder = tmp_path_factory.mktemp("world")
+    config = WorldConfig(people=24, votes=20, pictures={"train": 160, "validation": 60, "test": 60})
+    shares = load_config("mini", ("data.validation=0.17", "data.test=0.17")).data
+    write_log(folder / "log", config, lambda users: split_users(users, shares.validation, shares.test, 0))
+    build(
+        str(folder / "log/votes.csv"), folder / "data", load_mapping(folder / "log/mapping.toml"), shares, 0
+    )
+    return Dataset(folder / "data")

@@ -22,7 +22,7 @@ def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "demo"
     short = {
         "data.test": 0.2, "eye.steps": 3, "eye.pictures": 200, "eye.batch": 16,
-        "teacher.steps": 10, "posterior.steps": 10,
+        "posterior.prior": "learned", "posterior.steps": 10,
         "stage1.steps": 4, "stage1.people": 4, "stage1.evaluate_every": 2,
         "stage2.steps": 2, "stage2.people": 4, "stage2.evaluate_every": 2,
     }  # fmt: skip
@@ -200,6 +200,24 @@ def mistakes(out, person):
             person / "run",
             "--set",
             "stage1.steps=many",
+        ],
+        "holds no taste posterior; expected one": [
+            "train",
+            "--data",
+            out / "data",
+            "--out",
+            person / "run",
+            "--set",
+            f"teacher.posterior={out / 'run/model'}",
+        ],
+        "teacher.soft is -1.0; expected a weight of at least 0": [
+            "train",
+            "--data",
+            out / "data",
+            "--out",
+            person / "run",
+            "--set",
+            "teacher.soft=-1",
         ],
         "split 'exam' is not known": ["evaluate", *model, "--data", out / "data", "--split", "exam"],
         "its people taught the model": ["evaluate", *model, "--data", out / "data", "--split", "train"],

@@ -5,7 +5,6 @@ import math
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -14,42 +13,16 @@ import torch
 from safetensors.torch import load_file
 
 from people import history, vote
-from tasteprint.config import StageConfig, TeacherConfig, load_config
-from tasteprint.data.build import build
+from tasteprint.config import StageConfig, load_config
 from tasteprint.data.collate import collate, pack_example
-from tasteprint.data.histories import split_users
-from tasteprint.data.mapping import load_mapping
-from tasteprint.data.table import Dataset
-from tasteprint.model.loss import margin
 from tasteprint.model.preference import PreferenceModel
-from tasteprint.model.tastes import SharedTastes, probability
-from tasteprint.train.beliefs import Teacher, beliefs_after
 from tasteprint.train.eye import CLASSES, reading_loss, teach_eye
 from tasteprint.train.folder import last_checkpoint
 from tasteprint.train.run import Run
 from tasteprint.train.stages import enter_stage
 from tasteprint.train.stream import ExampleStream
 from tasteprint.types import Example
-from tasteprint.world.log import write_log
-from tasteprint.world.simulation import WorldConfig
-
-TINY = (
-    "eye.steps=2", "eye.pictures=200", "eye.batch=16", "teacher.steps=5",
-    "stage1.steps=6", "stage1.people=4", "stage1.targets=2", "stage1.evaluate_every=2", "stage1.evaluate_people=3",
-    "stage2.steps=4", "stage2.people=4", "stage2.targets=2", "stage2.evaluate_every=2", "stage2.evaluate_people=3",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    config = WorldConfig(people=24, votes=20, pictures={"train": 160, "validation": 60, "test": 60})
-    shares = load_config("mini", ("data.validation=0.17", "data.test=0.17")).data
-    write_log(folder / "log", config, lambda users: split_users(users, shares.validation, shares.test, 0))
-    build(
-        str(folder / "log/votes.csv"), folder / "data", load_mapping(folder / "log/mapping.toml"), shares, 0
-    )
-    return Dataset(folder / "data")
+from tiny import TINY, command
 
 
 def weights(model):
@@ -151,55 +124,6 @@ def test_the_eye_learns():
     assert losses[-1] < losses[0] - 0.2 and read["palette"] > 0.4
 
 
-def test_beliefs_by_hand():
-    tastes = SharedTastes(torch.zeros(1), torch.ones(1), tastes=2)
-    votes = torch.tensor(
-        [[0.0, math.log(3)], [0.0, 0.0], [math.log(3), 0.0]]
-    )  # sigma: 1/2 3/4; 1/2 1/2; 3/4 1/2
-    each, last = beliefs_after(tastes, votes, torch.tensor([0, 0, 1]), people=3)
-    assert each.exp()[0].tolist() == pytest.approx([0.4, 0.6], abs=1e-6)
-    assert each.exp()[1].tolist() == pytest.approx([0.4, 0.6], abs=1e-6)
-    assert each.exp()[2].tolist() == pytest.approx([0.6, 0.4], abs=1e-6)
-    assert last.exp().flatten().tolist() == pytest.approx([0.4, 0.6, 0.6, 0.4, 0.5, 0.5], abs=1e-6)
-    assert probability(last[:1], votes[None, :1]).item() == pytest.approx(0.4 * 0.5 + 0.6 * 0.75)
-
-
-def test_a_lesson_agrees_with_the_tastes_read_alone(model, pictures):
-    torch.manual_seed(1)
-    store = model.requires_grad_(False).backbone.image_features
-    names = [str(n) for n in range(30)]
-    table = store(model.pixels([pictures[name] for name in names])).flatten(1)
-    tastes = SharedTastes(table.mean(0), table.std(0) + 1e-6, tastes=3)
-    teacher = Teacher(tastes, table, 128, TeacherConfig(tastes=3))
-    examples = [
-        Example(history(2), (vote(20, 21, 0.0), vote(22, 23))),
-        Example(history(1, "v", 8), (vote(24, 25),)),
-    ]
-    batch, shown = collate([pack_example(e, model.encoder, 0) for e in examples], model.pad_id)
-    batch["image_features"] = store(model.pixels([pictures[name] for name in shown]))
-    lesson = teacher.lesson(batch)
-    u = tastes.utilities(table)
-    chances = []
-    for example in examples:
-        told = torch.stack([u[int(v.liked)] - u[int(v.disliked)] for v in example.history.votes])
-        pairs = torch.stack([u[int(v.liked)] - u[int(v.disliked)] for v in example.targets])
-        chances += probability(tastes.beliefs(told), pairs).tolist()
-    assert lesson.probabilities.tolist() == pytest.approx(chances, abs=1e-5)
-    assert len(lesson.beliefs) == 3 and len(lesson.utilities) == 6 + 6
-    out = model(**batch, layers=teacher.layers)
-    loss = teacher.loss(batch, out, margin(out.targets, model.answers).unflatten(0, (-1, 2)))
-    assert (
-        all(part.item() > 0 for part in loss)
-        and loss.total(TeacherConfig(utility=0.0, belief=0.0)).item() == loss.soft.item()
-    )
-
-
-def test_a_teacher_needs_a_frozen_eye(dataset, tmp_path):
-    config = load_config("mini", (*TINY, "eye.steps=0", "stage1.train_vision=true"))
-    with pytest.raises(ValueError, match=r"teacher\.tastes is set while the vision part trains"):
-        Run(config, dataset, tmp_path / "run").go()
-
-
 def test_another_run_in_the_folder_is_refused(dataset, tmp_path):
     Run(load_config("mini", TINY), dataset, tmp_path)
     Run(load_config("mini", TINY), dataset, tmp_path)
@@ -209,21 +133,6 @@ def test_another_run_in_the_folder_is_refused(dataset, tmp_path):
     (tmp_path / "other/file").touch()
     with pytest.raises(ValueError, match="holds something else"):
         Run(load_config("mini", TINY), dataset, tmp_path / "other")
-
-
-def command(dataset, out):
-    settings = [part for setting in TINY for part in ("--set", setting)]
-    return [
-        sys.executable,
-        "-m",
-        "tasteprint",
-        "train",
-        "--data",
-        str(dataset.folder),
-        "--out",
-        str(out),
-        *settings,
-    ]
 
 
 def test_killed_in_the_middle_it_reaches_the_same_weights(dataset, tmp_path):
@@ -242,7 +151,12 @@ def test_killed_in_the_middle_it_reaches_the_same_weights(dataset, tmp_path):
     assert not (killed / "model").exists()
     for out in (killed, whole):
         subprocess.run(command(dataset, out), env=environment, check=True, capture_output=True)
-    for name in ("model/model.safetensors", "model/preference_tokens.safetensors"):
+    for name in (
+        "model/model.safetensors",
+        "model/preference_tokens.safetensors",
+        "stage1/readouts.safetensors",
+        "stage2/readouts.safetensors",
+    ):
         one, other = load_file(killed / name), load_file(whole / name)
         assert all(torch.equal(one[key], other[key]) for key in other)
     record = json.loads((killed / "run.json").read_text())

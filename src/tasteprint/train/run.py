@@ -26,16 +26,17 @@ from tasteprint.model.embeddings import ImageEncoder
 from tasteprint.model.eye import give_eye
 from tasteprint.model.features import FeatureStore, Pixels
 from tasteprint.model.preference import PreferenceModel
+from tasteprint.taste.model import TastePosterior
 from tasteprint.taste.opinions import images_of
 from tasteprint.train.allocator import keep_freed_memory
 from tasteprint.train.eye import teach_eye
 from tasteprint.train.folder import RunFolder, last_checkpoint
 from tasteprint.train.objective import Objective
-from tasteprint.train.posterior import posterior_named
+from tasteprint.train.posterior import LEARN, posterior_named
 from tasteprint.train.progress import StageBar
 from tasteprint.train.stages import enter_stage
 from tasteprint.train.stream import ExampleStream
-from tasteprint.train.teacher import Teacher
+from tasteprint.train.teacher import Teacher, check_layers
 from tasteprint.train.trainer import Images, PreferenceTrainer
 from tasteprint.types import Example
 
@@ -47,13 +48,14 @@ class Run:
     """One run from a config to a model. `go` does what is left to do."""
 
     def __init__(self, config: Config, dataset: Dataset, path: Path, report_to: str = "none") -> None:
-        """Open or begin the run's folder; ValueError where it holds another run."""
+        """Open or begin the run's folder; ValueError where it holds another run, or the named teacher cannot teach."""
         if dataset.images is None:
             raise ValueError(
                 f"dataset {dataset.folder} has no images; expected some: build it with its images."
             )
         self.config, self.dataset, self.report_to = config, dataset, report_to
         self.open_image = dataset.images.open
+        self._check_teacher()
         self.processes = PartialState()
         with self.processes.main_process_first():
             self.folder = RunFolder(
@@ -66,6 +68,8 @@ class Run:
         keep_freed_memory()
         disable_progress_bar()  # of transformers' own: one bar a stage is enough
         model = PreferenceModel.from_config(self.config.model, self.dataset.prompts())
+        if self.config.teacher.posterior:
+            check_layers(self.config.teacher, model.backbone.depth)
         self._part("eye", model, self._eye)
         for name in STAGES:
             if getattr(self.config, name).steps:
@@ -165,6 +169,12 @@ class Run:
     def _shown(self) -> list[str]:
         people = [self.dataset.votes_by_user(split) for split in ("train", "validation")]
         return images_of([vote for votes in people for many in votes.values() for vote in many])
+
+    def _check_teacher(self) -> None:
+        """Refuse a named posterior that cannot teach before anything is written."""
+        name = self.config.teacher.posterior
+        if name not in ("", LEARN):
+            TastePosterior.from_pretrained(name).expect_known(self._shown())
 
     def _teacher(self, model: PreferenceModel) -> Teacher | None:
         """Open the posterior that the config names, or learn it first."""

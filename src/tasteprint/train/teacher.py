@@ -25,6 +25,15 @@ from tasteprint.train.beliefs import BeliefLoss, belief_loss, soft_loss, utility
 from tasteprint.train.lessons import Lesson, beliefs, moments
 
 
+def check_layers(config: TeacherConfig, depth: int) -> None:
+    """ValueError for a layer that a backbone of so many does not have."""
+    for name, layer in (("utility_layer", config.utility_layer), ("belief_layer", config.belief_layer)):
+        if not 0 < layer <= depth:
+            raise ValueError(
+                f"teacher.{name} is {layer}; expected 1 to {depth}, the backbone's depth: name another."
+            )
+
+
 class Teacher(nn.Module):
     """A frozen prior, and linear read-outs at the layers of the config."""
 
@@ -36,11 +45,7 @@ class Teacher(nn.Module):
     ) -> None:
         """Take the images that batches will show. ValueError for a layer that the backbone does not have."""
         super().__init__()
-        for name, layer in (("utility_layer", config.utility_layer), ("belief_layer", config.belief_layer)):
-            if not 0 < layer <= backbone.depth:
-                raise ValueError(
-                    f"teacher.{name} is {layer}; expected 1 to {backbone.depth}, the backbone's depth: name another."
-                )
+        check_layers(config, backbone.depth)
         self.config, self.prior, self._place = config, prior.requires_grad_(False), shown.place
         self._shared, self._features = shown.shared.float(), shown.features.float()
         with torch.no_grad():

@@ -1,0 +1,154 @@
+"""Runs with a teacher: what is kept of the read-outs, who can be taught and can teach, and who is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from tasteprint.config import load_config
+from tasteprint.model.eye import bundled_eye
+from tasteprint.model.preference import PreferenceModel
+from tasteprint.taste import crossval
+from tasteprint.taste.few import Estimate
+from tasteprint.train.objective import READOUTS
+from tasteprint.train.posterior import posterior_named
+from tasteprint.train.run import Run
+from tiny import TINY
+
+SHORT = (*TINY, "eye.steps=0", "stage1.steps=2", "stage2.steps=0")
+
+
+@pytest.fixture(scope="module")
+def run(dataset, tmp_path_factory):
+    """Two stages with a teacher that the run learns itself; in the second nothing moves."""
+    out = tmp_path_factory.mktemp("taught") / "run"
+    config = load_config("mini", (*SHORT, "stage2.steps=2", "stage2.lr=0.0"))
+    Run(config, dataset, out).go()
+    return out
+
+
+@pytest.fixture(scope="module")
+def estimated(dataset, tmp_path_factory):
+    """One stage in which the vision part trains, with a teacher estimated from few raters."""
+    out = tmp_path_factory.mktemp("estimated") / "run"
+    config = load_config("mini", (*SHORT, "posterior.prior=estimated", "stage1.train_vision=true"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crossval, "GRID", {"others": (0.5, 1.0)})
+        Run(config, dataset, out).go()
+    return out
+
+
+def test_readouts_are_kept_beside_the_model_and_not_in_it(run):
+    kept = {path.relative_to(run) for path in run.rglob("*.safetensors")}
+    assert {str(path.parent) for path in kept if path.name == READOUTS} == {"stage1", "stage2"}
+    with safe_open(run / "model/model.safetensors", "pt") as file:
+        saved = set(file.keys())
+    assert saved == set(PreferenceModel.from_pretrained(run / "model").backbone.network.state_dict())
+    assert not [name for name in saved if name.startswith(("teacher", "utility", "share", "taste", "prior"))]
+    readouts = load_file(run / "stage1" / READOUTS)
+    assert {"utility.weight", "share.weight", "taste.weight"} <= set(readouts)
+    assert {path.name for path in (run / "stage1/model").glob("*.safetensors")} == {"model.safetensors"}
+
+
+def test_the_second_stage_goes_on_with_the_readouts_of_the_first(run):
+    first, second = (load_file(run / stage / READOUTS) for stage in ("stage1", "stage2"))
+    assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_curve_tells_the_teachers_terms(run):
+    points = json.loads((run / "learning.json").read_text())
+    assert {"base", "plus", "minus", "utility", "belief", "soft"} <= set(points[0])
+    assert (run / "posterior/model/posterior.safetensors").is_file()
+
+
+def test_a_vision_part_that_trains_can_be_taught(estimated):
+    before = {
+        f"model.{name}": value for name, value in bundled_eye().backbone.network.model.state_dict().items()
+    }
+    after = load_file(estimated / "model/model.safetensors")
+    seeing = [name for name in after if "vision_model" in name]
+    assert seeing and any(not torch.equal(after[name], before[name]) for name in seeing)
+    assert (estimated / "stage1" / READOUTS).is_file()
+
+
+def test_an_estimated_prior_can_teach(dataset, estimated):
+    posterior = posterior_named(
+        str(estimated / "posterior/model"), load_config("mini"), dataset, estimated / "x"
+    )
+    assert isinstance(posterior.learner, Estimate)
+    readouts = load_file(estimated / "stage1" / READOUTS)
+    assert len(readouts["share.weight"]) == 1 and len(readouts["taste.weight"]) == 16
+    points = json.loads((estimated / "learning.json").read_text())
+    assert points[0]["belief"] > 0 and points[0]["utility"] > 0 and np.isfinite(points[0]["loss"])
+
+
+def test_without_a_teacher_the_run_is_that_of_one_without_weight(dataset, run, tmp_path):
+    """The same model to the last bit: nothing that a teacher draws at random touches what the paper's losses teach."""
+    silent = [f"teacher.{name}=0" for name in ("utility", "belief", "soft")]
+    for out, settings in (("alone", ["teacher.posterior="]), ("silent", silent)):
+        Run(load_config("mini", (*SHORT, *settings)), dataset, tmp_path / out).go()
+    one, other = (load_file(tmp_path / out / "model/model.safetensors") for out in ("alone", "silent"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    taught = load_file(run / "stage1/model/model.safetensors")
+    assert not all(torch.equal(one[name], taught[name]) for name in one)
+    assert not list((tmp_path / "alone").rglob(READOUTS)) and not (tmp_path / "alone/posterior").exists()
+    points = json.loads((tmp_path / "alone/learning.json").read_text())
+    assert "base" in points[0] and "belief" not in points[0]
+
+
+@pytest.fixture
+def kept(estimated, tmp_path):
+    """A copy of a posterior's folder, to be spoiled."""
+    return shutil.copytree(estimated / "posterior/model", tmp_path / "kept")
+
+
+def refused(dataset, teacher, out, words):
+    """The run is refused in one sentence, and nothing of it is written."""
+    with pytest.raises(ValueError, match=words) as fault:
+        Run(load_config("mini", (*SHORT, f"teacher.posterior={teacher}")), dataset, out)
+    assert str(fault.value).endswith(".") and "\n" not in str(fault.value)
+    assert not out.exists()
+
+
+def test_a_named_posterior_begins_a_run(dataset, kept, tmp_path):
+    Run(load_config("mini", (*SHORT, f"teacher.posterior={kept}")), dataset, tmp_path / "run")
+    assert (tmp_path / "run/run.json").is_file()
+
+
+def test_a_teacher_that_is_not_there_is_refused(dataset, tmp_path):
+    refused(dataset, tmp_path / "nothing", tmp_path / "run", "could not be opened; expected a folder")
+
+
+def test_a_preference_model_is_no_teacher(dataset, run, tmp_path):
+    refused(dataset, run / "model", tmp_path / "run", "holds no taste posterior; expected one")
+
+
+def test_a_damaged_teacher_is_refused(dataset, kept, tmp_path):
+    file = kept / "posterior.safetensors"
+    file.write_bytes(file.read_bytes()[:-8])
+    refused(dataset, kept, tmp_path / "run", r"posterior\.safetensors could not be read")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("learned_from", "1 2 3", r"learned from other images, none of these \d+;"),
+        ("encoder", {"name": "eye", "fingerprint": "0" * 64}, "learned from another state of encoder 'eye'"),
+        ("format", 99, "is of format 99; expected 1"),
+    ],
+)
+def test_a_teacher_of_something_else_is_refused(dataset, kept, tmp_path, key, value, words):
+    file = kept / "tasteprint.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
+    refused(dataset, kept, tmp_path / "run", words)
+
+
+def test_a_wrong_layer_is_refused_before_anything_is_learned(dataset, tmp_path):
+    config = load_config("mini", (*SHORT, "teacher.belief_layer=7"))
+    with pytest.raises(ValueError, match=r"teacher\.belief_layer is 7; expected 1 to 6"):
+        Run(config, dataset, tmp_path / "run").go()
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json"}

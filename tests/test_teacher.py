@@ -1,0 +1,227 @@
+"""A taste posterior as teacher: its lessons, where they are read, and what they add to the paper's losses."""
+
+import copy
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from tasteprint.config import StageConfig, TeacherConfig, load_config
+from tasteprint.data.collate import collate, pack_example
+from tasteprint.evaluate.known_tastes import PosteriorReader
+from tasteprint.evaluate.readers import target_candidates
+from tasteprint.model.loss import margin, preference_loss
+from tasteprint.model.preference import AnswerLogits
+from tasteprint.taste.model import TastePosterior
+from tasteprint.train.lessons import moments
+from tasteprint.train.objective import Objective
+from tasteprint.train.teacher import Teacher
+from tasteprint.types import Example, History, Vote
+from tastes import COLOURS, embeddings, picture, taught
+
+NAMES = sorted(COLOURS)
+FIRST = load_config("mini").stage1
+
+
+@pytest.fixture(scope="module")
+def posterior():
+    return taught()
+
+
+def teacher_of(posterior, model, **settings):
+    torch.manual_seed(1)
+    return Teacher.of(posterior, NAMES, embeddings, model.backbone, TeacherConfig(**settings))
+
+
+def an_example(user, earlier, later, likes=0):
+    """Someone who takes the redder (0) or the greener (1) of two pictures; no picture comes twice."""
+    order = random.Random(user).sample(NAMES, 2 * (earlier + later))
+    votes = [
+        Vote(user, "a colour", a, b, float(COLOURS[a][likes] > COLOURS[b][likes]))
+        for a, b in zip(order[0::2], order[1::2], strict=True)
+    ]
+    return Example(History(user, tuple(votes[:earlier])), tuple(votes[earlier:]))
+
+
+PEOPLE = [
+    an_example("long", 5, 2),
+    an_example("none", 0, 3),
+    an_example("short", 1, 1, 1),
+    an_example("me", 3, 2, 1),
+]
+
+
+def batch_of(examples, model, teacher=None):
+    rows = [pack_example(example, model.encoder, len(model.tokens)) for example in examples]
+    batch, names = collate(rows, model.pad_id)
+    batch |= teacher.images(names) if teacher else {}
+    with torch.no_grad():
+        features = model.backbone.image_features(model.pixels([picture(name) for name in names]))
+    return {**batch, "image_features": features}
+
+
+def test_a_lesson_agrees_with_the_posterior_read_alone(posterior, model):
+    """People of 5, 0, 1 and 3 votes in one batch, against a print of each person and of each prefix of their votes."""
+    teacher = teacher_of(posterior, model)
+    batch = batch_of(PEOPLE, model, teacher)
+    lesson = teacher.lesson(batch)
+    asked = [target_candidates(example) for example in PEOPLE]
+    margins = PosteriorReader(posterior, embeddings).pairs([example.history for example in PEOPLE], asked)
+    odds = torch.from_numpy(np.concatenate(margins)).reshape(-1, 2)
+    assert torch.allclose(lesson.chances.double(), (odds[:, 0] - odds[:, 1]).sigmoid(), atol=1e-5)
+    prefixes = [example.history.votes[: k + 1] for example in PEOPLE for k in range(len(example.history))]
+    prints = posterior.prints_of({str(n): said for n, said in enumerate(prefixes)}, embeddings)
+    mean, deviation = moments(posterior.learner.prior)
+    assert len(lesson.shares) == len(lesson.tastes) == len(prints) == 9
+    for shares, taste, alone in zip(lesson.shares, lesson.tastes, prints, strict=True):
+        assert torch.allclose(shares.exp().double(), alone.members, atol=1e-5)
+        assert torch.allclose(taste.double(), (alone.belief.taste - mean) / deviation, atol=1e-5)
+
+
+def test_utilities_are_those_of_every_answers_image_standardised(posterior, model):
+    teacher = teacher_of(posterior, model)
+    lesson = teacher.lesson(batch_of(PEOPLE, model, teacher))
+    told = [name for example in PEOPLE for vote in example.history.votes for name in vote.images]
+    asked = [name for example in PEOPLE for name, _ in target_candidates(example)]
+    prior = posterior.learner.prior
+
+    def of(names):
+        _, shared, features = posterior.shown(names, embeddings)
+        tastes = shared[:, None] + features @ prior.means.T
+        return torch.cat([tastes, features * prior.spread.float()], dim=1)
+
+    everything = of(NAMES)
+    expected = (of([*told, *asked]) - everything.mean(dim=0)) / everything[:, :2].std(dim=0).mean()
+    assert torch.allclose(lesson.utilities, expected, atol=1e-5)
+
+
+def test_a_lesson_of_people_without_votes(posterior, model):
+    teacher = teacher_of(posterior, model)
+    nobody = [an_example("a", 0, 2), an_example("b", 0, 1)]
+    lesson = teacher.lesson(batch_of(nobody, model, teacher))
+    assert len(lesson.shares) == len(lesson.tastes) == 0 and len(lesson.chances) == 3
+    mine = Objective(copy.deepcopy(model), FIRST, teacher)
+    out = mine(**batch_of(nobody, model, teacher))
+    out["loss"].backward()
+    assert torch.isfinite(out["loss"]) and out["belief"] == 0
+
+
+def test_what_is_read_where(posterior, model):
+    """Utilities where an answer is predicted; a belief at the last answer of a vote, and nowhere else."""
+    teacher = teacher_of(posterior, model)
+    batch = batch_of(PEOPLE, model, teacher)
+    early, late = (torch.randn(*batch["input_ids"].shape, 128, requires_grad=True) for _ in range(2))
+    out = AnswerLogits(torch.zeros(16, 3), torch.zeros(18, 3), (early, late))
+    loss = teacher.loss(batch, out, torch.zeros(8, 2))
+    (loss.utility + loss.belief).backward()
+    assert loss.soft.item() == pytest.approx(np.log(2), abs=1e-6)
+    predicted, answered = (
+        {tuple(place) for place in layer.grad.any(dim=-1).nonzero().tolist()} for layer in (early, late)
+    )
+    places = [tuple(place) for place in [*batch["told"].tolist(), *batch["targets"].tolist()]]
+    assert predicted == set(places)
+    second = [(row, column + 1) for row, column in batch["told"][1::2].tolist()]
+    assert answered == set(second)
+    assert {int(batch["input_ids"][place]) for place in second} == set(model.answers)
+
+
+def test_every_readout_learns(posterior, model):
+    teacher = teacher_of(posterior, model)
+    mine = Objective(copy.deepcopy(model), FIRST, teacher)
+    out = mine(**batch_of(PEOPLE, model, teacher))
+    out["loss"].backward()
+    assert all(out[name] > 0 for name in ("utility", "belief", "soft", "base", "plus", "minus"))
+    for readout in (teacher.utility, teacher.share, teacher.taste):
+        assert readout.weight.grad.abs().max() > 0
+    steps = {name for name, p in mine.named_parameters() if p.requires_grad and "model." not in name}
+    # The teacher's own prior stays.
+    assert steps == {
+        f"teacher.{part}.{kind}" for part in ("utility", "share", "taste") for kind in ("weight", "bias")
+    }
+
+
+def test_without_a_teacher_the_loss_is_the_papers(posterior, model):
+    stage = StageConfig(contrastive=0.5, history_labels=0.25)
+    batch = batch_of(PEOPLE, model)
+    out = Objective(model, stage)(**batch)
+    said = model(**batch)
+    pairs = said.targets.unflatten(0, (-1, 2))
+    parts = preference_loss(pairs, said.told, batch["told_liked"], model.answers)
+    by_hand = parts.base + 0.5 * (parts.plus + parts.minus) + 0.25 * parts.history
+    assert torch.equal(out["loss"], by_hand)
+    assert set(out) == {"loss", "base", "plus", "minus", "history", "train_accuracy"}
+
+
+def test_a_teacher_without_weight_changes_nothing(posterior, model):
+    """Three steps, with no teacher and with one whose weights are 0: the same losses, gradients and model."""
+    trained = []
+    for settings in (None, {"utility": 0.0, "belief": 0.0, "soft": 0.0}):
+        mine = copy.deepcopy(model).train()
+        teacher = None if settings is None else teacher_of(posterior, model, **settings)
+        objective = Objective(mine, FIRST, teacher)
+        moving = [p for p in objective.parameters() if p.requires_grad]
+        optimizer, losses = torch.optim.AdamW(moving, lr=1e-3), []
+        for _ in range(3):
+            losses.append(objective(**batch_of(PEOPLE, mine, teacher))["loss"])
+            optimizer.zero_grad()
+            losses[-1].backward()
+            optimizer.step()
+        grads = [p.grad for p in mine.parameters() if p.grad is not None]
+        trained.append([*map(torch.detach, losses), *grads, *mine.state_dict().values()])
+    for one, other in zip(*trained, strict=True):
+        assert torch.equal(one, other)
+    assert trained[0][0] != trained[0][2], "something was learned"
+
+
+def test_with_a_teacher_its_terms_are_weighed_and_added(posterior, model):
+    teacher = teacher_of(posterior, model, utility=2.0, belief=0.5, soft=4.0)
+    batch = batch_of(PEOPLE, model, teacher)
+    with torch.no_grad():
+        alone, taught_too = Objective(model, FIRST)(**batch), Objective(model, FIRST, teacher)(**batch)
+        said = model(**batch, layers=(2, 4))
+        parts = teacher.loss(batch, said, margin(said.targets.unflatten(0, (-1, 2)), model.answers))
+    more = 2 * parts.utility + 0.5 * parts.belief + 4 * parts.soft
+    assert taught_too["loss"].item() == pytest.approx((alone["loss"] + more).item(), rel=1e-6)
+    assert [taught_too[name].item() for name in parts._fields] == pytest.approx(
+        [part.item() for part in parts]
+    )
+
+
+def test_a_teacher_that_learned_from_other_images_is_refused(posterior, model):
+    others = ["x", "y", "z"]
+    with pytest.raises(
+        ValueError, match=r"^the taste posterior learned from other images, none of these 3; .*\.$"
+    ):
+        Teacher.of(posterior, others, lambda names: embeddings(NAMES[:3]), model.backbone, TeacherConfig())
+    posterior.expect_known(["x", NAMES[0]])
+    TastePosterior(posterior.encoder, posterior.config, posterior.learner).expect_known(
+        others
+    )  # of older files
+
+
+def test_a_teacher_of_another_width_is_refused(posterior, model):
+    def wider(names):
+        return np.zeros((len(names), 5), np.float32)
+
+    with pytest.raises(
+        ValueError, match=r"^embeddings of shape \(40, 5\) came in; expected 3 numbers an image.*\.$"
+    ):
+        Teacher.of(posterior, NAMES, wider, model.backbone, TeacherConfig())
+
+
+@pytest.mark.parametrize("name", ["utility_layer", "belief_layer"])
+@pytest.mark.parametrize("layer", [0, 7, -1])
+def test_a_layer_that_the_backbone_does_not_have_is_refused(posterior, model, name, layer):
+    assert model.backbone.depth == 6
+    with pytest.raises(
+        ValueError, match=rf"^teacher\.{name} is {layer}; expected 1 to 6, the backbone's depth: .*\.$"
+    ):
+        teacher_of(posterior, model, **{name: layer})
+
+
+def test_the_first_and_the_last_layer_can_be_read(posterior, model):
+    teacher = teacher_of(posterior, model, utility_layer=1, belief_layer=6)
+    with torch.no_grad():
+        states = model(**batch_of(PEOPLE, model, teacher), layers=teacher.layers).layers
+    assert len(states) == 2 and not torch.equal(*states)
