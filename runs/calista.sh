@@ -1,23 +1,36 @@
 #!/usr/bin/env bash
-# Real votes on screenshots of web pages: for three splits of the raters, train mini on 80 % of them and evaluate on
-# the rest. Log: DATA (see its README for provenance and licence). Results: docs/results/calista.json, docs/results.md.
+# Real votes on screenshots of web pages: for three splits of the raters, train mini on 80 % of them and evaluate on the
+# rest, in three ways: by the paper's losses alone, taught by a posterior of the same raters, and so taught from the
+# bundled mini on. Log: DATA (see its README for provenance and licence). Results: docs/results/calista*.json.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 DATA=${DATA:-../shared/data/calista_webpages}
 SEEDS=${SEEDS:-0 1 2}
+OUT=${OUT:-runs/calista}
 if [ ! -f "$DATA/choices.csv" ]; then
   echo "The log is not at $DATA: set DATA to its folder. Nothing was run." >&2
   exit 0
 fi
 make --quiet .venv/installed
+declare -A WAYS=(
+  [alone]="--set teacher.posterior=''"
+  [taught]="--set posterior.encoder=statistics"
+  [onward]="--set posterior.encoder=statistics --set model.backbone=src/tasteprint/weights/mini --set eye.bundled=false"
+)
 for seed in $SEEDS; do
-  out=runs/calista/$seed
-  [ -f "$out/data/summary.json" ] || .venv/bin/tasteprint data build "$DATA/choices.csv" --mapping calista \
-    --out "$out/data" --validation 0.1 --test 0.2 --seed "$seed"
-  .venv/bin/tasteprint train --data "$out/data" --config mini --set seed="$seed" --out "$out/run"
-  .venv/bin/tasteprint evaluate --model "$out/run" --data "$out/data" --seed "$seed" --out "$out/results.json"
+  data=$OUT/$seed/data
+  [ -f "$data/summary.json" ] || .venv/bin/tasteprint data build "$DATA/choices.csv" --mapping calista \
+    --out "$data" --validation 0.1 --test 0.2 --seed "$seed"
+  for way in taught alone onward; do
+    # shellcheck disable=SC2086
+    .venv/bin/tasteprint train --data "$data" --config mini --set seed="$seed" ${WAYS[$way]} --out "$OUT/$seed/$way"
+    .venv/bin/tasteprint evaluate --model "$OUT/$seed/$way" --data "$data" --seed "$seed" \
+      --beside "$OUT/$seed/taught/posterior" --out "$OUT/$seed/$way.json"
+  done
 done
-# shellcheck disable=SC2086
-.venv/bin/python runs/gather.py docs/results/calista.json runs/calista.sh \
-  $(for seed in $SEEDS; do echo "runs/calista/$seed/results.json"; done)
+for way in taught alone onward; do
+  # shellcheck disable=SC2046
+  .venv/bin/python runs/gather.py "docs/results/calista-$way.json" runs/calista.sh \
+    $(for seed in $SEEDS; do echo "$OUT/$seed/$way.json"; done)
+done
 .venv/bin/python runs/tables.py
