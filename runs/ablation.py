@@ -1,8 +1,8 @@
 """What each part of the training brings: `python runs/ablation.py --data runs/world/data --start RUN/stage1/model`.
 
-Enters: the dataset of `world_log.py`; for the paper's table a model to start from. Leaves: a run folder for each variant
-and seed, which `--measure` reads on the test people into docs/results/ablation.json. Every variant of a table takes the
-same number of steps on the same people. Does not know: how anything is trained.
+Enters: the dataset of `world_log.py`; for the paper's table a model to start from. Leaves: a run for each variant
+and seed, which `ablated.py` reads on the test people. In a table all take as many steps on the same people.
+Does not know: how anything is trained.
 
 The paper starts from a model that can read conversations; its table is therefore made of a short second stage, by the
 paper's losses alone, from the recipe's first stage. Ours is made from nothing.
@@ -123,14 +123,15 @@ def main() -> None:
         f"stage2.evaluate_every={asked.steps}",
         "stage2.shorter=0.0",
     )
+    table, variants = ("paper", PAPER) if asked.start else ("ours", OURS)
     if asked.start:
         rest: tuple[str, ...] = (f"model.backbone={asked.start}", "stage2.lr=3e-4", ALONE)
     else:
         rest = ("stage2.lr=3e-3", "stage2.warmup=0.1", f"teacher.posterior={asked.posterior}")
     for seed in asked.seeds:
-        for variant in PAPER if asked.start else OURS:
+        for variant in variants:
             settings = (*common, *rest, *variant.settings, f"seed={seed}")
-            train(variant, settings, asked.data, asked.log, asked.out / f"{variant.name}-{seed}")
+            train(variant, settings, asked.data, asked.log, asked.out / table / f"{variant.name}-{seed}")
 
 
 def train(variant: Variant, settings: tuple[str, ...], data: Path, log: Path, out: Path) -> None:

@@ -15,7 +15,7 @@ make --quiet .venv/installed
 declare -A WAYS=(
   [alone]="--set teacher.posterior=''"
   [taught]="--set posterior.encoder=statistics"
-  [onward]="--set posterior.encoder=statistics --set model.backbone=src/tasteprint/weights/mini --set eye.bundled=false"
+  [onward]="--set posterior.encoder=statistics --set start=mini"
 )
 for seed in $SEEDS; do
   data=$OUT/$seed/data

@@ -1,7 +1,7 @@
-"""Put a run's model and its teacher into the package: `python runs/ship_mini.py runs/world/run`.
+"""Put a model and its teacher into the package: `python runs/ship_mini.py MODEL POSTERIOR`.
 
-Enters: a run of `runs/mini.toml`. Leaves: `weights/mini` in half precision and `weights/mini-posterior`, each with its
-card kept as it is. Does not know: how they were trained.
+Enters: the folders of what `runs/train_mini.sh` trained. Leaves: `weights/mini` in half precision and
+`weights/mini-posterior`, each with its card kept as it is. Does not know: how they were trained.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ MOST = 12_000_000
 def main() -> None:
     """Write both folders. SystemExit where the weights grow too large."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    run = parser.parse_args().run
+    parser.add_argument("model", type=Path)
+    parser.add_argument("posterior", type=Path)
+    asked = parser.parse_args()
     weights = Path(str(resources.files("tasteprint"))) / "weights"
     model, posterior = (weights / name for name in BUNDLED)
-    PreferenceModel.from_pretrained(run / "model").save_pretrained(model, half=True)
-    TastePosterior.from_pretrained(run / "posterior" / "model").save_pretrained(posterior)
+    PreferenceModel.from_pretrained(asked.model).save_pretrained(model, half=True)
+    TastePosterior.from_pretrained(asked.posterior).save_pretrained(posterior)
     size = sum(path.stat().st_size for path in weights.rglob("*") if path.is_file())
     print(f"{size:,} bytes of weights in {weights}")
     if size > MOST:

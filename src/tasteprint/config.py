@@ -126,9 +126,13 @@ class StageConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything a run depends on, beside its data. `method` is one of `METHODS`: the way to know a person."""
+    """Everything a run depends on, beside its data. `method` is one of `METHODS`: the way to know a person.
+
+    `start` is a model to go on from, by folder, Hub name or "mini"; empty for the backbone of `model` alone.
+    """
 
     method: str = "in-context"
+    start: str = ""
     seed: int = 0
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -67,7 +67,7 @@ class Run:
         set_seed(self.config.seed)
         keep_freed_memory()
         disable_progress_bar()  # of transformers' own: one bar a stage is enough
-        model = PreferenceModel.from_config(self.config.model, self.dataset.prompts())
+        model = self._begun()
         if self.config.teacher.posterior:
             check_layers(self.config.teacher, model.backbone.depth)
         self._part("eye", model, self._eye)
@@ -76,6 +76,11 @@ class Run:
                 self._part(name, model, self._stage)
         self._publish(model)
         return model.eval()
+
+    def _begun(self) -> PreferenceModel:
+        if self.config.start:
+            return PreferenceModel.from_pretrained(self.config.start)
+        return PreferenceModel.from_config(self.config.model, self.dataset.prompts())
 
     def _part(self, name: str, model: PreferenceModel, work: Callable[[str, PreferenceModel], None]) -> None:
         """Do a part and keep its weights, or take over the weights of an earlier try that finished it."""
@@ -93,7 +98,7 @@ class Run:
 
     def _eye(self, name: str, model: PreferenceModel) -> None:
         config = self.config.eye
-        if config.bundled:
+        if config.bundled and not self.config.start:
             give_eye(model.backbone)
         if not config.steps:
             return
