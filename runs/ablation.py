@@ -1,11 +1,11 @@
 """What each part of the training brings: `python runs/ablation.py --data runs/world/data --start RUN/stage1/model`.
 
-Enters: the dataset of `world_log.py`; for the paper's table a model to start from. Leaves: a run for each variant
-and seed, which `ablated.py` reads on the test people. In a table all take as many steps on the same people.
-Does not know: how anything is trained.
+Enters: the dataset of `world_log.py`, its log, a teacher, the first stage of the recipe. Leaves: a run for each variant
+and seed, which `ablated.py` reads on the test people. In a table all take as many steps on the same people. Does not
+know: how anything is trained.
 
-The paper starts from a model that can read conversations; its table is therefore made of a short second stage, by the
-paper's losses alone, from the recipe's first stage. Ours is made from nothing.
+With `--start` all go on from the recipe's first stage: the paper, too, starts from a model that can read conversations.
+Without, our parts are tried from nothing.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ CLEAR, EVEN = 4, 2
 """A course begins with the best of four pictures against the worst, goes on with the better of two, ends with votes."""
 
 
+ALONE = "teacher.posterior=''"
+
+
 @dataclass(frozen=True)
 class Variant:
     """One row of a table: settings beside the common ones, and whether votes come in a course."""
@@ -56,10 +59,9 @@ def _paper(name: str, contrastive: float, tokens: int) -> Variant:
         f"train_tokens={moving}",
         "history_labels=0.0",
     )
-    return Variant(name, tuple(f"stage2.{setting}" for setting in settings))
+    return Variant(name, (ALONE, *(f"stage2.{setting}" for setting in settings)))
 
 
-ALONE = "teacher.posterior=''"
 PAPER = (
     _paper("base", 0.0, 0),
     _paper("cp", 1.0, 0),
@@ -67,17 +69,17 @@ PAPER = (
     _paper("tokens_10", 1.0, 10),
     _paper("tokens_20", 1.0, 20),
 )
-NO_LABELS = "stage2.history_labels=0.0"
 ONLY_SOFT = ("teacher.utility=0.0", "teacher.belief=0.0")
 OURS = (
-    Variant("paper", (ALONE, NO_LABELS)),
     Variant("labels", (ALONE,)),
     Variant("course", (ALONE,), course=True),
     Variant("soft", ONLY_SOFT, course=True),
     Variant("belief", (), course=True),
     Variant("belief_no_course", ()),
 )
-"""Each adds to the one before; the last leaves the course out again."""
+"""Each adds to the one before, the first to `tokens_10`; the last leaves the course out again."""
+
+TABLES = {"paper": PAPER, "ours": OURS, "nothing": (PAPER[3], *OURS)}
 
 
 class CourseRun(Run):
@@ -106,9 +108,7 @@ def main() -> None:
         "--log", type=Path, required=True, help="The log of that dataset: its truth makes the course."
     )
     parser.add_argument("--posterior", required=True, help="The teacher.")
-    parser.add_argument(
-        "--start", type=Path, help="Where the paper's table begins; without it, ours is made."
-    )
+    parser.add_argument("--start", type=Path, help="The recipe's stage 1; without it, from nothing.")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--steps", type=int, required=True)
@@ -122,16 +122,15 @@ def main() -> None:
         f"stage2.people={asked.people}",
         f"stage2.evaluate_every={asked.steps}",
         "stage2.shorter=0.0",
+        "stage2.warmup=0.1",
+        *((f"start={asked.start}", "stage2.lr=5e-4") if asked.start else ("stage2.lr=3e-3",)),
     )
-    table, variants = ("paper", PAPER) if asked.start else ("ours", OURS)
-    if asked.start:
-        rest: tuple[str, ...] = (f"model.backbone={asked.start}", "stage2.lr=3e-4", ALONE)
-    else:
-        rest = ("stage2.lr=3e-3", "stage2.warmup=0.1", f"teacher.posterior={asked.posterior}")
+    taught = f"teacher.posterior={asked.posterior}"
     for seed in asked.seeds:
-        for variant in variants:
-            settings = (*common, *rest, *variant.settings, f"seed={seed}")
-            train(variant, settings, asked.data, asked.log, asked.out / table / f"{variant.name}-{seed}")
+        for table in ("paper", "ours") if asked.start else ("nothing",):
+            for variant in TABLES[table]:
+                settings = (*common, taught, *variant.settings, f"seed={seed}")
+                train(variant, settings, asked.data, asked.log, asked.out / table / f"{variant.name}-{seed}")
 
 
 def train(variant: Variant, settings: tuple[str, ...], data: Path, log: Path, out: Path) -> None:

@@ -152,3 +152,11 @@ def test_a_wrong_layer_is_refused_before_anything_is_learned(dataset, tmp_path):
     with pytest.raises(ValueError, match=r"teacher\.belief_layer is 7; expected 1 to 6"):
         Run(config, dataset, tmp_path / "run").go()
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json"}
+
+
+def test_a_run_goes_on_from_a_model(run, dataset, tmp_path):
+    still = ("stage1.steps=0", "stage2.steps=2", "stage2.lr=0.0", "teacher.posterior=''", f"start={run}")
+    model = Run(load_config("mini", (*SHORT, *still)), dataset, tmp_path / "onward").go()
+    before = PreferenceModel.from_pretrained(run).state_dict()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert len(model.tokens) == 10

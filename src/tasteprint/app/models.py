@@ -5,7 +5,6 @@ Enters: a folder, a run's folder or a Hub name; a dataset. Leaves: a model; read
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_model(name: str) -> AnyModel:
-    """Open a model of either way by folder or Hub name; of a run's folder, take the model in it."""
+    """Open a model of either way by folder or Hub name, or one of those that come with the package."""
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     from tasteprint.model.preference import PreferenceModel
@@ -29,8 +28,7 @@ def open_model(name: str) -> AnyModel:
 
     disable_progress_bar()
     set_verbosity_error()  # "the fast image processor needs torchvision": the slow one is meant
-    inside = Path(name) / "model"
-    folder = find(inside if inside.is_dir() else name)
+    folder = find(name)
     is_posterior = read_about(folder).get("kind") == KIND
     return (TastePosterior if is_posterior else PreferenceModel).from_pretrained(folder)
 

@@ -89,10 +89,11 @@ def load_weights(folder: Path, backbone: Idefics2Backbone) -> Tensor:
 def find(name: str | Path) -> Path:
     """Give the local folder of a model: a folder, one that comes with the package, or a download from the Hub.
 
-    No pickles and no code are downloaded.
+    Of a run's folder, the model in it. No pickles and no code are downloaded.
     """
     if Path(name).is_dir():
-        return Path(name)
+        inside = Path(name) / "model"
+        return inside if inside.is_dir() else Path(name)
     if str(name) in BUNDLED:
         return Path(str(resources.files("tasteprint"))) / "weights" / str(name)
     try:
