@@ -1,19 +1,18 @@
 """The pictures of docs/, made from docs/results/*.json: `python runs/plots.py`.
 
-Enters: results files. Leaves: docs/pictures/posterior.png, calibration.png. Does not know: how anything was measured.
+Enters: results files. Leaves: docs/pictures/posterior.png, calibration.png, and those of `world_plots.py`.
+Does not know: how anything was measured.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
-from matplotlib.axes import Axes
+from drawing import DOCS, Named, by_votes, curve, reliability_axes, reliable, save
 from matplotlib.figure import Figure as Drawing
+from world_plots import draw_world
 
-from tasteprint.evaluate.results import Figure, read_results
+from tasteprint.evaluate.results import read_results
 
-DOCS = Path(__file__).parents[1] / "docs"
 WORLDS = {"": "eight groups of taste", "factors.": "no groups: six factors"}
 CURVES = {
     "bound.bayes": ("Bayes bound: the best possible", "black", "--"),
@@ -25,8 +24,6 @@ CURVES = {
 }
 """Name of a curve's figures to label, colour and line."""
 
-Named = dict[str, Figure]
-
 
 def main() -> None:
     """Draw what there are results for."""
@@ -34,8 +31,9 @@ def main() -> None:
     path = DOCS / "results/posterior.json"
     if path.is_file():
         named = {figure.name: figure for figure in read_results(path)}
-        _save(curves(named), "posterior.png")
-        _save(reliability(named), "calibration.png")
+        save(curves(named), "posterior.png")
+        save(reliability(named), "calibration.png")
+    draw_world()
 
 
 def curves(named: Named) -> Drawing:
@@ -44,11 +42,8 @@ def curves(named: Named) -> Drawing:
     panels = drawing.subplots(1, 2, sharey=True)
     for axes, (world, title) in zip(panels, WORLDS.items(), strict=True):
         for name, (label, colour, line) in CURVES.items():
-            _curve(axes, named, _full(world, name), label, colour, line)
-        axes.set(title=title, xlabel="votes of history", xscale="symlog", xticks=[0, 1, 2, 4, 8, 16, 32])
-        axes.set_xticklabels(["0", "1", "2", "4", "8", "16", "32"])
-        axes.axhline(named[_full(world, "bound.oracle")].value, color="black", linewidth=0.6)
-        axes.grid(axis="y", alpha=0.3)
+            curve(axes, named, _full(world, name), label, colour, line)
+        by_votes(axes, (0, 1, 2, 4, 8, 16, 32), named[_full(world, "bound.oracle")], title)
     panels[0].set_ylabel("pairs foreseen")
     panels[0].legend(frameon=False, fontsize=8, loc="lower right")
     return drawing
@@ -57,15 +52,9 @@ def curves(named: Named) -> Drawing:
 def reliability(named: Named) -> Drawing:
     """How often the posterior is right when it says that it is so sure, eight votes, from pixels."""
     drawing = Drawing(figsize=(4.2, 4.2), layout="constrained")
-    axes = drawing.subplots()
-    axes.plot([0.5, 1], [0.5, 1], color="black", linewidth=0.6)
+    axes = reliability_axes(drawing)
     for world, title in WORLDS.items():
-        bins = sorted(name for name in named if name.startswith(_full(world, "calibration.said.")))
-        said = [named[name].value for name in bins]
-        right = [named[name.replace(".said.", ".right.")].value for name in bins]
-        error = named[_full(world, "calibration.ece")].value
-        axes.plot(said, right, "o-", markersize=4, label=f"{title} (error {error:.3f})")
-    axes.set(xlabel="said: probability of the likelier picture", ylabel="share right", aspect="equal")
+        reliable(axes, named, _full(world, ""), "", title)
     axes.legend(frameon=False, fontsize=8)
     return drawing
 
@@ -74,20 +63,6 @@ def _full(world: str, name: str) -> str:
     """In the world without groups figures of pixels say so; bounds are of no view."""
     plain = name.startswith(("bound.", "attributes."))
     return world + (name if plain or not world else f"pixels.{name}")
-
-
-def _curve(axes: Axes, named: Named, name: str, label: str, colour: str, line: str) -> None:
-    votes = sorted(
-        int(key.removeprefix(f"{name}.")) for key in named if key.removeprefix(f"{name}.").isdigit()
-    )
-    points = [named[f"{name}.{count}"] for count in votes]
-    axes.plot(votes, [point.value for point in points], line, color=colour, label=label, linewidth=1.6)
-    low, high = [point.low for point in points], [point.high for point in points]
-    axes.fill_between(votes, low, high, color=colour, alpha=0.12, linewidth=0)
-
-
-def _save(drawing: Drawing, name: str) -> None:
-    drawing.savefig(DOCS / "pictures" / name, dpi=110)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import json
 import re
 from pathlib import Path
 
+from world_tables import TABLES
+
 from tasteprint.evaluate.report import markdown
 from tasteprint.evaluate.results import Figure, read_results
 
@@ -155,7 +157,7 @@ SINGLE = {
     "the same, true attributes": "attributes.ask.votes_to_match_8",
 }
 PARTS = ("predicted", "published.seconds", "seconds", "published.mib", "mib")
-KINDS = {"": markdown, "short": short, "works": works, "rates": rates, "votes": by_votes}
+KINDS = {"": markdown, "short": short, "works": works, "rates": rates, "votes": by_votes, **TABLES}
 
 
 def filled(text: str) -> str:

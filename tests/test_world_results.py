@@ -1,0 +1,226 @@
+"""The results of the in-context model on simulated people: figures checked by hand, shortcuts against slow twins."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+RUNS = Path(__file__).parents[1] / "runs"
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    monkeypatch.syspath_prepend(str(RUNS))
+
+
+@pytest.fixture
+def examined(runs):
+    from examined import Examined
+
+    from tasteprint.world.simulation import draw_test
+
+    return Examined.of(draw_test(), 4)
+
+
+@pytest.fixture
+def images(examined, model, tmp_path):
+    from tasteprint.model.features import FeatureStore
+    from tasteprint.world.painter import paint
+
+    def painted(name):
+        picture = examined.world.pictures[name]
+        return paint(picture.subject, picture.attributes, picture.seed)
+
+    gradients = [parameter.requires_grad for parameter in model.parameters()]
+    yield FeatureStore(tmp_path, model.requires_grad_(False), painted)
+    for parameter, needed in zip(model.parameters(), gradients, strict=True):
+        parameter.requires_grad_(needed)
+
+
+@pytest.fixture
+def reader(model, images):
+    return lambda histories, asked: model.margins(histories, asked, images)
+
+
+def test_flips_are_counted_over_pairs_of_readings(runs):
+    from world_figures import flips, flips_of_means
+
+    odds = [
+        np.array([[1.0, 1.0], [1.0, 2.0]]),
+        np.array([[1.0, -1.0], [1.0, 2.0]]),
+        np.array([[1.0, -2.0], [0.0, 2.0]]),
+    ]
+    # Of each person's two targets and three pairs of readings: person 0 flips twice, person 1 never (a tie does not).
+    assert flips("order.flips", odds).value == pytest.approx(2 / 12)
+    assert flips_of_means("of_1", odds, 1).value == pytest.approx(2 / 12)
+    four = [
+        np.array([[3.0], [1.0]]),
+        np.array([[-1.0], [1.0]]),
+        np.array([[-1.0], [1.0]]),
+        np.array([[-1.0], [1.0]]),
+    ]
+    # However the 3 is placed, its mean with a -1 is 1 and the mean of the others is -1.
+    assert flips_of_means("of_2", four, 2).value == pytest.approx(1 / 2)
+
+
+def test_calibration_bins_say_what_was_said_and_how_much_came_true(runs):
+    from world_figures import calibration
+
+    odds = np.log(0.8 / 0.2)  # said 0.8: the seventh of ten bins from 0.5 on
+    people = [np.array([[odds, 0.0], [odds, 0.0]]), np.array([[0.0, odds], [odds, 0.0]])]
+    found = {figure.name: figure.value for figure in calibration(people, ".mine")}
+    (said,) = (value for name, value in found.items() if name.startswith("calibration.said.mine."))
+    (right,) = (value for name, value in found.items() if name.startswith("calibration.right.mine."))
+    assert (said, right) == (pytest.approx(0.8), 0.75)
+    assert found["calibration.ece.mine"] == pytest.approx(0.05)
+
+
+def test_the_bound_captures_all_of_the_headroom_and_the_average_none(runs):
+    from world_figures import share_of_headroom
+
+    average, best = np.array([[0.5, 0.5], [0.6, 0.4]]), np.array([[0.9, 0.7], [0.8, 0.8]])
+    assert share_of_headroom("h", best, average, best).value == 1
+    assert share_of_headroom("h", average, average, best).value == 0
+    half = share_of_headroom("h", (average + best) / 2, average, best)
+    assert (half.value, half.low, half.high) == (pytest.approx(0.5), pytest.approx(0.5), pytest.approx(0.5))
+
+
+def test_bounds_of_fewer_votes_are_those_of_all_the_history(examined):
+    from tasteprint.world.oracle import bounds
+
+    world = examined.world
+    slow = bounds(
+        world.population, examined.people, world.votes_by_user(), world.pictures, (0, 2, 32), samples=512
+    )
+    fast = examined.bounds((0, 2))
+    for name in ("bound.oracle", "bound.average", "bound.centroid.2"):
+        assert np.array_equal(slow[name].earned, fast[name].earned)
+    assert slow["bound.bayes.2"].value == pytest.approx(fast["bound.bayes.2"].value, abs=0.01)
+
+
+def test_references_rank_pictures_as_they_choose_in_pairs(examined):
+    from rivals import reference_scores
+
+    found, scores = examined.bounds((0, 8)), reference_scores(examined, 8)
+    assert np.array_equal(examined.earned(scores["bound.oracle"]), found["bound.oracle"].earned)
+    assert np.array_equal(examined.earned(scores["bound.centroid"]), found["bound.centroid.8"].earned)
+    assert examined.earned(scores["bound.bayes"]).mean() == pytest.approx(
+        found["bound.bayes.8"].value, abs=0.03
+    )
+    assert scores["bound.average"].sum() == pytest.approx(4 * 32 * 31 / 2)
+
+
+def test_reshuffled_votes_are_the_same_votes(examined):
+    from examined import reshuffled
+
+    (before, *_), (after, *_) = examined.histories(8), reshuffled(examined.histories(8), 1)
+    assert {(vote.liked, vote.disliked) for vote in before.votes} == {
+        (vote.liked, vote.disliked) for vote in after.votes
+    }
+    assert before.votes != after.votes
+
+
+def test_misled_people_have_wrong_histories_and_true_targets(examined):
+    from foreseen import TOLD
+
+    misled = examined.misled(0.2, seed=0)
+    wrong = misled.answers != examined.answers
+    assert 0.1 < wrong[:, :TOLD].mean() < 0.3
+    assert not wrong[:, TOLD:].any()
+    assert np.array_equal(misled.truth, examined.truth)
+    assert not (examined.misled(0.0, seed=0).answers != examined.answers).any()
+
+
+def test_strangers_see_the_same_pictures_and_have_other_tastes(examined):
+    from examined import strangers
+
+    other = strangers()
+    assert other.pictures == examined.world.pictures
+    assert not np.allclose(other.population.tastes, examined.world.population.tastes)
+
+
+def test_features_are_what_the_backbone_sees(examined, model, images):
+    names = list(examined.world.pictures)[:3]
+    pixels = model.pixels([images.open_image(name) for name in names])
+    with torch.no_grad():
+        seen = model.backbone.image_features(pixels)
+    assert torch.allclose(images(names)["image_features"], seen, atol=1e-5)
+
+
+def test_attention_is_that_of_the_model_and_leaves_it_as_it_was(examined, model, images, reader):
+    from examined import read
+    from inside import _weights_of, attention_maps
+
+    told, asked = examined.histories(2), [person[:4] for person in examined.asked]
+    before = read(reader, told, asked)
+    with _weights_of(model) as weights:
+        assert read(reader, told, asked) == pytest.approx(before, abs=1e-4)
+        assert len(weights) == model.backbone.depth
+        assert all(torch.allclose(one.sum(dim=-1), torch.ones(()), atol=1e-5) for one in weights)
+    maps = attention_maps(model, told, asked[0][0], images)
+    assert maps.shape == (4, model.backbone.depth, 4, 2, len(model.tokens))
+    assert (maps >= 0).all()
+    assert (maps.sum(axis=-1) <= 1 + 1e-6).all()
+    assert np.array_equal(read(reader, told, asked), before)
+
+
+def test_maps_that_are_those_of_the_group_are_alike_within_and_unlike_across(runs):
+    from inside import likeness
+
+    groups = np.repeat([0, 1], 20)
+    maps = np.where(groups[:, None] == 0, [0.3, 0.1], [0.1, 0.3])
+    found = {figure.name: figure.value for figure in likeness(maps, groups, 3)}
+    assert found["attention.within.3"] == pytest.approx(1)
+    assert found["attention.across.3"] == pytest.approx(-1)
+    assert found["attention.within_minus_across.3"] == pytest.approx(2)
+
+
+def test_people_of_clear_groups_are_found(runs):
+    from inside import _clusters
+
+    groups = np.repeat(np.arange(3), 6)
+    vectors = np.eye(3)[groups] + np.random.default_rng(0).normal(0, 0.01, size=(18, 3))
+    found = _clusters(vectors, groups, seed=0)
+    assert (found["k"], found["ari"], found["ari.true_k"]) == (3, 1, 1)
+
+
+def test_a_vote_is_left_out_where_its_own_margin_is_read(examined):
+    from both_ways import left_out
+
+    calls = []
+
+    def reader(histories, asked):
+        calls.extend(
+            (len(history), set(history.images), {name for name, _ in person})
+            for history, person in zip(histories, asked, strict=True)
+        )
+        return [np.zeros(len(person)) for person in asked]
+
+    assert left_out(reader, examined.histories(3)).shape == (4, 6)
+    assert all(count == 2 and not shown & asked for count, shown, asked in calls)
+
+
+def test_both_ways_without_deviation_are_the_model(runs):
+    from both_ways import BothWays
+
+    from tasteprint.model.likelihoods import Answers
+
+    torch.manual_seed(0)
+    rows, offsets = torch.randn(3, 5, 2).double(), torch.randn(3, 5).double()
+    margins, features = torch.randn(3, 4).double(), torch.randn(3, 4, 2).double()
+    both = BothWays(torch.ones(2).double(), Answers.choices(rows, offsets), margins, features)
+    alone = (margins[:, 0::2] - margins[:, 1::2]).numpy()
+    assert np.array_equal(both.odds(0.0), alone)
+    assert both.odds(1e-4) == pytest.approx(alone, abs=1e-4)
+    assert both.scores(1e-4) == pytest.approx(margins.numpy(), abs=1e-4)
+    assert np.abs(both.odds(1.0) - alone).max() > 0.1
+    assert both.best_scale((alone > 0).astype(float)) == 0 or both.best_scale((alone < 0).astype(float)) > 0
+
+
+def test_ways_that_are_exchanged_are_refused(runs, model, tmp_path):
+    from ways import open_ways
+
+    model.save_pretrained(tmp_path / "model")
+    with pytest.raises(ValueError, match="expected a PreferenceModel and a TastePosterior"):
+        open_ways(str(tmp_path / "model"), str(tmp_path / "model"), {}, tmp_path)
