@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 DATA=${DATA:-../shared/data/calista_webpages}
 SEEDS=${SEEDS:-0 1 2}
 OUT=${OUT:-runs/calista}
+WAYS=${WAYS:-taught alone onward}
 if [ ! -f "$DATA/choices.csv" ]; then
   echo "The log is not at $DATA: set DATA to its folder. Nothing was run." >&2
   exit 0
@@ -25,7 +26,7 @@ for seed in $SEEDS; do
     [taught]="--set teacher.posterior=$OUT/$seed/posterior"
     [onward]="--set teacher.posterior=$OUT/$seed/posterior --set start=mini"
   )
-  for way in taught alone onward; do
+  for way in $WAYS; do
     # shellcheck disable=SC2086
     .venv/bin/tasteprint train --data "$data" --config mini --set seed="$seed" $SHORT ${ways[$way]} \
       --out "$OUT/$seed/$way"
@@ -33,7 +34,7 @@ for seed in $SEEDS; do
       --beside "$OUT/$seed/posterior" --out "$OUT/$seed/$way.json"
   done
 done
-for way in taught alone onward; do
+for way in $WAYS; do
   # shellcheck disable=SC2046
   .venv/bin/python runs/gather.py "docs/results/calista-$way.json" runs/calista.sh \
     $(for seed in $SEEDS; do echo "$OUT/$seed/$way.json"; done)

@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 
+from ablation_tables import parts
 from world_tables import TABLES
 
 from tasteprint.evaluate.report import markdown
@@ -157,7 +158,15 @@ SINGLE = {
     "the same, true attributes": "attributes.ask.votes_to_match_8",
 }
 PARTS = ("predicted", "published.seconds", "seconds", "published.mib", "mib")
-KINDS = {"": markdown, "short": short, "works": works, "rates": rates, "votes": by_votes, **TABLES}
+KINDS = {
+    "": markdown,
+    "short": short,
+    "works": works,
+    "rates": rates,
+    "votes": by_votes,
+    "parts": parts,
+    **TABLES,
+}
 
 
 def filled(text: str) -> str:

@@ -12,6 +12,7 @@ make --quiet .venv/installed
 .venv/bin/tasteprint train --data "$OUT/data" --config runs/mini_longer.toml --set start="$OUT/run/model" \
   --set teacher.posterior="$OUT/run/posterior/model" --out "$OUT/longer"
 .venv/bin/python runs/ship_mini.py "$OUT/longer/model" "$OUT/run/posterior/model"
-.venv/bin/python runs/world.py --model mini --posterior mini-posterior --data "$OUT/data"
+.venv/bin/python runs/world.py --model mini --posterior mini-posterior --data "$OUT/data" \
+  --runs "$OUT/run" "$OUT/longer"
 .venv/bin/python runs/tables.py
 .venv/bin/python runs/plots.py
