@@ -263,7 +263,7 @@ def test_a_print_that_contradicts_itself_is_refused(model, opened, tmp_path):
         (
             {"keys": taste.own},
             {**about, "history": told},
-            r"holds keys of shape .* expected \(4, 2, 4, 0, 32\)",
+            r"holds keys of shape .* expected \(6, 2, 4, 0, 32\)",
         ),
         ({"other": taste.own}, {**about, "history": told}, "holds no keys"),
         ({"keys": taste.own}, {**about, "history": "[1]"}, "names no readable history"),

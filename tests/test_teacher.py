@@ -157,7 +157,7 @@ def test_a_teacher_without_weight_changes_nothing(posterior, model):
     """Three steps, with no teacher and with one whose weights are 0: the same losses, gradients and model."""
     trained = []
     for settings in (None, {"utility": 0.0, "belief": 0.0, "soft": 0.0}):
-        mine = copy.deepcopy(model).train()
+        mine = copy.deepcopy(model).train().requires_grad_(True)  # other tests may have frozen it
         teacher = None if settings is None else teacher_of(posterior, model, **settings)
         objective = Objective(mine, FIRST, teacher)
         moving = [p for p in objective.parameters() if p.requires_grad]

@@ -12,10 +12,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from accelerate import PartialState
 from tqdm.auto import tqdm
-from transformers import ProgressCallback, TrainingArguments, set_seed
+from transformers import ProgressCallback, set_seed
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
@@ -29,6 +28,7 @@ from tasteprint.model.preference import PreferenceModel
 from tasteprint.taste.model import TastePosterior
 from tasteprint.taste.opinions import images_of
 from tasteprint.train.allocator import keep_freed_memory
+from tasteprint.train.arguments import training_arguments
 from tasteprint.train.eye import teach_eye
 from tasteprint.train.folder import RunFolder, last_checkpoint
 from tasteprint.train.objective import Objective
@@ -118,7 +118,7 @@ class Run:
         )  # a second stage goes on with those of the first
         trainer = PreferenceTrainer(
             objective,
-            self._arguments(path, stage),
+            training_arguments(path, stage, self.config.seed, self.report_to),
             self._stream(stage),
             self._held_out(stage),
             self._images(model),
@@ -191,35 +191,6 @@ class Run:
         rows = self._filled(posterior.encoder).rows
         return Teacher.of(posterior, self._shown(), rows, model.backbone, self.config.teacher)
 
-    def _arguments(self, path: Path, stage: StageConfig) -> TrainingArguments:
-        return TrainingArguments(
-            output_dir=str(path),
-            max_steps=stage.steps,
-            per_device_train_batch_size=stage.people,
-            gradient_accumulation_steps=stage.accumulate,
-            learning_rate=stage.lr,
-            weight_decay=stage.weight_decay,
-            adam_beta2=stage.beta2,
-            warmup_steps=stage.warmup,
-            lr_scheduler_type=stage.schedule,
-            max_grad_norm=stage.clip,
-            logging_steps=max(1, stage.evaluate_every // 5),
-            eval_strategy="steps",
-            eval_steps=stage.evaluate_every,
-            save_steps=stage.evaluate_every,
-            save_total_limit=2,
-            load_best_model_at_end=True,
-            metric_for_best_model="accuracy",
-            greater_is_better=True,
-            bf16=_fast_in_half(),
-            use_cpu=not torch.cuda.is_available(),
-            remove_unused_columns=False,
-            dataloader_pin_memory=torch.cuda.is_available(),
-            disable_tqdm=True,
-            report_to=self.report_to,
-            seed=self.config.seed,
-        )
-
     def _publish(self, model: PreferenceModel) -> None:
         if self.processes.is_main_process:
             model.save_pretrained(self.folder.path / "model")
@@ -234,8 +205,3 @@ class Run:
 def _advance(bar: tqdm, step: int, loss: float) -> None:
     bar.update(step - bar.n)
     bar.set_postfix(loss=f"{loss:.3f}")
-
-
-def _fast_in_half() -> bool:
-    """Whether this machine multiplies in bfloat16 itself, which takes half the time (docs/performance.md)."""
-    return torch.cuda.is_available() or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
