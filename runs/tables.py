@@ -17,7 +17,18 @@ from tasteprint.evaluate.results import Figure, read_results
 ROOT = Path(__file__).parents[1]
 LEARNING_TIME = ROOT / "docs" / "results" / "posterior-time.json"
 DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs" / name for name in ("results.md", "performance.md")))
-SHORT = ("own", "posterior", "no_history", "other_history", "population", "tastes", "logistic", "own_only")
+SHORT = (
+    "own",
+    "posterior",
+    "no_history",
+    "other_history",
+    "population",
+    "tastes",
+    "logistic",
+    "own_only",
+    "here.own",
+    "here.posterior",
+)
 BRIEF = ("own_minus_other.8", "bound.bayes.8", "bound.oracle")
 WORKS = {
     "train.pairs1": "training, one target pair a person",

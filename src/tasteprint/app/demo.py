@@ -137,7 +137,7 @@ def _report(out: Path, run: Run, dataset: Dataset, posterior: TastePosterior, fi
         title="What tasteprint learned about people it never met",
         about="simulated people, whose votes were drawn from a taste of their own",
         figures=figures,
-        main="accuracy.own",
+        main="accuracy.posterior",
         people=person_pages(posterior, dataset, n_ref, seed),
         tastes=taste_cards(posterior, dataset, seed),
         learning=learning_points(run.folder.path),
