@@ -225,3 +225,12 @@ def test_the_first_and_the_last_layer_can_be_read(posterior, model):
     with torch.no_grad():
         states = model(**batch_of(PEOPLE, model, teacher), layers=teacher.layers).layers
     assert len(states) == 2 and not torch.equal(*states)
+
+
+def test_a_lesson_is_as_exact_in_a_training_in_half_precision(posterior, model):
+    """Under autocast a product of float32 would have eight bits; the teacher's numbers keep all of theirs."""
+    teacher = teacher_of(posterior, model)
+    batch = batch_of(PEOPLE, model, teacher)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = teacher.lesson(batch)
+    assert all(torch.equal(one, other) for one, other in zip(half, teacher.lesson(batch), strict=True))

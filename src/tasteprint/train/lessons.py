@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tasteprint.model.likelihoods import Answers
-from tasteprint.model.posterior import MixturePrior, infer
+from tasteprint.model.posterior import Belief, MixturePrior, infer
 
 
 class Lesson(NamedTuple):
@@ -50,7 +50,7 @@ def beliefs(
     belief = infer(prior, Answers(rows, offsets, low, high, heard.expand(people, -1, -1)))
     after = (voters, nth + 1)
     last = (askers, counts[askers])
-    final = type(belief)(belief.log_weights[last], belief.modes[last], belief.factors[last], belief.spread)
+    final = Belief(belief.log_weights[last], belief.modes[last], belief.factors[last], belief.spread)
     chances = final.chances(Answers(*(part[:, None] for part in pairs)))[:, 0]
     return belief.log_weights[after], belief.taste[after], chances
 
@@ -73,3 +73,16 @@ def moments(prior: MixturePrior) -> tuple[Float[Tensor, " d"], Float[Tensor, " d
     mean = (weights * means).sum(dim=0)
     within = prior.spread.square() + (weights * (means - mean).square()).sum(dim=0)
     return mean, within.sqrt()
+
+
+@torch.no_grad()
+def standardised(
+    prior: MixturePrior, shared: Float[Tensor, "n"], features: Float[Tensor, "n d"]
+) -> Float[Tensor, "n q"]:
+    """Utilities of images under every component's mean taste, and one deviation along every feature.
+
+    Centred over the images, all in the mean deviation of the components' utilities.
+    """
+    tastes = shared[:, None] + features @ prior.means.T
+    whole = torch.cat([tastes, features * prior.spread.float()], dim=1)
+    return (whole - whole.mean(dim=0)) / tastes.std(dim=0).mean().clamp(min=1e-6)

@@ -22,7 +22,7 @@ from tasteprint.model.preference import AnswerLogits
 from tasteprint.taste.model import Embeddings, TastePosterior
 from tasteprint.taste.prints import Shown
 from tasteprint.train.beliefs import BeliefLoss, belief_loss, soft_loss, utility_loss
-from tasteprint.train.lessons import Lesson, beliefs, moments
+from tasteprint.train.lessons import Lesson, beliefs, moments, standardised
 
 
 def check_layers(config: TeacherConfig, depth: int) -> None:
@@ -37,9 +37,6 @@ def check_layers(config: TeacherConfig, depth: int) -> None:
 class Teacher(nn.Module):
     """A frozen prior, and linear read-outs at the layers of the config."""
 
-    mean: Tensor
-    scale: Tensor
-
     def __init__(
         self, prior: MixturePrior, shown: Shown, backbone: Idefics2Backbone, config: TeacherConfig
     ) -> None:
@@ -48,11 +45,8 @@ class Teacher(nn.Module):
         check_layers(config, backbone.depth)
         self.config, self.prior, self._place = config, prior.requires_grad_(False), shown.place
         self._shared, self._features = shown.shared.float(), shown.features.float()
-        with torch.no_grad():
-            utilities = self._utilities(self._shared, self._features)
-        self.register_buffer("mean", utilities.mean(dim=0))
-        self.register_buffer("scale", utilities[:, : len(prior.logits)].std(dim=0).mean().clamp(min=1e-6))
-        self.utility = nn.Linear(backbone.width, utilities.shape[1])
+        self._utilities = standardised(prior, self._shared, self._features)
+        self.utility = nn.Linear(backbone.width, self._utilities.shape[1])
         self.share = nn.Linear(backbone.width, len(prior.logits))
         self.taste = nn.Linear(backbone.width, prior.means.shape[1])
 
@@ -75,16 +69,19 @@ class Teacher(nn.Module):
         return self.config.utility_layer, self.config.belief_layer
 
     def images(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """Give what a batch needs of its images beside pixels or features: their m and h."""
+        """Give what a batch needs of its images beside pixels or features: their m, h and utilities."""
         rows = [self._place[name] for name in names]
-        return {"taste_shared": self._shared[rows], "taste_features": self._features[rows]}
+        return {
+            "taste_shared": self._shared[rows],
+            "taste_features": self._features[rows],
+            "taste_utilities": self._utilities[rows],
+        }
 
     @torch.no_grad()
     def lesson(self, batch: Batch) -> Lesson:
         """Say what a reader of these images and votes should think."""
         shared, features = batch["taste_shared"], batch["taste_features"]
         told, asked = batch["told_image"], batch["target_image"]
-        utilities = (self._utilities(shared, features) - self.mean) / self.scale
         sign = torch.where(batch["told_liked"][0::2], 1.0, -1.0)
         votes = Answers.choices(
             sign[:, None] * (features[told[0::2]] - features[told[1::2]]).double(),
@@ -98,9 +95,8 @@ class Teacher(nn.Module):
             self.prior, votes, batch["told"][0::2, 0], pairs, batch["targets"][0::2, 0]
         )
         mean, deviation = moments(self.prior)
-        return Lesson(
-            utilities[torch.cat([told, asked])], shares.float(), ((tastes - mean) / deviation).float(), chances.float()
-        )  # fmt: skip
+        utilities = batch["taste_utilities"][torch.cat([told, asked])]
+        return Lesson(utilities, shares.float(), ((tastes - mean) / deviation).float(), chances.float())
 
     def loss(self, batch: Batch, out: AnswerLogits, margins: Float[Tensor, "pairs 2"]) -> BeliefLoss:
         """Compare the model's early layer with utilities, its later layer with beliefs, its margin with the chance."""
@@ -113,9 +109,3 @@ class Teacher(nn.Module):
         vote = late[after[:, 0], after[:, 1] + 1]
         belief = belief_loss(self.share(vote).float(), self.taste(vote).float(), lesson.shares, lesson.tastes)
         return BeliefLoss(utility, belief, soft_loss(margins, lesson.chances))
-
-    def _utilities(self, shared: Float[Tensor, "n"], features: Float[Tensor, "n d"]) -> Float[Tensor, "n q"]:
-        """Utilities under every component's mean taste, and one deviation along every feature."""
-        return torch.cat(
-            [shared[:, None] + features @ self.prior.means.T, features * self.prior.spread.float()], dim=1
-        )
