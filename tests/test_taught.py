@@ -14,8 +14,8 @@ from tasteprint.model.eye import bundled_eye
 from tasteprint.model.preference import PreferenceModel
 from tasteprint.taste import crossval
 from tasteprint.taste.few import Estimate
+from tasteprint.taste.model import TastePosterior
 from tasteprint.train.objective import READOUTS
-from tasteprint.train.posterior import posterior_named
 from tasteprint.train.run import Run
 from tiny import TINY
 
@@ -75,10 +75,8 @@ def test_a_vision_part_that_trains_can_be_taught(estimated):
     assert (estimated / "stage1" / READOUTS).is_file()
 
 
-def test_an_estimated_prior_can_teach(dataset, estimated):
-    posterior = posterior_named(
-        str(estimated / "posterior/model"), load_config("mini"), dataset, estimated / "x"
-    )
+def test_an_estimated_prior_can_teach(estimated):
+    posterior = TastePosterior.from_pretrained(estimated / "posterior")
     assert isinstance(posterior.learner, Estimate)
     readouts = load_file(estimated / "stage1" / READOUTS)
     assert len(readouts["share.weight"]) == 1 and len(readouts["taste.weight"]) == 16

@@ -18,6 +18,9 @@ from tasteprint.train.allocator import keep_freed_memory
 from tasteprint.train.folder import RunFolder
 
 PART = "posterior"
+LEARN = "learn"
+"""Stands for the name of a posterior where a run is to learn one itself."""
+
 POINTS = 50
 """How many points of the learning curve are kept."""
 
@@ -59,13 +62,3 @@ class PosteriorRun:
 
             posterior.fit(train, store.rows, held_out, self.config.seed, told)
         self.folder.keep("learning.json", points)
-
-
-LEARN = "learn"
-
-
-def posterior_named(name: str, config: Config, dataset: Dataset, path: Path) -> TastePosterior:
-    """Open a posterior by folder or Hub name; "learn" learns one from this dataset's people, kept in `path`."""
-    if name == LEARN:
-        return PosteriorRun(config, dataset, path).go()
-    return TastePosterior.from_pretrained(name)

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 from accelerate import PartialState
@@ -32,7 +33,7 @@ from tasteprint.train.arguments import training_arguments
 from tasteprint.train.eye import teach_eye
 from tasteprint.train.folder import RunFolder, last_checkpoint
 from tasteprint.train.objective import Objective
-from tasteprint.train.posterior import LEARN, posterior_named
+from tasteprint.train.posterior import LEARN, PosteriorRun
 from tasteprint.train.progress import StageBar
 from tasteprint.train.stages import enter_stage
 from tasteprint.train.stream import ExampleStream
@@ -55,7 +56,7 @@ class Run:
             )
         self.config, self.dataset, self.report_to = config, dataset, report_to
         self.open_image = dataset.images.open
-        self._check_teacher()
+        self.posterior = self._named_posterior()
         self.processes = PartialState()
         with self.processes.main_process_first():
             self.folder = RunFolder(
@@ -113,9 +114,7 @@ class Run:
             model.backbone.network.gradient_checkpointing_enable()
         path = self.folder.path / name
         objective = Objective(model, stage, self._teacher(model))
-        objective.read_readouts(
-            self.folder.path / STAGES[0]
-        )  # a second stage goes on with those of the first
+        objective.read_readouts(self.folder.path / STAGES[0])  # a second stage goes on with the first's
         trainer = PreferenceTrainer(
             objective,
             training_arguments(path, stage, self.config.seed, self.report_to),
@@ -168,28 +167,31 @@ class Run:
     def _filled(self, encoder: PreferenceModel | ImageEncoder) -> FeatureStore:
         with self.processes.main_process_first():  # one process writes, the others find everything there
             store = FeatureStore(self.dataset.folder / "features", encoder, self.open_image)
-            store.fill(self._shown())
+            store.fill(self._shown)
         return store
 
+    @cached_property
     def _shown(self) -> list[str]:
         people = [self.dataset.votes_by_user(split) for split in ("train", "validation")]
         return images_of([vote for votes in people for many in votes.values() for vote in many])
 
-    def _check_teacher(self) -> None:
-        """Refuse a named posterior that cannot teach before anything is written."""
+    def _named_posterior(self) -> TastePosterior | None:
+        """Open the posterior that the config names, before anything is written; None where the run learns its own."""
         name = self.config.teacher.posterior
-        if name not in ("", LEARN):
-            TastePosterior.from_pretrained(name).expect_known(self._shown())
+        if name in ("", LEARN):
+            return None
+        posterior = TastePosterior.from_pretrained(name)
+        posterior.expect_known(self._shown)
+        return posterior
 
     def _teacher(self, model: PreferenceModel) -> Teacher | None:
-        """Open the posterior that the config names, or learn it first."""
-        name = self.config.teacher.posterior
-        if not name:
+        if not self.config.teacher.posterior:
             return None
-        with self.processes.main_process_first():
-            posterior = posterior_named(name, self.config, self.dataset, self.folder.path / "posterior")
-        rows = self._filled(posterior.encoder).rows
-        return Teacher.of(posterior, self._shown(), rows, model.backbone, self.config.teacher)
+        if self.posterior is None:
+            with self.processes.main_process_first():
+                self.posterior = PosteriorRun(self.config, self.dataset, self.folder.path / "posterior").go()
+        rows = self._filled(self.posterior.encoder).rows
+        return Teacher.of(self.posterior, self._shown, rows, model.backbone, self.config.teacher)
 
     def _publish(self, model: PreferenceModel) -> None:
         if self.processes.is_main_process:
