@@ -13,7 +13,7 @@ if [ ! -f "$DATA/choices.csv" ]; then
   exit 0
 fi
 make --quiet .venv/installed
-# Some forty times through the raters. A learned prior lost to the estimated one on every split (docs/results.md).
+# Some twenty-five times through the raters. A learned prior lost to the estimated one on every split (docs/results.md).
 SHORT="--set stage1.steps=150 --set stage1.people=16 --set stage2.people=16"
 for seed in $SEEDS; do
   data=$OUT/$seed/data

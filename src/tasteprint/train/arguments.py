@@ -47,5 +47,5 @@ def training_arguments(
 
 
 def _fast_in_half() -> bool:
-    """Whether this machine multiplies in bfloat16 itself, which takes half the time (docs/performance.md)."""
+    """Whether this machine multiplies in bfloat16 itself, which takes two thirds of the time (docs/decisions.md)."""
     return torch.cuda.is_available() or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
