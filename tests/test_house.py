@@ -15,11 +15,15 @@ ALLOWED = {
     "data": {"types", "config", "provenance"},
     "world": {"types", "config", "data"},
     "model": {"types", "config", "data"},
+    # Scorers prepare pictures as our own encoders do: `pixels.twin` and `ImageEncoder` have one home, in `model`.
+    "scorers": {"types", "model"},
     "taste": {"types", "config", "data", "model"},
     "train": {"types", "config", "provenance", "data", "world", "model", "taste"},
     "evaluate": {"types", "config", "provenance", "data", "world", "model", "taste"},
     "guide": {"types", "config", "data", "model"},
-    "app": {"types", "config", "provenance", "data", "world", "model", "taste", "train", "evaluate", "guide"},
+    "app": {
+        "types", "config", "provenance", "data", "world", "model", "taste", "train", "evaluate", "guide", "scorers",
+    },
     "__main__": {"app"},
     "": {"types", "data", "model", "taste"},
 }
