@@ -98,6 +98,34 @@ class PosteriorConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GuideConfig:
+    """How noise is optimised for a reward (method.md section 8): P's own weight and count of steps, the rest as ReNO.
+
+    A step is one change of the noise; ReNO counts the image before the first one too. `weight` is what a person's own
+    taste weighs, shared by all prints of the person. With `patience` n above 0 a noise ends after n steps without a
+    better image.
+    """
+
+    steps: int = 30
+    weight: float = 0.75
+    lr: float = 5.0
+    momentum: float = 0.9
+    clip: float = 0.1
+    regulariser: float = 0.01
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        """ValueError for no step, and for a number that is negative or not finite."""
+        if self.steps < 1:
+            raise ValueError(f"steps is {self.steps}; expected at least 1: raise the number.")
+        for name in ("weight", "lr", "momentum", "clip", "regulariser", "patience"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; expected a number of at least 0: correct it."
+                )
+
+
+@dataclass(frozen=True, slots=True)
 class StageConfig:
     """One stage of training: what moves, for how long, by which loss."""
 

@@ -1,0 +1,130 @@
+"""Reward-based noise optimisation (ReNO, arXiv 2406.04312; P section 3.2): the noise is changed, the generator is not.
+
+Enters: a generator, a prompt, noise, rewards. Leaves: every step, and with it the best image so far.
+Does not know: files, progress bars, people. Each noise of a batch is a run of its own and goes as it would alone.
+
+    for step in guide(generator, "a fish", next(noises(shape, [0])), [Reward("mini", taste, 0.75)]):
+        print(step.number, step.seen.scores["mini"].sigmoid(), step.best.number)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from time import perf_counter
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tasteprint.config import GuideConfig
+from tasteprint.guide.rewards import Reward, regulariser
+from tasteprint.guide.steps import Seen, Step, as_rows, next_step
+from tasteprint.types import Generator
+
+
+def noises(shape: tuple[int, int, int], seeds: Sequence[int]) -> Iterator[Float[Tensor, "b c h w"]]:
+    """Draw batches of standard normal noise for ever; row i depends on seed i alone."""
+    sources = [torch.Generator().manual_seed(seed) for seed in seeds]
+    while True:
+        yield torch.stack([torch.randn(shape, generator=source) for source in sources])
+
+
+def guide(
+    generator: Generator,
+    prompt: str,
+    noise: Float[Tensor, "b c h w"],
+    rewards: Sequence[Reward],
+    config: GuideConfig = GuideConfig(),  # noqa: B008 - frozen
+) -> Iterator[Step]:
+    """Follow the gradient of `Σ weight · loss(image) + regulariser` in the noise: at most `config.steps` + 1 steps.
+
+    Gradient descent with Nesterov momentum; each noise's gradient is clipped to a norm of `config.clip`. The last
+    step has no gradient. ValueError where no reward has a gradient, and where one gives scores of a wrong shape, or
+    values that are not finite on the first images; later on such values end the run of that noise (see `Step`).
+    """
+    _check(rewards)
+    noise = noise.detach().float()
+    velocity, step = torch.zeros_like(noise), None
+    for number in range(config.steps + 1):
+        start, steer = perf_counter(), number < config.steps
+        seen, cost, gradient = _look(generator, prompt, noise, rewards, config.regulariser, steer)
+        step = next_step(step, seen, cost, gradient, config.patience, perf_counter() - start)
+        yield step
+        if gradient is None or not step.running.any():
+            return
+        velocity, moved = nesterov(noise, velocity, clipped(gradient, config.clip), config)
+        noise = torch.where(as_rows(step.running), moved, noise)
+
+
+def best_of(
+    generator: Generator,
+    prompt: str,
+    draws: Iterable[Float[Tensor, "b c h w"]],
+    rewards: Sequence[Reward],
+    seconds: float = float("inf"),
+) -> Iterator[Step]:
+    """Only look: one step a draw, without gradients, until there are no more; after `seconds` none is begun.
+
+    The cheap alternative to `guide`. Row i of every draw belongs to run i; the best of all b runs is the one with the
+    least `best.seen.loss`. `islice(noises(shape, seeds), n)` are n draws, the first of them the noise to guide from.
+    ValueError as for `guide`.
+    """
+    _check(rewards)
+    step = None
+    for noise in draws:
+        start = perf_counter()
+        seen, cost, _ = _look(generator, prompt, noise.float(), rewards, 0.0, steer=False)
+        step = next_step(step, seen, cost, None, 0, perf_counter() - start)
+        yield step
+        if step.seconds >= seconds or not step.running.any():
+            return
+
+
+def clipped(gradient: Float[Tensor, "b c h w"], most: float) -> Float[Tensor, "b c h w"]:
+    """Shorten each row to a norm of `most` where it is longer, as torch's `clip_grad_norm_` does for one."""
+    norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    return gradient * as_rows((most / (norm + 1e-6)).clamp(max=1.0))
+
+
+def nesterov(
+    noise: Float[Tensor, "b c h w"],
+    velocity: Float[Tensor, "b c h w"],
+    gradient: Float[Tensor, "b c h w"],
+    config: GuideConfig,
+) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
+    """Give the next velocity `v' = μv + g` and the next noise `ε − lr (g + μv')`, as torch's SGD does."""
+    velocity = config.momentum * velocity + gradient
+    return velocity, noise - config.lr * (gradient + config.momentum * velocity)
+
+
+def _check(rewards: Sequence[Reward]) -> None:
+    names = [reward.name for reward in rewards]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"the rewards are {names}; expected at least one, each under its own name: rename them."
+        )
+
+
+def _look(
+    generator: Generator, prompt: str, noise: Tensor, rewards: Sequence[Reward], strength: float, steer: bool
+) -> tuple[Seen, Tensor, Tensor | None]:
+    """Make images and score them; give the weighted regulariser and, to steer, the gradient of the whole loss."""
+    with torch.set_grad_enabled(steer):  # in here, not around a yield: there it would hold for the caller too
+        noise = noise.detach().requires_grad_(steer)
+        images = generator(noise, prompt)
+        scores = {reward.name: reward.scores(images, prompt).to(noise.device) for reward in rewards}
+        terms = [reward.weight * reward.loss(scores[reward.name]).float() for reward in rewards]
+        loss, cost = torch.stack(terms).sum(dim=0), strength * regulariser(noise)
+        gradient = _gradient(loss, cost, noise) if steer else None
+    found = {name: score.detach() for name, score in scores.items()}
+    return Seen(images.detach(), noise.detach(), found, loss.detach()), cost.detach(), gradient
+
+
+def _gradient(loss: Tensor, cost: Tensor, noise: Tensor) -> Tensor:
+    """The gradient in the noise alone: no model's own gradients are filled."""
+    if not loss.requires_grad:
+        raise ValueError(
+            "no reward has a gradient in the noise; expected a differentiable generator and a differentiable scorer: "
+            "take the best of several noises instead."
+        )
+    return torch.autograd.grad((loss + cost).sum(), noise)[0]
