@@ -23,7 +23,7 @@ ALLOWED = {
     "guide": {"types", "config", "data", "model"},
     "app": {
         "types", "config", "provenance", "data", "world", "model", "taste", "train", "evaluate", "guide", "scorers",
-    },
+    },  # fmt: skip
     "__main__": {"app"},
     "": {"types", "data", "model", "taste"},
 }

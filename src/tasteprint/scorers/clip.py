@@ -35,7 +35,7 @@ PROMPTS = 1024
 class ClipScorer:
     """A frozen CLIP with its tokenizer and image processor; open one by `open_clip` or `open_pickscore`."""
 
-    def __init__(self, model: CLIPModel, tokenizer: Any, processor: Any, offset: float) -> None:
+    def __init__(self, model: Any, tokenizer: Any, processor: Any, offset: float) -> None:
         """Hold built parts. `offset` is what guidance takes the score from; see `Reward`."""
         self.offset = offset
         self._model, self._tokenizer, self._processor = model, tokenizer, processor
@@ -94,9 +94,15 @@ def open_clip(
     try:
         model = _whole(name)
         tokenizer = AutoTokenizer.from_pretrained(source, truncation_side="right", trust_remote_code=False)
+        if (
+            len(tokenizer) != model.config.text_config.vocab_size
+        ):  # of a folder without one: three tokens, silently
+            raise ValueError(
+                f"the tokenizer of {source} has {len(tokenizer)} tokens, which is not the model's"
+            )
         processor = AutoImageProcessor.from_pretrained(source, backend="pil", trust_remote_code=False)
         if not has_twin(processor):
-            raise ValueError(f"{source} prepares pictures by more than a resize, a crop and normalising.")
+            raise ValueError(f"{source} prepares pictures by more than a resize, a crop and normalising")
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as fault:
         why = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".:")
         raise ValueError(
@@ -121,10 +127,11 @@ def at_least_float32(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w
     return images.to(torch.promote_types(images.dtype, torch.float32))
 
 
-def _whole(name: str | Path) -> CLIPModel:
-    model, found = CLIPModel.from_pretrained(
+def _whole(name: str | Path) -> Any:
+    kind: Any = CLIPModel
+    model, found = kind.from_pretrained(
         name, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
     )
     if found["missing_keys"]:  # transformers would leave them random
-        raise ValueError(f"{name} has no weights for {', '.join(sorted(found['missing_keys']))}.")
+        raise ValueError(f"it has no weights for {', '.join(sorted(found['missing_keys']))}")
     return model.eval().requires_grad_(False)
