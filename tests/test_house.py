@@ -21,9 +21,8 @@ ALLOWED = {
     "train": {"types", "config", "provenance", "data", "world", "model", "taste"},
     "evaluate": {"types", "config", "provenance", "data", "world", "model", "taste"},
     "guide": {"types", "config", "data", "model"},
-    "app": {
-        "types", "config", "provenance", "data", "world", "model", "taste", "train", "evaluate", "guide", "scorers",
-    },  # fmt: skip
+    "app": {"types", "config", "provenance", "data", "world", "model"}
+    | {"scorers", "taste", "train", "evaluate", "guide"},
     "__main__": {"app"},
     "": {"types", "data", "model", "taste"},
 }

@@ -90,19 +90,9 @@ def open_clip(
     Safetensors only, never code from elsewhere. ValueError where a weight is missing or does not fit, where the
     tokenizer or processor is missing, or pictures are prepared by more than `model.pixels.twin` does.
     """
-    source = prepared_by or name
     try:
         model = _whole(name)
-        tokenizer = AutoTokenizer.from_pretrained(source, truncation_side="right", trust_remote_code=False)
-        if (
-            len(tokenizer) != model.config.text_config.vocab_size
-        ):  # of a folder without one: three tokens, silently
-            raise ValueError(
-                f"the tokenizer of {source} has {len(tokenizer)} tokens, which is not the model's"
-            )
-        processor = AutoImageProcessor.from_pretrained(source, backend="pil", trust_remote_code=False)
-        if not has_twin(processor):
-            raise ValueError(f"{source} prepares pictures by more than a resize, a crop and normalising")
+        tokenizer, processor = _prepared(prepared_by or name, model.config.text_config.vocab_size)
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as fault:
         why = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".:")
         raise ValueError(
@@ -111,7 +101,7 @@ def open_clip(
         ) from fault
     scale = model.logit_scale.data
     model = model.to(device or "cpu", dtype or torch.float32)
-    model.logit_scale.data = scale.to(model.device)  # eight bits of a logarithm would be half a point of 100
+    model.logit_scale.data = scale.to(model.device)  # bfloat16 has 4.594 for 4.605, so 98.9 for 100
     return ClipScorer(model, tokenizer, processor, offset)
 
 
@@ -135,3 +125,13 @@ def _whole(name: str | Path) -> Any:
     if found["missing_keys"]:  # transformers would leave them random
         raise ValueError(f"it has no weights for {', '.join(sorted(found['missing_keys']))}")
     return model.eval().requires_grad_(False)
+
+
+def _prepared(source: str | Path, words: int) -> tuple[Any, Any]:
+    tokenizer: Any = AutoTokenizer.from_pretrained(source, truncation_side="right", trust_remote_code=False)
+    if len(tokenizer) != words:  # where there is none, transformers makes up one of three tokens
+        raise ValueError(f"the tokenizer of {source} has {len(tokenizer)} tokens and the model {words}")
+    processor: Any = AutoImageProcessor.from_pretrained(source, backend="pil", trust_remote_code=False)
+    if not has_twin(processor):
+        raise ValueError(f"{source} prepares pictures by more than a resize, a crop and normalising")
+    return tokenizer, processor
