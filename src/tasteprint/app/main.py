@@ -16,6 +16,7 @@ from tasteprint.app.agents import agents_app
 from tasteprint.app.data import data_app
 from tasteprint.app.demo import demo_command
 from tasteprint.app.evaluate import evaluate_command
+from tasteprint.app.generate import generate_command
 from tasteprint.app.score import rank_command, score_command
 from tasteprint.app.train import train_command
 
@@ -31,6 +32,7 @@ app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
 app.command("score")(score_command)
 app.command("rank")(rank_command)
+app.command("generate")(generate_command)
 app.command("demo")(demo_command)
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from tasteprint.model.prints import Tasteprint
-    from tasteprint.taste.prints import TastePrint
-    from tasteprint.types import Vote
+    from PIL.Image import Image
+
+    from tasteprint.types import History, Vote
 
 Images = Annotated[list[Path], typer.Argument(help="Picture files.")]
 Model = Annotated[str, typer.Option(help="A model folder, a run's folder, or a Hub repository.")]
@@ -72,27 +73,13 @@ def read_history(path: Path) -> list[Vote]:
     ]
 
 
-def _scores(
-    images: list[Path],
-    model: str,
-    history: Path | None,
-    data: Path | None,
-    user: str | None,
-    prompt: str,
-    n_ref: int,
-) -> list[dict[str, Any]]:
-    from tasteprint.data.images import open_image
+def person(
+    history: Path | None, data: Path | None, user: str | None, n_ref: int
+) -> tuple[History, Callable[[str], Image]]:
+    """Give the latest `n_ref` decided votes of a file or of a dataset's user, and what opens their images.
 
-    pictures = [open_image(image) for image in images]
-    person = _print(model, history, data, user, n_ref)
-    margins = person.score_pictures(pictures, [prompt] * len(pictures))
-    pairs = zip(images, margins.tolist(), margins.sigmoid().tolist(), strict=True)
-    return [{"image": str(image), "q": q, "margin": margin} for image, margin, q in pairs]
-
-
-def _print(
-    model: str, history: Path | None, data: Path | None, user: str | None, n_ref: int
-) -> Tasteprint | TastePrint:
+    ValueError where neither or both are named, or there are fewer votes.
+    """
     from tasteprint.data.images import open_image
     from tasteprint.data.table import Dataset
     from tasteprint.types import History
@@ -110,11 +97,26 @@ def _print(
         raise ValueError(
             f"{who} has {len(decided)} decided votes; expected at least {n_ref}: give more, or lower --n-ref."
         )
-    from tasteprint.app.models import open_model
+    return History(decided[0].user_id if decided else "you", tuple(decided)), opener
 
-    return open_model(model).print_of(
-        History(decided[0].user_id if decided else "you", tuple(decided)), opener
-    )
+
+def _scores(
+    images: list[Path],
+    model: str,
+    history: Path | None,
+    data: Path | None,
+    user: str | None,
+    prompt: str,
+    n_ref: int,
+) -> list[dict[str, Any]]:
+    from tasteprint.app.models import open_model
+    from tasteprint.data.images import open_image
+
+    pictures = [open_image(image) for image in images]
+    votes, opener = person(history, data, user, n_ref)
+    margins = open_model(model).print_of(votes, opener).score_pictures(pictures, [prompt] * len(pictures))
+    pairs = zip(images, margins.tolist(), margins.sigmoid().tolist(), strict=True)
+    return [{"image": str(image), "q": q, "margin": margin} for image, margin, q in pairs]
 
 
 def _show(scores: list[dict[str, Any]], as_json: bool) -> None:

@@ -36,7 +36,11 @@ def minus_margin(score: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
 
 def below(offset: float) -> Loss:
     """Give the loss `offset − score` of a general reward model, as ReNO writes it; the offset moves no gradient."""
-    return lambda score: offset - score
+
+    def offset_minus_score(score: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
+        return offset - score
+
+    return offset_minus_score
 
 
 LOSSES: dict[str, Loss] = {"q": one_minus_q, "margin": minus_margin}
