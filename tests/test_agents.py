@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+import pipelines
 from tasteprint.app.agents import agents_app
 from tasteprint.app.data import data_app
 from tasteprint.types import Generator
@@ -372,55 +373,14 @@ def test_a_seed_that_is_no_integer_and_a_full_folder(tmp_path):
 @pytest.fixture(scope="module")
 def flux(tmp_path_factory):
     """A folder of a small random Flux, as `save_pretrained` writes one."""
-    from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
-    from transformers import (
-        CLIPTextConfig,
-        CLIPTextModel,
-        CLIPTokenizer,
-        T5Config,
-        T5EncoderModel,
-        T5Tokenizer,
-    )  # fmt: skip
-
-    letters = [chr(code) for code in range(33, 127)]
-    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
-    clip = CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=77)
-    pieces = ["<pad>", "</s>", "<unk>", "▁", *letters]
-    t5 = T5Tokenizer(vocab=[(piece, -float(i > 2)) for i, piece in enumerate(pieces)], extra_ids=0)
-    torch.manual_seed(0)
-    pipe = FluxPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(),
-        vae=AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
-            block_out_channels=(4, 8), norm_num_groups=2, latent_channels=4, shift_factor=0.1,
-            use_quant_conv=False, use_post_quant_conv=False,
-        ),
-        text_encoder=CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=len(clip), hidden_size=16, intermediate_size=16, num_attention_heads=2,
-                num_hidden_layers=1, bos_token_id=0, eos_token_id=1, pad_token_id=1,
-            )
-        ),
-        tokenizer=clip,
-        text_encoder_2=T5EncoderModel(
-            T5Config(vocab_size=len(t5), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
-        ),
-        tokenizer_2=t5,
-        transformer=FluxTransformer2DModel(
-            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=8, num_attention_heads=2,
-            joint_attention_dim=16, pooled_projection_dim=16, axes_dims_rope=(2, 2, 4),
-        ),
-    )  # fmt: skip
-    folder = tmp_path_factory.mktemp("flux")
-    pipe.save_pretrained(folder)
-    return str(folder)
+    return pipelines.save(pipelines.flux, tmp_path_factory.mktemp("flux"))
 
 
 @pytest.fixture(scope="module")
 def generator(flux):
-    from tasteprint.guide.text_to_image import TextToImage
+    from tasteprint.guide.generators import Entry, open_generator
 
-    return TextToImage.from_pretrained(flux, steps=2)
+    return open_generator(Entry(flux, steps=2))
 
 
 def test_flux_by_its_folder_is_a_generator(generator):
@@ -452,30 +412,6 @@ def test_gradients_reach_the_noise(generator):
     noise = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0), requires_grad=True)
     generator(noise, "a fish").mean().backward()
     assert noise.grad is not None and noise.grad.norm() > 0
-
-
-def test_a_pipeline_that_packs_nothing(flux):
-    from diffusers import DDIMScheduler, FluxPipeline, StableDiffusionPipeline, UNet2DConditionModel
-
-    from tasteprint.guide.text_to_image import TextToImage
-
-    torch.manual_seed(0)
-    unet = UNet2DConditionModel(
-        block_out_channels=(8, 8), layers_per_block=1, cross_attention_dim=16, attention_head_dim=4,
-        norm_num_groups=2, down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-    )  # fmt: skip
-    parts = FluxPipeline.from_pretrained(flux).components
-    pipe = StableDiffusionPipeline(
-        **{name: parts[name] for name in ("vae", "text_encoder", "tokenizer")},
-        unet=unet, scheduler=DDIMScheduler(clip_sample=False, steps_offset=1), safety_checker=None,
-        feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
-    made = TextToImage(pipe, steps=1)
-    assert made.noise_shape(16) == (4, 8, 8)
-    noise = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    images = made(noise, "a fish")
-    assert images.shape == (2, 3, 16, 16) and not torch.equal(*images)
 
 
 def test_flux_makes_the_agents_images(flux, tmp_path):

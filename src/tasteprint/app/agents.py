@@ -5,6 +5,7 @@ Enters: the command line. Leaves: a folder of agents. Does not know: how it is d
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,14 +36,15 @@ def build_command(
     images: Annotated[int, typer.Option(help="Liked images an agent, and as many disliked ones.")] = 10,
     generator: Annotated[
         str,
-        typer.Option(
-            help="painter, or a diffusers repository or folder, as black-forest-labs/FLUX.1-schnell."
-        ),
+        typer.Option(help="painter, a short name as sd-turbo, or a diffusers repository or folder."),
     ] = PAINTER,
     size: Annotated[
-        int | None, typer.Option(help="Side of an image in pixels: 64 for the painter, else 512.")
+        int | None,
+        typer.Option(help="Side of an image in pixels: 64 for the painter, a short name's own, else 512."),
     ] = None,
-    steps: Annotated[int, typer.Option(help="Steps of a diffusers pipeline.")] = 4,
+    steps: Annotated[
+        int | None, typer.Option(help="Steps of a diffusers pipeline: a short name's own, else 4.")
+    ] = None,
     guidance: Annotated[float, typer.Option(help="Guidance of a diffusers pipeline.")] = 0.0,
 ) -> None:
     """Draw agents who like and dislike given attributes, and have images made for each (P section 3.2)."""
@@ -51,30 +53,29 @@ def build_command(
 
     require_new(out)
     people = draw_agents(agents, seed, distance)  # before a model is loaded: a mistake should show at once
+    maker, shape, made = _generator(generator, size, steps, guidance)
+    settings = {"seed": seed, "distance": distance, "images": images, "generator": generator, **made}
     painted = generator == PAINTER
-    settings: dict[str, object] = {
-        "seed": seed,
-        "distance": distance,
-        "images": images,
-        "generator": generator,
-    }
-    size = (64 if painted else 512) if size is None else size
-    settings |= {"size": size} if painted else {"size": size, "steps": steps, "guidance": guidance}
-    maker = _generator(generator, steps, guidance)
     with progress_bar() as progress:
-        shape = maker.noise_shape(size)
         write_agents(out, people, maker, shape, images, seed, painted, settings, progress)
     _say(out, agents, images)
 
 
-def _generator(name: str, steps: int, guidance: float) -> PainterGenerator | TextToImage:
+def _generator(
+    name: str, size: int | None, steps: int | None, guidance: float
+) -> tuple[PainterGenerator | TextToImage, tuple[int, int, int], dict[str, object]]:
+    """Give a generator, the shape of its noise, and the settings with which it makes images."""
     if name == PAINTER:
         from tasteprint.world.generator import PainterGenerator
 
-        return PainterGenerator()
-    from tasteprint.guide.text_to_image import TextToImage
+        painter, size = PainterGenerator(), 64 if size is None else size
+        return painter, painter.noise_shape(size), {"size": size}
+    from tasteprint.guide.generators import GENERATORS, entry_of, open_generator
 
-    return TextToImage.from_pretrained(name, steps, guidance)
+    entry = entry_of(name) if name in GENERATORS else replace(entry_of(name), size=512, steps=4)
+    entry = replace(entry, guidance=guidance, steps=entry.steps if steps is None else steps)
+    maker = open_generator(entry, size)
+    return maker, maker.noise_shape(), {"size": maker.size, "steps": maker.steps, "guidance": guidance}
 
 
 def _say(out: Path, agents: int, images: int) -> None:
