@@ -15,7 +15,7 @@ MEANING = {
     "accuracy.own_only": "an untrained model taught this person alone",
     "accuracy.logistic": "a logistic regression a person, on image features",
     "accuracy.tastes": "shared tastes on image features, the person's mixture",
-    "accuracy.here.own": "an in-context model after a short training, the same votes",
+    "accuracy.here.own": "the in-context model after learning on from such people, the same votes",
     "accuracy.here.posterior": "a taste posterior after a short learning, the same votes",
     "accuracy.unrated.other_history": "images that no other person rated, another person's history",
     "top1": "a liked image before three disliked ones",
