@@ -19,7 +19,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from curves import draw_curves, measure_curves
-from measure import matmul_rate, operations, peak_bytes, seconds
+from measure import matmul_rate, one, operations, peak_bytes, seconds, spread
 from models import build
 from rates import measure_tastes
 from rich.console import Console
@@ -59,13 +59,13 @@ def bench(person: Person, only: str, repeats: int, candidates: Sequence[int], at
     model = person.model
     rate = matmul_rate(model.device.type, model.backbone.network.dtype)
     size = sum(parameter.numel() for parameter in model.parameters())
-    figures = [_one("model.parameters", size), _one("rate.matmul", rate)]
+    figures = [one("model.parameters", size), one("rate.matmul", rate)]
     for work in works(person, candidates, at_most):
         work.ours = {name: value for name, value in work.ours.items() if only in name}
         if work.ours:
             figures += measured(work, repeats, rate)
     if only in "agreement":
-        figures += [_one(name, value) for name, value in {**agreement(person), **sizes(person)}.items()]
+        figures += [one(name, value) for name, value in {**agreement(person), **sizes(person)}.items()]
     return figures
 
 
@@ -86,14 +86,14 @@ def measured(work: Work, repeats: int, rate: float) -> list[Figure]:
     for name, (_, times) in work.ours.items():
         ratios = [times * before / after for before, after in zip(slow, ours[name], strict=True)]
         figures += [
-            _spread(name, ratios),
-            _one(f"{name}.predicted", times * slow_operations / counted[name]),
-            _spread(f"{name}.seconds", ours[name]),
-            _spread(f"{name}.published.seconds", [times * value for value in slow]),
-            _one(f"{name}.mib", memory[name] / MIB),
-            _one(f"{name}.published.mib", slow_memory / MIB),
-            _one(f"{name}.rate_share", counted[name] / median(ours[name]) / rate),
-            _one(f"{name}.published.rate_share", slow_operations / median(slow) / rate),
+            spread(name, ratios),
+            one(f"{name}.predicted", times * slow_operations / counted[name]),
+            spread(f"{name}.seconds", ours[name]),
+            spread(f"{name}.published.seconds", [times * value for value in slow]),
+            one(f"{name}.mib", memory[name] / MIB),
+            one(f"{name}.published.mib", slow_memory / MIB),
+            one(f"{name}.rate_share", counted[name] / median(ours[name]) / rate),
+            one(f"{name}.published.rate_share", slow_operations / median(slow) / rate),
         ]
     return figures
 
@@ -121,14 +121,6 @@ def table(figures: Sequence[Figure]) -> Table:
     )
     shown.caption = ", ".join(f"{figure.name} {figure.value:.3g}" for figure in loose)
     return shown
-
-
-def _one(name: str, value: float) -> Figure:
-    return Figure(name, float(value), float(value), float(value), 1)
-
-
-def _spread(name: str, values: Sequence[float]) -> Figure:
-    return Figure(name, median(values), min(values), max(values), len(values))
 
 
 def _parser() -> argparse.ArgumentParser:

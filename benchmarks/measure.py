@@ -1,20 +1,25 @@
 """How a piece of work is measured: seconds, peak memory, operations.
 
-Enters: functions without arguments. Leaves: numbers. Does not know: models, what the functions do.
+Enters: functions without arguments; repeats. Leaves: numbers; figures. Does not know: models, what the functions do.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from ctypes import CDLL
+from itertools import accumulate
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from tasteprint.evaluate.results import Figure
 
 Run = Callable[[], Any]
 
@@ -43,6 +48,30 @@ def peak_bytes(run: Run) -> int:
     before = _kilobytes("VmRSS", status)
     run()
     return 1024 * (_kilobytes("VmHWM", status) - before)
+
+
+def peak_allocated(run: Run) -> int:
+    """Measure by how much tensors grow while something runs on the processor: every allocation and every release.
+
+    Not the scratch memory of libraries and not what the allocator keeps, which `peak_bytes` has in it; so it is the
+    same in every repeat.
+    """
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
+        run()
+    results: Any = watched.profiler
+    events = [event for event in results.kineto_results.events() if event.name() == "[memory]"]
+    grown = accumulate(event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))
+    return max(grown, default=0)
+
+
+def one(name: str, value: float) -> Figure:
+    """What was measured once, or is the same every time."""
+    return Figure(name, float(value), float(value), float(value), 1)
+
+
+def spread(name: str, values: Sequence[float]) -> Figure:
+    """The median of repeats, the smallest and the largest."""
+    return Figure(name, median(values), min(values), max(values), len(values))
 
 
 def operations(run: Run) -> int:

@@ -7,13 +7,12 @@ changes no cost but that of a few Newton steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from statistics import median
 
 import numpy as np
 import torch
-from measure import seconds
+from measure import seconds, spread
 from works import Person, Run
 
 from tasteprint.config import PosteriorConfig
@@ -57,9 +56,9 @@ def _append(person: Person, taste: TastePrint, rows: Embeddings, repeats: int) -
             context = seconds(lambda: print_.extended(vote, person.open))
             both.append((context, seconds(lambda: taste.extended([_vote("u", 0, 1)], embeddings=rows))))
     timed = both[3:]
-    yield _spread("posterior.append.seconds", [ours for _, ours in timed])
-    yield _spread("posterior.append.context.seconds", [context for context, _ in timed])
-    yield _spread("posterior.append", [context / ours for context, ours in timed])
+    yield spread("posterior.append.seconds", [ours for _, ours in timed])
+    yield spread("posterior.append.context.seconds", [context for context, _ in timed])
+    yield spread("posterior.append", [context / ours for context, ours in timed])
 
 
 @contextmanager
@@ -88,8 +87,4 @@ def _vote(user: str, first: int, second: int) -> Vote:
 
 def _rate(name: str, things: int, repeats: int, run: Run) -> Figure:
     run()
-    return _spread(name, [things / seconds(run) for _ in range(repeats)])
-
-
-def _spread(name: str, values: Sequence[float]) -> Figure:
-    return Figure(name, median(values), min(values), max(values), len(values))
+    return spread(name, [things / seconds(run) for _ in range(repeats)])

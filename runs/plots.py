@@ -1,6 +1,7 @@
 """The pictures of docs/, made from docs/results/*.json: `python runs/plots.py`.
 
-Enters: results files. Leaves: docs/pictures/posterior.png, calibration.png, and those of `world_plots.py`.
+Enters: results files. Leaves: docs/pictures/posterior.png, calibration.png, and those of `world_plots.py`
+and `guidance_plots.py`.
 Does not know: how anything was measured.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 from drawing import DOCS, Named, by_votes, curve, reliability_axes, reliable, save
+from guidance_plots import draw_guidance
 from matplotlib.figure import Figure as Drawing
 from world_plots import draw_world
 
@@ -34,6 +36,7 @@ def main() -> None:
         save(curves(named), "posterior.png")
         save(reliability(named), "calibration.png")
     draw_world()
+    draw_guidance()
 
 
 def curves(named: Named) -> Drawing:

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from ablation_tables import parts
+from guidance_tables import TABLES as GUIDANCE
 from world_tables import TABLES
 
 from tasteprint.evaluate.report import markdown
@@ -177,6 +178,7 @@ KINDS = {
     "votes": by_votes,
     "parts": parts,
     **TABLES,
+    **GUIDANCE,
 }
 
 

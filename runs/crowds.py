@@ -1,0 +1,69 @@
+"""Many people as one scorer: image n is scored for person n, as each person's own print would.
+
+Enters: prints, or a judge and true utilities. Leaves: `Scorer`s of a batch. Does not know: how noise is changed.
+Every noise of a batch is guided on its own, so people may share a batch; that saves most of the time of small models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from attribute_reader import CLASSES
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tasteprint.model.prints import Tasteprint
+from tasteprint.model.requests import score_requests
+from tasteprint.taste.prints import TastePrint
+from tasteprint.world.taxonomy import VALUES
+
+
+@dataclass(frozen=True)
+class InContext:
+    """Margins of in-context prints of one model."""
+
+    people: Sequence[Tasteprint]
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
+        """Score image n for person n."""
+        return score_requests(self.people, images, prompts)
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """Expected utilities of prints of one posterior, less `caution` standard deviations."""
+
+    people: Sequence[TastePrint]
+    caution: float = 0.0
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
+        """Score image n for person n; what all see of the images is computed once."""
+        embeddings = self.people[0].posterior.encoder.embed(images)
+        rows = [
+            one.score_rows(row[None], self.caution) for one, row in zip(self.people, embeddings, strict=True)
+        ]
+        return torch.cat(rows)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """True utility, expected under a judge's probabilities."""
+
+    judge: nn.Module
+    utilities: Float[Tensor, "b values"]
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
+        """Score image n for person n."""
+        *tastes, _ = self.judge(images).split(CLASSES, dim=1)
+        shares = torch.cat([part.softmax(dim=1) for part in tastes], dim=1)
+        return (shares * self.utilities).sum(dim=1)
+
+
+def values_shown(read: Tensor) -> Float[Tensor, "b values"]:
+    """What a judge read, the subject last, as ones at the values, in the order of `VALUES`."""
+    parts = [torch.nn.functional.one_hot(read[:, i], size) for i, size in enumerate(CLASSES[:-1])]
+    shown = torch.cat(parts, dim=1).float()
+    assert shown.shape[1] == len(VALUES)
+    return shown
