@@ -44,7 +44,18 @@ def test_the_demo_end_to_end(demo):
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("data",), ("data", "build"), ("train",), ("evaluate",), ("score",), ("rank",), ("demo",)]
+    "words",
+    [
+        (),
+        ("data",),
+        ("data", "build"),
+        ("train",),
+        ("evaluate",),
+        ("score",),
+        ("rank",),
+        ("demo",),
+        ("generate",),
+    ],
 )
 def test_every_command_has_help_at_once(words):
     start = time.monotonic()
