@@ -24,10 +24,10 @@ pipeline_tag: text-to-image
 ---
 # mini-generator
 
-A one-step latent text-to-image generator of 48 x 48 pixels (`StableDiffusionPipeline` with `AutoencoderTiny`, CLIP text
-encoder, UNet; 4.9 M parameters, half precision), taught on pictures of tasteprint's painter (commit {commit}). The prompt
-names a subject (house, tree, fish, star, boat, flower, mountain, cup); the noise decides style, palette, composition,
-detail, hue and medium. It is for trying out guidance, not for pictures of anything else.
+A one-step latent text-to-image generator of 48 x 48 pixels (`StableDiffusionPipeline` with `AutoencoderTiny`, CLIP
+text encoder, UNet; 4.9 M parameters, half precision), taught on pictures of tasteprint's painter (commit {commit}).
+The prompt names a subject (house, tree, fish, star, boat, flower, mountain, cup); the noise decides style, palette,
+composition, detail, hue and medium. It is for trying out guidance, not for pictures of anything else.
 
     from tasteprint.guide.generators import open_generator
     generator = open_generator("mini-generator")
