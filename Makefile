@@ -19,6 +19,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py --model mini
 	$(BIN)/python benchmarks/bench.py --model mini --curves
 	$(BIN)/python benchmarks/bench.py --model middle --at-most 4
+	$(BIN)/python benchmarks/guided.py
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ablation_tables import parts
 from guidance_tables import TABLES as GUIDANCE
+from step_tables import TABLES as STEPS
 from world_tables import TABLES
 
 from tasteprint.evaluate.report import markdown
@@ -179,6 +180,7 @@ KINDS = {
     "parts": parts,
     **TABLES,
     **GUIDANCE,
+    **STEPS,
 }
 
 

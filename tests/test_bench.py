@@ -1,10 +1,14 @@
 """The benchmark: its slow twins give what the shared path gives, and its program runs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+
+import pipelines
+from tasteprint.guide.generators import GENERATORS
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -98,6 +102,34 @@ def test_the_program_measures_and_writes(benchmarks, tmp_path, capsys):
     assert figures["score.candidates8.warm.predicted"] > figures["score.candidates8.cold.predicted"] > 1
     assert figures["agreement.score"] < 1e-5 and figures["agreement.gradient"] < 1e-4
     assert all(row in capsys.readouterr().out for row in rows[:1])
+
+
+def test_the_parts_of_a_step_of_guidance_are_watched(benchmarks, tmp_path, monkeypatch):
+    from guided import main
+    from watched import PARTS
+
+    entry = replace(
+        GENERATORS["mini-generator"], repository=pipelines.save(pipelines.mini, tmp_path / "mini")
+    )
+    monkeypatch.setitem(GENERATORS, "mini-generator", entry)
+    main(["--quick", "--out", str(tmp_path)])
+    figures = json.loads((tmp_path / "results" / "bench-guidance.json").read_text())["figures"]
+    found = {figure["name"]: figure["value"] for figure in figures}
+    for name in ("none.batch1", "mini.nobody.batch8", "mini-posterior.own.batch1.checkpointed"):
+        assert all(found[f"{name}.{part}"] > 0 for part in PARTS)
+        assert 0 < found[f"{name}.not_generator"] < 1
+    assert found["mini.own.batch8.mib"] > found["mini.own.batch8.checkpointed.mib"] > 0
+    assert found["mini.own.batch1.over.nobody"] > 0 < found["mini.own.batch1.checkpointed.over.plain"]
+
+
+def test_memory_of_tensors_is_counted(benchmarks):
+    from measure import peak_allocated
+
+    def two_then_one():
+        first = torch.ones(2**20) + torch.ones(2**20)
+        return first.sum()
+
+    assert 3 * 2**22 <= peak_allocated(two_then_one) < 3 * 2**22 + 2**12
 
 
 def test_the_curves_are_drawn(benchmarks, tmp_path):
