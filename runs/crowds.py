@@ -2,6 +2,7 @@
 
 Enters: prints, or a judge and true utilities. Leaves: `Scorer`s of a batch. Does not know: how noise is changed.
 Every noise of a batch is guided on its own, so people may share a batch; that saves most of the time of small models.
+For prints of a posterior see `tasteprint.app.guided.Each`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from torch import Tensor, nn
 
 from tasteprint.model.prints import Tasteprint
 from tasteprint.model.requests import score_requests
-from tasteprint.taste.prints import TastePrint
 from tasteprint.world.taxonomy import VALUES
 
 
@@ -29,22 +29,6 @@ class InContext:
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
         """Score image n for person n."""
         return score_requests(self.people, images, prompts)
-
-
-@dataclass(frozen=True)
-class ClosedForm:
-    """Expected utilities of prints of one posterior, less `caution` standard deviations."""
-
-    people: Sequence[TastePrint]
-    caution: float = 0.0
-
-    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
-        """Score image n for person n; what all see of the images is computed once."""
-        embeddings = self.people[0].posterior.encoder.embed(images)
-        rows = [
-            one.score_rows(row[None], self.caution) for one, row in zip(self.people, embeddings, strict=True)
-        ]
-        return torch.cat(rows)
 
 
 @dataclass(frozen=True)

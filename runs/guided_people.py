@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from attribute_reader import read
-from crowds import ClosedForm, InContext, Oracle, values_shown
+from crowds import InContext, Oracle, values_shown
 from examined import Examined
 from foreseen import MAIN
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
+from tasteprint.app.guided import Each
 from tasteprint.app.models import open_model
 from tasteprint.config import GuideConfig
 from tasteprint.guide.rewards import Reward, minus_margin, one_minus_q
@@ -37,8 +38,8 @@ class People:
     votes: Sequence[History]
     utilities: Float[Tensor, "people values"]
     context: InContext
-    closed: ClosedForm
-    nobody: ClosedForm
+    closed: Each
+    nobody: Each
     judge: nn.Module
 
     @classmethod
@@ -58,8 +59,8 @@ class People:
             told,
             torch.from_numpy(_in_spreads(world, examined)[first:]).float(),
             InContext([model.print_of(history, painted) for history in told]),
-            ClosedForm([posterior.print_of(history, painted) for history in told]),
-            ClosedForm([nobody] * count),
+            Each([posterior.print_of(history, painted) for history in told]),
+            Each([nobody] * count),
             judge,
         )
 
@@ -70,7 +71,7 @@ class People:
             self.utilities[list(rows)],
             InContext([self.context.people[row] for row in rows]),
             replace(self.closed, people=[self.closed.people[row] for row in rows]),
-            ClosedForm([self.nobody.people[row] for row in rows]),
+            Each([self.nobody.people[row] for row in rows]),
             self.judge,
         )
 

@@ -12,7 +12,20 @@ from dataclasses import dataclass
 import pytest
 from PIL import Image
 
-from tasteprint.app.page import Choice, LearningPoint, Page, PersonPage, Ranking, Reason, Shown, TasteCard
+from tasteprint.app.page import (
+    Admirer,
+    Choice,
+    Guidance,
+    Guided,
+    LearningPoint,
+    Made,
+    Page,
+    PersonPage,
+    Ranking,
+    Reason,
+    Shown,
+    TasteCard,
+)
 from tasteprint.app.page_file import Axis, write_page
 from tasteprint.data.summary import Count, Summary
 from tasteprint.evaluate.words import COMPARED
@@ -136,6 +149,20 @@ def both_ways(**changes):
     return full_page(**{"people": (known(person()),), **given, **changes})
 
 
+CHANCES = ((0.91, 0.32, 0.5), (0.08, 0.88, 0.44), (0.5, 0.21, 0.9994))
+"""Row i: of the picture made for person i, how probable it is that each prefers it to the unguided one."""
+
+
+def guidance(prompts=("a house", "a fish"), names=("person-1", "person-2", "person-3"), chances=CHANCES):
+    images = [Shown(image) for image in pictures(12 + 4 * len(prompts), seed=7)]
+    people = tuple(Admirer(name, tuple(images[4 * i : 4 * i + 4])) for i, name in enumerate(names))
+    made = []
+    for row, prompt in enumerate(prompts):
+        unguided, *guided = images[12 + 4 * row :][:4]
+        made.append(Made(prompt, unguided, tuple(map(Guided, guided, chances))))
+    return Guidance(people, tuple(made), 30, 6.5)
+
+
 def learning(steps=600):
     for step in range(0, steps, 5):
         fall = 0.62 ** (step / 120)
@@ -180,6 +207,8 @@ def hostile(tmp_path_factory):
     page = full_page(
         people,
         tastes=tastes(),
+        guidance=guidance(HOSTILE, (HOSTILE[0], HOSTILE[1] * 100, HOSTILE[2])),
+        went_on_from=HOSTILE[0],
         title=HOSTILE[0],
         commit=HOSTILE[1],
         hardware=HOSTILE[2],
@@ -339,6 +368,27 @@ def test_a_pair_says_how_sure_and_why(tmp_path):
     assert "Q 0." not in cards[0]
 
 
+def test_of_every_guided_picture_it_says_what_each_person_thinks(tmp_path):
+    write_page(tmp_path / "report.html", both_ways(guidance=guidance()))
+    words = section(tmp_path / "report.html", "The same picture, made for each of 3 people")
+    assert "Guidance changes the noise, 30 times a little," in words and "No weights change" in words
+    assert "A liked, among others person-1 B liked, among others person-2 C liked" in words
+    first, second = "guided for A A 91 % B 32 % C 50 %", "guided for B A 8 % B 88 % C 44 %"
+    row = f"unguided {first} {second} guided for C A 50 % B 21 % C 99 %"  # 99.94 % is not certain
+    assert f"a house {row} a fish {row}" in words
+    text = text_of(tmp_path / "report.html")
+    assert re.findall(r'<li class="for"><span>(\w)</span>', text) == [*"ABCABC"]
+    write_page(tmp_path / "report.html", both_ways())
+    assert "unguided" not in text_of(tmp_path / "report.html")
+
+
+def test_where_training_went_on_from_is_said(tmp_path):
+    write_page(tmp_path / "report.html", full_page(went_on_from="mini"))
+    assert "goes on from mini, on these people’s votes" in section(tmp_path / "report.html", "How it learned")
+    write_page(tmp_path / "report.html", full_page())
+    assert "goes on from" not in section(tmp_path / "report.html", "How it learned")
+
+
 def test_the_probability_of_the_pair_outweighs_q():
     pair = choice("p", (b"", b""), 1, (0.9, 0.2))
     assert pair.pick == 0 and pair.right == 0
@@ -401,6 +451,9 @@ def test_axis_has_round_ticks_around_all_values(values, ticks):
         lambda: Choice("p", Shown(b""), Shown(b""), 0, 1.2),
         lambda: Page("p", (), main="accuracy.8"),
         lambda: Page("p", (), (PersonPage("u", (), members=(0.5, 0.5)),)),
+        lambda: guidance(names=("one", "two")),
+        lambda: guidance(chances=((0.1,), (0.2,), (0.3,))),
+        lambda: guidance(chances=((0.1, 0.2, 1.3), *CHANCES[1:])),
         lambda: Ranking("p", (Shown(b"", 0.1), Shown(b"")), 0),
         lambda: Ranking("p", (Shown(b"", 0.1),), 1),
     ],
@@ -457,7 +510,7 @@ def test_in_a_browser_hostile_words_stay_words_and_the_style_is_let_in(hostile, 
 
 @pytest.mark.parametrize("width", [1400, 500])
 def test_in_a_browser_the_page_has_colour_and_fits(tmp_path, width):
-    write_page(tmp_path / "report.html", both_ways())
+    write_page(tmp_path / "report.html", both_ways(guidance=guidance()))
     shot = tmp_path / "shot.png"
     options = (f"--screenshot={shot}", f"--window-size={width},1200", (tmp_path / "report.html").as_uri())
     chromium(*options, profile=tmp_path / "profile")

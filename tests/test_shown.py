@@ -7,15 +7,20 @@ import pytest
 import torch
 
 from tasteprint.app import tastes_shown
+from tasteprint.app.demo import _guided
+from tasteprint.app.guided import farthest, guidance_of
 from tasteprint.app.page import Page
 from tasteprint.app.page_file import write_page
 from tasteprint.app.shown import person_pages
+from tasteprint.app.story import picture
 from tasteprint.app.tastes_shown import explained, members_of, taste_cards
-from tasteprint.config import load_config
+from tasteprint.config import GuideConfig, load_config
 from tasteprint.data.build import build
 from tasteprint.data.histories import fixed_examples, split_users
 from tasteprint.data.mapping import load_mapping
 from tasteprint.data.table import Dataset
+from tasteprint.guide.reno import guide, noises
+from tasteprint.guide.rewards import Reward, minus_margin
 from tasteprint.model.features import FeatureStore
 from tasteprint.taste.model import TastePosterior
 from tasteprint.types import History
@@ -149,3 +154,74 @@ def test_a_dataset_without_images_has_no_cards(posterior, dataset):
     blind.images = None
     with pytest.raises(ValueError, match=r"has no images; expected some: "):
         taste_cards(posterior, blind)
+
+
+SHAPE, STEPS = (3, 4, 4), GuideConfig(steps=6)
+
+
+def light(noise, prompt):
+    """A generator whose pictures are the noise, one of the two prompts in negative."""
+    return noise.sigmoid() if prompt == "a house" else 1 - noise.sigmoid()
+
+
+@pytest.fixture(scope="module")
+def made(posterior, dataset):
+    return guidance_of(posterior, light, SHAPE, dataset, N_REF, 3, STEPS)
+
+
+def test_the_farthest_are_the_ends_of_the_longest_distance_then_who_is_far_from_both():
+    line = torch.tensor([[0.0], [1.0], [10.0], [4.0]])
+    assert farthest(line, 3) == [0, 2, 3]  # 4 is 4 from its nearest, 1 is 1
+    assert farthest(line[:2], 3) == farthest(torch.zeros(2, 1), 3) == [0, 1]
+
+
+def prints(posterior, dataset, made):
+    examples = {e.history.user_id: e for e in fixed_examples(dataset.votes_by_user("test"), N_REF, 1, 3)[0]}
+    return [print_of(posterior, dataset, examples[person.user_id]) for person in made.people]
+
+
+def test_pictures_of_one_noise_are_guided_for_each_as_for_them_alone(posterior, dataset, made):
+    assert [row.prompt for row in made.made] == ["a house", "a fish"] and made.steps == 6
+    people = prints(posterior, dataset, made)
+    assert len({who.user_id for who in people}) == 3
+    for row in made.made:
+        unguided = light(next(noises(SHAPE, [3])), row.prompt)
+        assert row.unguided.image.tobytes() == picture(unguided[0]).tobytes()
+        for i, who in enumerate(people):
+            alone = [Reward("own", who, 0.75, minus_margin)]
+            *_, last = guide(light, row.prompt, next(noises(SHAPE, [3])), alone, STEPS)
+            best = last.best.seen.images
+            assert row.guided[i].picture.image.tobytes() == picture(best[0]).tobytes()
+            expected = [float(other.prefers(best, unguided)) for other in people]
+            assert row.guided[i].chances == pytest.approx(expected, abs=1e-5)
+            assert row.guided[i].chances[i] > 0.5
+
+
+def test_of_what_a_person_took_the_most_fitting_are_shown(posterior, dataset, made):
+    for person, who in zip(made.people, prints(posterior, dataset, made), strict=True):
+        took = [dataset.images.open(vote.liked) for vote in who.said]
+        scores = who.score_pictures(took).tolist()
+        ordered = [took[i] for i in sorted(range(len(took)), key=lambda i: -scores[i])]
+        assert [s.image.tobytes() for s in person.liked] == [image.tobytes() for image in ordered[:4]]
+
+
+def test_the_same_seed_makes_the_same_pictures(posterior, dataset, made):
+    again = guidance_of(posterior, light, SHAPE, dataset, N_REF, 3, STEPS)
+    assert [[g.chances for g in row.guided] for row in again.made] == [
+        [g.chances for g in row.guided] for row in made.made
+    ]
+
+
+@pytest.mark.parametrize("fault", ["images", "votes"])
+def test_guided_pictures_need_pictures_and_people_who_voted(posterior, dataset, fault):
+    blind = copy.copy(dataset)
+    if fault == "images":
+        blind.images = None
+    with pytest.raises(ValueError, match=r"; expected some(one)?: "):
+        guidance_of(posterior, light, SHAPE, blind, 99 if fault == "votes" else N_REF, 3, STEPS)
+
+
+def test_without_a_generator_the_demo_says_so_and_goes_on(posterior, dataset, capsys):
+    assert _guided(posterior, dataset, load_config(), "no-such-generator") is None
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "are left out: generator 'no-such-generator' is not known" in said

@@ -1,4 +1,4 @@
-"""`tasteprint demo`: the models that come with the package on people they never met, then a little more training.
+"""`tasteprint demo`: the models that come with the package on people they never met, pictures for three, some training.
 
 Enters: a folder. Leaves: log, dataset, runs, `results.json`, `report.html`. Does not know: how any part works; it
 goes through the same functions as the other commands. The same command again goes on with what is there.
@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from tasteprint.app.models import AnyModel
+    from tasteprint.app.page import Guidance
     from tasteprint.config import Config
     from tasteprint.data.table import Dataset
     from tasteprint.evaluate.results import Figure
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MODEL, KNOWN = "mini", "mini-posterior"
 """What is shown: both ways, trained by `runs/train_mini.sh`."""
+
+GENERATOR = "mini-generator"
+"""What makes pictures for people, trained by `runs/train_generator.py`."""
 
 PEOPLE, VOTES, PICTURES_A_PERSON = 1500, 24, 2
 FIRST_SEED = 100
@@ -61,11 +65,12 @@ def demo_command(
     known = TastePosterior.from_pretrained(KNOWN)
     figures = _measured(open_model(MODEL), known, dataset, world, config)
     _say(figures, f"{MODEL} on people and pictures never seen", time.monotonic() - started)
+    made = _guided(known, dataset, config)
     typer.echo(
         f"Now {MODEL} learns on, from {len(world.votes)} votes of {people} such people, and a new posterior ..."
     )
     run, here = _trained(out, dataset, config, load_config("posterior", (*POSTERIOR, *more)))
-    _report(out, run, dataset, known, [*figures, *here])
+    _report(out, run, dataset, known, [*figures, *here], made)
     _say(here, "The same people, after this training", time.monotonic() - started)
     typer.echo(f"Open {out / 'report.html'} to look at it.")
 
@@ -108,6 +113,22 @@ def _measured(
     ]
 
 
+def _guided(
+    posterior: TastePosterior, dataset: Dataset, config: Config, generator: str = GENERATOR
+) -> Guidance | None:
+    """Make pictures for three of the test people; none, and a sentence, where the generator cannot be opened."""
+    from tasteprint.app.generate import open_quietly
+    from tasteprint.app.guided import PEOPLE, guidance_of
+
+    try:
+        maker = open_quietly(generator, device="cpu")
+    except ValueError as error:
+        typer.echo(f"Pictures made for people are left out: {error}", err=True)
+        return None
+    typer.echo(f"Now the same pictures for {PEOPLE} people of different tastes ...")
+    return guidance_of(posterior, maker, maker.noise_shape(), dataset, config.data.n_ref, config.seed)
+
+
 def _trained(out: Path, dataset: Dataset, config: Config, quick: Config) -> tuple[Run, list[Figure]]:
     """Learn a posterior, then go on with a model that it teaches; measure both on the same pairs as before."""
     from tasteprint.app.models import reader
@@ -129,7 +150,14 @@ def _trained(out: Path, dataset: Dataset, config: Config, quick: Config) -> tupl
     return run, found
 
 
-def _report(out: Path, run: Run, dataset: Dataset, posterior: TastePosterior, figures: list[Figure]) -> None:
+def _report(
+    out: Path,
+    run: Run,
+    dataset: Dataset,
+    posterior: TastePosterior,
+    figures: list[Figure],
+    made: Guidance | None,
+) -> None:
     from tasteprint.app.page import Page
     from tasteprint.app.page_file import write_page
     from tasteprint.app.shown import learning_points, person_pages
@@ -149,12 +177,14 @@ def _report(out: Path, run: Run, dataset: Dataset, posterior: TastePosterior, fi
         counts=dataset.summary,
         settings=asdict(run.config),
         versions=record["versions"],
-        seconds=record["seconds"],
+        seconds=({"guided pictures": made.seconds} if made else {}) | record["seconds"],
         commands=["tasteprint demo"],
         seeds=[seed],
         commit=record["commit"],
         hardware=record["hardware"],
         n_ref=n_ref,
+        guidance=made,
+        went_on_from=run.config.start,
     )
     write_page(out / "report.html", page)
 

@@ -84,7 +84,7 @@ def generate_command(
 
     require_place(out)  # a mistake should show before a model is loaded
     who, opener = person(history, data, user, n_ref)
-    maker = _open(generator, size, dtype, device, checkpointing, slicing, offload)
+    maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
     tastes = open_tastes(model or ["mini"], who, opener, device)
     rewards = [*own(tastes, config.weight, loss, caution), *others(peers, device)]
     from tasteprint.app.story import Story
@@ -114,7 +114,10 @@ def _check_counts(seed: int, noises: int, best_of: int) -> None:
         )
 
 
-def _open(name: str, size: int | None, dtype: str | None, device: str | None, *memory: bool) -> TextToImage:
+def open_quietly(
+    name: str, size: int | None = None, dtype: str | None = None, device: str | None = None, *memory: bool
+) -> TextToImage:
+    """Open a generator; the libraries say nothing meanwhile."""
     if dtype not in (None, *DTYPES):
         raise ValueError(f"dtype {dtype!r} is not known; expected one of {', '.join(DTYPES)}: choose one.")
     import torch

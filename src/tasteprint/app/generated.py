@@ -45,7 +45,7 @@ def record(
         "command": ["tasteprint", *sys.argv[1:]],
         "asked": dict(asked),
         "guide": asdict(config),
-        "generator": {"name": generator.name, "fingerprint": getattr(generator, "fingerprint", None)},
+        "generator": {"name": generator.name, "fingerprint": generator.fingerprint},
         "models": {taste.name: {"fingerprint": taste.fingerprint} for taste in tastes},
         "rewards": [{"name": r.name, "weight": r.weight, "loss": r.loss.__name__} for r in rewards],
         "history": {"user": who.user_id, "votes": [asdict(vote) for vote in who.votes]},

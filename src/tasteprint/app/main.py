@@ -61,5 +61,5 @@ def main() -> None:
         print(f"tasteprint: {fault}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("tasteprint: stopped; the same command goes on where it was.", file=sys.stderr)
+        print("tasteprint: stopped; the same command can be given again.", file=sys.stderr)
         sys.exit(130)

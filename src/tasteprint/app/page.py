@@ -1,4 +1,4 @@
-"""What a report shows, as plain data: people with their pictures, tastes, figures, the learning curve, origins.
+"""What a report shows, as plain data: people with their pictures, tastes, pictures made for them, figures, origins.
 
 Enters: what was measured. Leaves: a `Page`. Does not know: how anything was measured, what figures are in words
 (`evaluate/words.py`), nor how a page is drawn (`page_file.py`).
@@ -181,6 +181,55 @@ class LearningPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Admirer:
+    """A person for whom pictures were made, and some that they liked in their votes, which tell why."""
+
+    user_id: str
+    liked: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guided:
+    """A picture made for one person; `chances` are how probable it is that each prefers it to the unguided one."""
+
+    picture: Shown
+    chances: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of one prompt and one noise: unguided, and guided for each person, in their order."""
+
+    prompt: str
+    unguided: Shown
+    guided: tuple[Guided, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """Pictures from the same prompts and noise for several people, who are called A, B, C on the page.
+
+    `steps` is how often the noise was changed, `seconds` what all took.
+    """
+
+    people: tuple[Admirer, ...]
+    made: tuple[Made, ...]
+    steps: int
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a table with holes, and what is not a probability."""
+        for made in self.made:
+            sizes = {len(made.guided), *(len(guided.chances) for guided in made.guided)}
+            chances = [chance for guided in made.guided for chance in guided.chances]
+            if sizes != {len(self.people)} or not all(0 <= chance <= 1 for chance in chances):
+                raise ValueError(
+                    f"prompt {made.prompt!r} has {len(made.guided)} guided pictures with chances {chances}; expected "
+                    f"{len(self.people)}, each with as many probabilities from 0 to 1: one for every person."
+                )
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """All that the report shows; an empty part is left out.
 
@@ -189,7 +238,7 @@ class Page:
     of four. All others are listed at the end. `main` names the one of `WAYS` that the people are shown with;
     `tastes` are the posterior's, the commonest first. `n_ref` is N of the main figures, `about` a sentence on
     whose votes these are, `seconds` the time by part, `commands` what to type to run again. `settings` may be
-    nested.
+    nested. `went_on_from` names the model from which the learning curve goes on, empty where it began from nothing.
     """
 
     title: str
@@ -208,6 +257,8 @@ class Page:
     n_ref: int = 8
     main: str = WAYS[0]
     tastes: Sequence[TasteCard] = ()
+    guidance: Guidance | None = None
+    went_on_from: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a way that is not known, and people made of other tastes than the page's."""
