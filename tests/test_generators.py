@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +189,7 @@ def test_any_folder_of_a_pipeline_is_a_generator(entries, opened):
     assert generator.name == folder and generator.size == 16 and generator.noise_shape(32) == (4, 16, 16)
     noise = noise_for(generator)
     assert not torch.equal(generator(noise, PROMPT), opened["hyper-sd"](noise, PROMPT))
+    assert generator.fingerprint == open_generator(folder).fingerprint != opened["hyper-sd"].fingerprint
 
 
 # Prompts
@@ -278,6 +280,10 @@ def test_sizes_steps_and_noise_that_cannot_be(entries, opened):
     assert "2 steps were asked for; expected 1, as" in refuses(replace(entries["hyper-sd"], steps=2))
     with pytest.raises(ValueError, match="the noise has 3 channels; expected 4"):
         opened["sd-turbo"](torch.zeros(1, 3, 8, 8), PROMPT)
+    unsized = copy.copy(opened["sd-turbo"])
+    unsized.size = None
+    with pytest.raises(ValueError, match="the size is not told by the pipeline; expected a multiple of"):
+        unsized.noise_shape()
 
 
 def test_the_bundled_generator_lies_in_the_package():

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tasteprint.guide.prompts import encode_once
+from tasteprint.model.states import fingerprint
 
 _NEEDED = {
     "latents", "height", "width", "num_inference_steps", "guidance_scale", "num_images_per_prompt", "generator",
@@ -26,7 +27,8 @@ class TextToImage:
     """A pipeline whose noise is handed over, so that the same noise and prompt give the same image.
 
     The noise has the shape of the pipeline's latents, unpacked: `noise_shape(size)`. Where it requires a
-    gradient, the images have one; the pipeline's own parameters have none. A prompt is encoded once.
+    gradient, the images have one; the pipeline's own parameters have none. A prompt is encoded once. `fingerprint`
+    names the weights.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class TextToImage:
         sides = getattr(pipe, "default_sample_size", self._network.config.get("sample_size"))
         self.size = size or (sides * pipe.vae_scale_factor if isinstance(sides, int) else None)
         pipe.set_progress_bar_config(disable=True)
-        for part in pipe.components.values():
-            if isinstance(part, torch.nn.Module):
-                part.requires_grad_(False)
+        parts = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+        for part in parts:
+            part.requires_grad_(False)
+        self.fingerprint = fingerprint(*parts)
         settings = _settings(pipe, self._packed) | ({"timesteps": list(timesteps)} if timesteps else {})
         pipe.encode_prompt = encode_once(pipe, settings.get("max_sequence_length"))
         draw = partial(_drawing(pipe), pipe, num_inference_steps=steps, guidance_scale=guidance)
@@ -68,7 +71,8 @@ class TextToImage:
         factor, size = self._pipe.vae_scale_factor, size if size is not None else self.size
         smallest = factor * 2 if self._packed else factor
         if size is None or size < smallest or size % smallest:
-            raise ValueError(f"the size is {size} pixels; expected a multiple of {smallest}: choose one.")
+            told = "not told by the pipeline" if size is None else f"{size} pixels"
+            raise ValueError(f"the size is {told}; expected a multiple of {smallest}: choose one.")
         return self._channels, size // factor, size // factor
 
     @property
