@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from people import history, vote
 from tasteprint.model import attention, requests
@@ -119,14 +120,26 @@ def test_gradients_of_a_batch_are_those_alone(model, opened):
     assert (together - alone).norm() <= 1e-4 * together.norm()
 
 
-def test_gradients_past_a_print_are_those_of_plain_attention(model, opened, monkeypatch):
-    taste = model.print_of(history(8), opened)
-    images = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    gradients = []
-    for name in (attention.NAME, "sdpa"):
-        monkeypatch.setattr(model.backbone.network.config.text_config, "_attn_implementation", name)
-        gradients += torch.autograd.grad(taste.score(images, ["a fish", ""]).sum(), images)
-    assert not torch.equal(*gradients) and (gradients[0] - gradients[1]).norm() <= 1e-4 * gradients[1].norm()
+@pytest.mark.parametrize("sharing", [1, 2])
+def test_attention_past_a_print_is_plain_attention(sharing):
+    draw = torch.Generator().manual_seed(0)
+    query, past, new = (torch.randn(2, heads, places, 8, generator=draw)
+                        for heads, places in ((4, 3), (8 // sharing, 7), (8 // sharing, 3)))  # fmt: skip
+    module, mask = (
+        torch.nn.Module(),
+        torch.zeros(2, 1, 3, 10).masked_fill(torch.rand(2, 1, 3, 10, generator=draw) < 0.2, -1e9),
+    )
+    module.num_key_value_groups, module.is_causal = sharing, False
+    wanted, found = (query.requires_grad_(), new.requires_grad_()), []
+    for attend in (attention.past_apart, sdpa_attention_forward):
+        keys, values = torch.cat([past, new], dim=2).chunk(2, dim=1)
+        out, _ = attend(module, query, keys, values, mask, scaling=0.3)
+        found.append([out, *torch.autograd.grad(out.square().sum(), wanted)])
+    for ours, plain in zip(*found, strict=True):
+        assert torch.allclose(ours, plain, atol=1e-5)
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True)) == (
+        sharing == 1
+    )  # SDPA itself, or not
 
 
 def test_a_small_budget_makes_small_passes_of_equal_scores(model, opened, shown, monkeypatch):
