@@ -99,13 +99,15 @@ def _scheduler(entry: Entry, published: Any) -> Any:
 
 
 def _differentiable(pipe: Any, dtype: torch.dtype) -> Any:
-    """Leave out what stands between the decoder and a gradient.
+    """Leave out what stands between the decoder and a gradient; lay a UNet's weights out as its convolutions want them.
 
     SDXL's VAE overflows in float16, so its pipeline casts it to float32 and, before any backward pass, back again:
     it is kept in float32 instead.
     """
     if getattr(pipe, "watermark", None) is not None:
         pipe.watermark = None
+    if "unet" in pipe.components:  # a sixth of a step's time on a CPU
+        pipe.unet.to(memory_format=torch.channels_last)
     if dtype == torch.float16 and hasattr(pipe, "upcast_vae") and pipe.vae.config.force_upcast:
         decode = pipe.vae.float().decode
         pipe.vae.decode = lambda latents, *given, **named: decode(latents.float(), *given, **named)
