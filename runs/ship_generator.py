@@ -17,6 +17,9 @@ from tasteprint.provenance import commit
 
 HOME = Path(__file__).parents[1] / "src/tasteprint/weights/mini-generator"
 
+MOST = 12_000_000
+"""Bytes that it may take."""
+
 CARD = """---
 license: apache-2.0
 library_name: diffusers
@@ -44,6 +47,10 @@ def main() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
     pipe.to(torch.float16).save_pretrained(HOME)
     (HOME / "README.md").write_text(CARD.format(commit=commit()), "utf-8")
+    size = sum(path.stat().st_size for path in HOME.rglob("*") if path.is_file())
+    print(f"{size:,} bytes in {HOME}")
+    if size > MOST:
+        raise SystemExit(f"the generator takes {size:,} bytes; expected at most {MOST:,}: make it smaller.")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tasteprint.model.storage import BUNDLED
 from tasteprint.taste.model import TastePosterior
 
 MOST = 12_000_000
-"""Bytes that the package's weights may take."""
+"""Bytes that both and the eye may take."""
 
 
 def main() -> None:
@@ -28,7 +28,8 @@ def main() -> None:
     model, posterior = (weights / name for name in BUNDLED)
     PreferenceModel.from_pretrained(asked.model).save_pretrained(model, half=True)
     TastePosterior.from_pretrained(asked.posterior).save_pretrained(posterior)
-    size = sum(path.stat().st_size for path in weights.rglob("*") if path.is_file())
+    files = [weights / "eye.safetensors", *model.iterdir(), *posterior.iterdir()]
+    size = sum(path.stat().st_size for path in files)
     print(f"{size:,} bytes of weights in {weights}")
     if size > MOST:
         raise SystemExit(
