@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 import torch
 from attribute_reader import open_reader
+from guided_outcomes import Outcome, figures
 from guided_people import People, rewards
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tasteprint.config import GuideConfig
-from tasteprint.evaluate.ranking import mean_interval, resampled
-from tasteprint.evaluate.results import Figure, write_results
+from tasteprint.evaluate.results import write_results
 from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import best_of, guide, noises
 from tasteprint.guide.rewards import Reward
@@ -42,27 +41,6 @@ METHODS = (
     "average", "other_context", "other", "own_context", "own_context_margin", "own_posterior", "own_posterior_cautious",
     "both", "oracle", "best_of_n",
 )  # fmt: skip
-
-
-@dataclass
-class Outcome:
-    """Of one method, a row a person and a column a prompt: what was gained over the unguided picture."""
-
-    gain: Float[np.ndarray, "people prompts"]
-    subject: Bool[np.ndarray, "people prompts"]
-    seconds: float = 0.0
-    courses: Float[np.ndarray, "2 steps"] | None = None
-    """True utility and reward of every step's images, means over all."""
-
-    @property
-    def each(self) -> float:
-        """Seconds a picture."""
-        return self.seconds / self.gain.size
-
-    @property
-    def wins(self) -> Float[np.ndarray, "people prompts"]:
-        """1 where the guided picture is truly preferred, one half where both are liked alike."""
-        return (np.sign(np.round(self.gain, 6)) + 1) / 2
 
 
 def measured(
@@ -148,30 +126,6 @@ def _searched(
 def _say(method: str, made: Outcome) -> None:
     print(f"{method:24s} wins {made.wins.mean():.3f} gain {made.gain.mean():+.3f} subject {made.subject.mean():.3f} "
           f"seconds {made.seconds:.0f}", flush=True)  # fmt: skip
-
-
-def figures(found: dict[str, Outcome], unguided: Bool[np.ndarray, "people prompts"]) -> Iterator[Figure]:
-    """Everything as figures; intervals over people. `own` is the better of the two ways."""
-    yield Figure("subject.unguided", *mean_interval(list(unguided.astype(float)), 0))
-    ways = [name for name in ("own_context", "own_posterior") if name in found]
-    better = {"own": max((found[name] for name in ways), key=lambda made: made.gain.mean())} if ways else {}
-    for method, made in (found | better).items():
-        yield Figure(f"wins.{method}", *mean_interval(list(made.wins), 0))
-        yield Figure(f"gain.{method}", *mean_interval(list(made.gain), 0))
-        yield Figure(f"subject.{method}", *mean_interval(list(made.subject.astype(float)), 0))
-        yield _exact(f"seconds.{method}", made.each, 1)
-        for name, course in zip(
-            ("true", "reward"), () if made.courses is None else made.courses, strict=False
-        ):
-            for number, value in enumerate(course - course[0]):
-                yield _exact(f"course.{method}.{name}.{number}", float(value), made.gain.size)
-    if better and "oracle" in found:
-        pairs = np.stack([better["own"].gain.sum(axis=1), found["oracle"].gain.sum(axis=1)], axis=1)
-        yield Figure("gain_share_of_oracle", *resampled(pairs, lambda sums: sums[..., 0] / sums[..., 1], 0))
-
-
-def _exact(name: str, value: float, n: int) -> Figure:
-    return Figure(name, value, value, value, n)
 
 
 def main() -> None:

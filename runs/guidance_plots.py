@@ -8,6 +8,7 @@ from __future__ import annotations
 from drawing import DOCS, Named, save
 from matplotlib.figure import Figure as Drawing
 
+from tasteprint.config import GuideConfig
 from tasteprint.evaluate.results import read_results
 
 COURSES = {
@@ -17,7 +18,7 @@ COURSES = {
     "own_context": ("own in-context print", "#a34a12"),
     "other": ("another's posterior", "#8a8f98"),
 }
-HACKED = ("own_context", "own_posterior")
+BELIEVED = {"own_context": "gain in Q", "own_posterior": "gain of believed utility, logits"}
 
 
 def draw_guidance() -> None:
@@ -31,16 +32,17 @@ def draw_guidance() -> None:
 def courses(named: Named) -> Drawing:
     """Gain of true utility over the steps; and beside what the reward believes to have gained."""
     drawing = Drawing(figsize=(9.5, 3.8), layout="constrained")
-    left, *right = drawing.subplots(1, 1 + len(HACKED))
+    left, *right = drawing.subplots(1, 1 + len(BELIEVED))
     for name, (label, colour) in COURSES.items():
         if true := _course(named, name, "true"):
             left.plot(true, color=colour, label=label, linewidth=1.6)
     left.set(title="true utility gained", xlabel="steps")
     left.legend(frameon=False, fontsize=8)
-    for axes, name in zip(right, HACKED, strict=True):
+    weight = GuideConfig().weight
+    for axes, (name, label) in zip(right, BELIEVED.items(), strict=True):
         believed, true = _course(named, name, "reward"), _course(named, name, "true")
-        axes.plot(believed, true, "o-", markersize=3, color=COURSES[name][1])
-        axes.set(title=COURSES[name][0], xlabel="reward gained, as the print sees it")
+        axes.plot([gain / weight for gain in believed], true, "o-", markersize=3, color=COURSES[name][1])
+        axes.set(title=COURSES[name][0], xlabel=label)
     for axes in (left, *right):
         axes.grid(alpha=0.3)
     return drawing
