@@ -209,7 +209,9 @@ def test_caution_without_a_posterior_and_a_model_twice(painted, votes, tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_a_model_is_opened(votes, tmp_path, monkeypatch):
-    monkeypatch.setattr("tasteprint.app.generate.open_quietly", lambda *given: pytest.fail("a generator was opened"))
+    monkeypatch.setattr(
+        "tasteprint.app.generate.open_quietly", lambda *given: pytest.fail("a generator was opened")
+    )
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("keep")
     (tmp_path / "file").write_text("keep")
