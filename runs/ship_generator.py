@@ -7,6 +7,7 @@ Does not know: how it was trained.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from diffusers import StableDiffusionPipeline
 from tasteprint.provenance import commit
 
 HOME = Path(__file__).parents[1] / "src/tasteprint/weights/mini-generator"
+
+LEFT_OUT = {"model_index.json": ("_name_or_path",), "unet/config.json": ("_name_or_path",),
+            "vae/config.json": ("_name_or_path", "block_out_channels")}  # fmt: skip
+"""Of the configs: where the parts lay, and what AutoencoderTiny makes from other settings."""
 
 MOST = 12_000_000
 """Bytes that it may take."""
@@ -46,11 +51,19 @@ def main() -> None:
     pipe = StableDiffusionPipeline.from_pretrained(parser.parse_args().pipeline)
     shutil.rmtree(HOME, ignore_errors=True)
     pipe.to(torch.float16).save_pretrained(HOME)
+    _tidied()
     (HOME / "README.md").write_text(CARD.format(commit=commit()), "utf-8")
     size = sum(path.stat().st_size for path in HOME.rglob("*") if path.is_file())
     print(f"{size:,} bytes in {HOME}")
     if size > MOST:
         raise SystemExit(f"the generator takes {size:,} bytes; expected at most {MOST:,}: make it smaller.")
+
+
+def _tidied() -> None:
+    for name, keys in LEFT_OUT.items():
+        told = json.loads((HOME / name).read_text("utf-8"))
+        kept = {key: value for key, value in told.items() if key not in keys}
+        (HOME / name).write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

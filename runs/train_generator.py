@@ -130,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pictures", type=int, default=100_000)
-    parser.add_argument("--steps", type=int, nargs=3, default=(3000, 5000, 5000), help="Of each phase.")
+    parser.add_argument("--steps", type=int, nargs=3, default=(3000, 5000, 3000), help="Of each phase.")
     parser.add_argument("--batch", type=int, nargs=3, default=(48, 64, 48))
     parser.add_argument("--lr", type=float, nargs=3, default=(2e-3, 1e-3, 5e-4))
     asked = parser.parse_args()
