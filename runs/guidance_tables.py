@@ -23,7 +23,16 @@ ROWS = {
     "oracle: the true taste through the judge": "oracle",
 }
 DIMENSIONS = ("style", "palette", "composition", "detail", "hue", "medium")
-PEERS = ("Aesthetic", "CLIP", "ImageReward", "PickScore", "HPS", "CSD", "ViPer proxy")
+PEERS = {
+    "Aesthetic": "aesthetic", "CLIP": "clip", "ImageReward": "imagereward", "PickScore": "pickscore", "HPS": "hps",
+    "CSD": "csd", "ViPer proxy": "viper",
+}  # fmt: skip
+"""The columns of P table 5, and the figures that fill them."""
+PUBLISHED = {
+    "SD1.5-Turbo (P)": (5.81, 35.44, 0.69, 21.92, 28.04, 0.32, 0.21),
+    "+ ViPer (P)": (5.37, 34.08, 0.31, 21.55, 27.91, 0.38, 0.62),
+    "+ theirs (P)": (5.99, 34.45, 0.60, 22.28, 28.49, 0.42, 0.84),
+}
 
 
 def guidance(figures: Sequence[Figure]) -> str:
@@ -60,8 +69,23 @@ def generator(figures: Sequence[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def table5(figures: Sequence[Figure]) -> str:
+    """P table 5, its own rows beneath; then what each print itself thinks of the pictures (Q). Empty: not scored."""
+    named = {figure.name: figure.value for figure in figures}
+    rows = list(dict.fromkeys(name.split(".")[0] for name in named))
+    own = list(dict.fromkeys(name.partition(".")[2] for name in named if ".q." in name))
+    heads = [*PEERS, *(f"Q of `{name.removeprefix('q.')}`" for name in own)]
+    lines = [f"| | {' | '.join(heads)} |", f"| --- |{' ---: |' * len(heads)}"]
+    for row in rows:
+        cells = (named.get(f"{row}.{column}") for column in (*PEERS.values(), *own))
+        lines.append(f"| {row} | {' | '.join('' if cell is None else f'{cell:.2f}' for cell in cells)} |")
+    for row, values in PUBLISHED.items():
+        lines.append(f"| {row} | {' | '.join(f'{value:.2f}' for value in values)} |{' |' * len(own)}")
+    return "\n".join(lines) + "\n"
+
+
 def _interval(figure: Figure) -> str:
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
-TABLES = {"guidance": guidance, "generator": generator}
+TABLES = {"guidance": guidance, "generator": generator, "table5": table5}
