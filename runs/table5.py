@@ -31,9 +31,10 @@ from tasteprint.evaluate.ranking import mean_interval
 from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import guide, noises
-from tasteprint.guide.rewards import Reward, minus_margin
+from tasteprint.guide.rewards import Reward, minus_margin, one_minus_q
 from tasteprint.guide.text_to_image import TextToImage
 from tasteprint.model.preference import PreferenceModel
+from tasteprint.model.prints import Tasteprint
 from tasteprint.scorers import SCORERS, open_scorer
 from tasteprint.types import History, Scorer, Vote
 
@@ -123,7 +124,8 @@ def _made(
     with torch.no_grad():
         yield UNGUIDED, generator(noise, prompt)
     for name, taste in prints.items():
-        *_, last = guide(generator, prompt, noise, [Reward(name, taste, config.weight, minus_margin)], config)
+        loss = one_minus_q if isinstance(taste, Tasteprint) else minus_margin  # as `tasteprint generate`
+        *_, last = guide(generator, prompt, noise, [Reward(name, taste, config.weight, loss)], config)
         yield f"+{name}", last.best.seen.images
 
 
