@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Figure(f"{row}.{column}", *mean_interval([np.array(one) for one in values], asked.seed))
         for (row, column), values in found.items()
     ]
-    command = f"python runs/table5.py --generator {asked.generator} {' '.join(f'--model {name}' for name in models)}"
+    named = " ".join(f"--model {name}" for name in models)
+    command = f"python runs/table5.py --agents {asked.agents.name} --generator {asked.generator} {named}"
     write_results(asked.out / "results/table5.json", command, [asked.seed], figures)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -273,3 +274,25 @@ def test_through_the_front_door(votes, tmp_path):
     assert (
         refused.stderr.startswith("tasteprint: reward 'clip=abc'") and len(refused.stderr.splitlines()) == 1
     )
+
+
+def test_the_bundled_generator_through_the_front_door(votes, tmp_path):
+    words = [
+        "--prompt",
+        "a fish",
+        "--history",
+        votes,
+        "--model",
+        "mini-posterior",
+        "--steps",
+        4,
+        "--out",
+        tmp_path / "out",
+    ]
+    run = [sys.executable, "-m", "tasteprint", "generate", *map(str, words)]
+    done = subprocess.run(run, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    before, after = map(float, re.match(r"Q ([\d.]+) -> ([\d.]+) at step \d of 4", done.stdout).groups())
+    assert after > before and len(done.stdout.splitlines()) == 1
+    assert {file.name for file in (tmp_path / "out").iterdir()} == FILES
+    assert told(tmp_path / "out")["generator"]["name"] == "mini-generator"
