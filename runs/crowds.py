@@ -31,18 +31,25 @@ class InContext:
         return score_requests(self.people, images, prompts)
 
 
+SOFTENED = 10.0
+"""The judge is so sure that its own probabilities have no gradient to speak of: the logits are divided by this."""
+
+
 @dataclass(frozen=True)
 class Oracle:
-    """True utility, expected under a judge's probabilities."""
+    """True utility of what a judge reads; the gradient is that of its expectation under softened probabilities."""
 
     judge: nn.Module
     utilities: Float[Tensor, "b values"]
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
         """Score image n for person n."""
-        *tastes, _ = self.judge(images).split(CLASSES, dim=1)
-        shares = torch.cat([part.softmax(dim=1) for part in tastes], dim=1)
-        return (shares * self.utilities).sum(dim=1)
+        logits = self.judge(images)
+        *tastes, _ = (logits / SOFTENED).split(CLASSES, dim=1)
+        expected = (torch.cat([part.softmax(dim=1) for part in tastes], dim=1) * self.utilities).sum(dim=1)
+        best = torch.stack([part.argmax(dim=1) for part in logits.split(CLASSES, dim=1)], dim=1)
+        true = (values_shown(best) * self.utilities).sum(dim=1)
+        return true + expected - expected.detach()
 
 
 def values_shown(read: Tensor) -> Float[Tensor, "b values"]:

@@ -73,6 +73,7 @@ def _by(
         made.gain[rows, columns] = (after - before).numpy()
         made.subject[rows, columns] = (shown == SUBJECTS.index(subject)).numpy()
         made.seconds += last.seconds
+        made.looks += (last.number + 1) * len(rows)
     made.courses = courses / made.gain.size if seconds is None else None
     return made
 

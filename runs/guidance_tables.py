@@ -39,14 +39,15 @@ def guidance(figures: Sequence[Figure]) -> str:
     """A row a method: wins over unguided, gain of true utility, subject, seconds a picture."""
     named = {figure.name: figure for figure in figures}
     lines = [
-        "| | truly preferred to unguided | gain of true utility | subject still right | seconds |",
-        "| --- | --- | --- | ---: | ---: |",
-        f"| unguided | | | {named['subject.unguided'].value:.3f} | |",
+        "| | truly preferred to unguided | gain of true utility | subject still right | seconds | pictures made |",
+        "| --- | --- | --- | ---: | ---: | ---: |",
+        f"| unguided | | | {named['subject.unguided'].value:.3f} | | 1 |",
     ]
     for said, name in ROWS.items():
         if f"wins.{name}" in named:
             wins, gain = (_interval(named[f"{part}.{name}"]) for part in ("wins", "gain"))
             rest = f"{named[f'subject.{name}'].value:.3f} | {named[f'seconds.{name}'].value:.2f}"
+            rest += f" | {named[f'looks.{name}'].value:.0f}"
             lines.append(f"| {said} | {wins} | {gain} | {rest} |")
     if "gain_share_of_oracle" in named:
         lines += ["", f"Share of the oracle's gain: {_interval(named['gain_share_of_oracle'])}."]

@@ -22,6 +22,8 @@ class Outcome:
     gain: Float[np.ndarray, "people prompts"]
     subject: Bool[np.ndarray, "people prompts"]
     seconds: float = 0.0
+    looks: int = 0
+    """Pictures that were made on the way, the first included."""
     courses: Float[np.ndarray, "2 steps"] | None = None
     """True utility and reward of every step's images, means over all."""
 
@@ -46,6 +48,7 @@ def figures(found: dict[str, Outcome], unguided: Bool[np.ndarray, "people prompt
         yield Figure(f"gain.{method}", *mean_interval(list(made.gain), 0))
         yield Figure(f"subject.{method}", *mean_interval(list(made.subject.astype(float)), 0))
         yield _exact(f"seconds.{method}", made.each, 1)
+        yield _exact(f"looks.{method}", made.looks / made.gain.size, made.gain.size)
         for name, course in zip(
             ("true", "reward"), () if made.courses is None else made.courses, strict=False
         ):
