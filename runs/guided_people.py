@@ -102,6 +102,6 @@ def rewards(method: str, people: People, others: People) -> list[Reward]:
         "own_context_margin": [replace(context, loss=minus_margin)],
         "own_posterior": [closed],
         "own_posterior_cautious": [replace(closed, scorer=replace(people.closed, caution=1.0))],
-        "both": [replace(context, weight=weight / 2), replace(closed, weight=weight / 2)],
+        "both": [replace(context, weight=weight / 2, loss=minus_margin), replace(closed, weight=weight / 2)],
         "oracle": [replace(closed, scorer=Oracle(people.judge, people.utilities))],
     }[method]
