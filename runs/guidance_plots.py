@@ -37,12 +37,12 @@ def courses(named: Named) -> Drawing:
         if true := _course(named, name, "true"):
             left.plot(true, color=colour, label=label, linewidth=1.6)
     left.set(title="true utility gained", xlabel="steps")
-    left.legend(frameon=False, fontsize=8)
+    left.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 0.12))
     weight = GuideConfig().weight
     for axes, (name, label) in zip(right, BELIEVED.items(), strict=True):
         believed, true = _course(named, name, "reward"), _course(named, name, "true")
         axes.plot([gain / weight for gain in believed], true, "o-", markersize=3, color=COURSES[name][1])
-        axes.set(title=COURSES[name][0], xlabel=label)
+        axes.set(title=COURSES[name][0], xlabel=label, ylabel="true utility gained")
     for axes in (left, *right):
         axes.grid(alpha=0.3)
     return drawing
