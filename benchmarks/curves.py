@@ -14,8 +14,8 @@ from measure import seconds
 from works import Person
 
 from tasteprint.evaluate.results import Figure
-from tasteprint.model.prints import Tasteprint
-from tasteprint.model.requests import margins
+from tasteprint.incontext.prints import InContextPrint
+from tasteprint.incontext.scoring import margins
 from tasteprint.types import History
 
 STEPS = (1, 3, 10, 32, 100, 316, 1000)
@@ -56,14 +56,14 @@ def _history(person: Person, most: int) -> Iterator[Figure]:
 def _people(person: Person, most: int) -> Iterator[Figure]:
     """Warm requests of many people; they share one print's numbers, so that a thousand fit in memory."""
     own = person.taste().own
-    people = [Tasteprint(person.model, History(f"u{n}", person.history.votes), own) for n in range(most)]
+    people = [InContextPrint(person.model, History(f"u{n}", person.history.votes), own) for n in range(most)]
     for count in (step for step in STEPS if step <= most):
         yield _published("people", person, count)
         yield _timed(f"people.{count}.warm", partial(_score_people, person, people[:count]))
 
 
 @torch.no_grad()
-def _score_people(person: Person, people: Sequence[Tasteprint]) -> None:
+def _score_people(person: Person, people: Sequence[InContextPrint]) -> None:
     prompts = [person.prompt] * len(people)
     margins(people, prompts, lambda chosen: person.pixels([f"c{n % 128}" for n in chosen]), len(people))
 

@@ -1,6 +1,6 @@
 """Models to measure: mini, a middle-sized Idefics2, and the 8B shape, all with random weights.
 
-Enters: a name. Leaves: a `PreferenceModel` with ten tokens. Does not know: what is measured. Nothing is downloaded.
+Enters: a name. Leaves: a `InContextModel` with ten tokens. Does not know: what is measured. Nothing is downloaded.
 The tokenizer is mini's, whose words are single tokens, with 64 visual tokens an image for the larger two.
 """
 
@@ -12,10 +12,10 @@ import torch
 from transformers import Idefics2Config, Idefics2ForConditionalGeneration, Idefics2Processor
 
 from tasteprint.config import ModelConfig
-from tasteprint.data.template import IMAGE
-from tasteprint.model.backbones import Idefics2Backbone
-from tasteprint.model.mini import mini_model, mini_processor
-from tasteprint.model.preference import PreferenceModel
+from tasteprint.incontext.backbone import Idefics2Backbone
+from tasteprint.incontext.conversation import IMAGE
+from tasteprint.incontext.mini import mini_model, mini_processor
+from tasteprint.incontext.network import InContextModel
 
 WORDS = [
     *(
@@ -89,7 +89,7 @@ LARGE: dict[str, Any] = {
 SHAPES = {"middle": MIDDLE, "idefics2-8b": LARGE}
 
 
-def build(name: str, device: str) -> PreferenceModel:
+def build(name: str, device: str) -> InContextModel:
     """Make a model on a device, in float32 on the processor and bfloat16 on a GPU. ValueError for 8B without one."""
     if name == "idefics2-8b" and device == "cpu":
         raise ValueError(
@@ -106,8 +106,8 @@ def build(name: str, device: str) -> PreferenceModel:
         latents = SHAPES[name]["perceiver"]["resampler_n_latents"]
         processor = Idefics2Processor(small.image_processor, small.tokenizer, image_seq_len=latents)
         network = _network(SHAPES[name], processor.tokenizer, device, dtype)
-    config = ModelConfig(backbone=name, square=square)
-    return PreferenceModel(Idefics2Backbone(network, processor), config, 10).to(device, dtype).eval()
+    config = ModelConfig(backbone=name, image_size=square)
+    return InContextModel(Idefics2Backbone(network, processor), config, 10).to(device, dtype).eval()
 
 
 def _network(

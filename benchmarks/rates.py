@@ -17,13 +17,12 @@ from works import Person, Run
 
 from tasteprint.config import PosteriorConfig
 from tasteprint.evaluate.results import Figure
-from tasteprint.model.embeddings import ImageEncoder
-from tasteprint.model.eye import bundled_eye
-from tasteprint.model.preference import PreferenceModel
-from tasteprint.taste.crowd import Crowd
-from tasteprint.taste.model import Embeddings, TastePosterior
-from tasteprint.taste.prints import TastePrint
+from tasteprint.incontext.network import InContextModel
+from tasteprint.posterior.model import Embeddings, TastePosterior
+from tasteprint.posterior.prints import Crowd, PosteriorPrint
 from tasteprint.types import Vote
+from tasteprint.vision.encoder import ImageEncoder
+from tasteprint.vision.eye import bundled_eye
 
 IMAGES, PEOPLE, VOTES = 2000, 2000, 8
 CANDIDATES, CROWD = 200_000, 1_000_000
@@ -46,7 +45,7 @@ def measure_tastes(person: Person, repeats: int, quick: bool = False) -> Iterato
     yield from _append(person, taste, rows, repeats)
 
 
-def _append(person: Person, taste: TastePrint, rows: Embeddings, repeats: int) -> Iterator[Figure]:
+def _append(person: Person, taste: PosteriorPrint, rows: Embeddings, repeats: int) -> Iterator[Figure]:
     """One more vote to eight: seconds of both ways in turn, features of both images at hand in both."""
     vote, print_ = person.votes[-1:], person.taste()
     features = {name: person.features([name]).detach() for name in vote[0].images}
@@ -62,7 +61,7 @@ def _append(person: Person, taste: TastePrint, rows: Embeddings, repeats: int) -
 
 
 @contextmanager
-def at_hand(model: PreferenceModel, features: dict[str, torch.Tensor]) -> Iterator[None]:
+def at_hand(model: InContextModel, features: dict[str, torch.Tensor]) -> Iterator[None]:
     """Let a model take visual tokens that were computed before, for images in the order of the names."""
     ready, compute = torch.cat(list(features.values())), model.backbone.image_features
     model.backbone.image_features = lambda pixels: ready[: len(pixels)]  # type: ignore[method-assign]

@@ -13,18 +13,18 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from tasteprint.data.collate import SLOT, collate, pack
-from tasteprint.model.loss import margin, preference_loss
-from tasteprint.model.pixels import differentiable
-from tasteprint.model.preference import PreferenceModel
+from tasteprint.incontext.loss import margin, preference_loss
+from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.packing import SLOT, collate, pack
 from tasteprint.types import History, Vote
+from tasteprint.vision.pixels import differentiable
 
 Candidate = tuple[str, str]
 Features = Callable[[Sequence[str]], Tensor]
 
 
 def answer(
-    model: PreferenceModel, histories: Sequence[History], asked: Sequence[Candidate], features: Features
+    model: InContextModel, histories: Sequence[History], asked: Sequence[Candidate], features: Features
 ) -> Tensor:
     """Give the answer's logits (n, v): one target a row, rows padded on the left, by the library's own forward."""
     pairs = zip(histories, asked, strict=True)
@@ -42,15 +42,13 @@ def answer(
 
 
 @torch.no_grad()
-def scores(
-    model: PreferenceModel, history: History, asked: Sequence[Candidate], features: Features
-) -> Tensor:
+def scores(model: InContextModel, history: History, asked: Sequence[Candidate], features: Features) -> Tensor:
     """Score candidates (n,), each after the whole history."""
     return torch.cat([margin(answer(model, [history], [one], features), model.answers) for one in asked])
 
 
 def train_step(
-    model: PreferenceModel,
+    model: InContextModel,
     histories: Sequence[History],
     targets: Sequence[Sequence[Vote]],
     features: Features,
@@ -65,14 +63,14 @@ def train_step(
 
 
 def guidance_step(
-    model: PreferenceModel, history: History, image: Tensor, prompt: str, features: Features
+    model: InContextModel, history: History, image: Tensor, prompt: str, features: Features
 ) -> Tensor:
     """Give the gradient of one image's score to its pixels (1, 3, h, w); the history's images need none."""
 
     def with_image(names: Sequence[str]) -> Tensor:
         with torch.no_grad():
             earlier = features(names[:-1])
-        pixels = differentiable(image, model.backbone.processor, model.settings.square)
+        pixels = differentiable(image, model.backbone.processor, model.settings.image_size)
         return torch.cat([earlier, model.backbone.image_features(pixels)])
 
     score = margin(answer(model, [history], [("guided", prompt)], with_image), model.answers)

@@ -16,14 +16,14 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from tasteprint.app.steering import open_tastes, own
+from tasteprint.cli.steering import open_tastes, own
 from tasteprint.config import GuideConfig
 from tasteprint.guide.reno import guide
 from tasteprint.guide.rewards import Reward, minus_margin
 from tasteprint.guide.steps import Step
+from tasteprint.simulate.painter import draw_pictures, paint
+from tasteprint.simulate.taxonomy import SUBJECTS, prompt
 from tasteprint.types import Generator, History, Scorer, Vote
-from tasteprint.world.painter import draw_pictures, paint
-from tasteprint.world.taxonomy import SUBJECTS, prompt
 
 VOTES = 8
 PROMPT = prompt(SUBJECTS[0])
@@ -46,7 +46,7 @@ Parts = dict[str, float]
 class Brightness:
     """No taste: next to nothing to compute, and a gradient all the same."""
 
-    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
         """Give the mean of each image."""
         return images.mean(dim=(1, 2, 3))
 
@@ -68,7 +68,7 @@ class Watch:
         images.register_hook(lambda _: self._note("image gradient"))
         return images
 
-    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
         """Score images."""
         self._note("shown")
         scores = self.scorer.score(images, prompts)

@@ -20,14 +20,14 @@ from models import WORDS
 from PIL import Image
 from torch import Tensor, nn
 
-from tasteprint.data.collate import collate, pack_example
-from tasteprint.model.features import FeatureStore
-from tasteprint.model.int8 import rounding_loss
-from tasteprint.model.loss import preference_loss
-from tasteprint.model.preference import PreferenceModel
-from tasteprint.model.prints import Tasteprint
-from tasteprint.model.requests import margins
+from tasteprint.incontext.loss import preference_loss
+from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.packing import collate, pack_example
+from tasteprint.incontext.print_files import rounding_loss
+from tasteprint.incontext.prints import InContextPrint
+from tasteprint.incontext.scoring import margins
 from tasteprint.types import Example, History, Vote
+from tasteprint.vision.feature_store import FeatureStore
 
 VOTES = 8
 PROMPT_WORDS = {"mini": 6, "middle": 30, "idefics2-8b": 30}
@@ -54,7 +54,7 @@ class Person:
     """One person's votes, targets and candidates over random pictures, and every work on them."""
 
     def __init__(
-        self, model: PreferenceModel, name: str, folder: Path, votes: int = VOTES, candidates: int = 128
+        self, model: InContextModel, name: str, folder: Path, votes: int = VOTES, candidates: int = 128
     ) -> None:
         """Draw names and prompts; pictures are drawn when opened, pixels kept, features stored in the folder."""
         self.model, self.name, self.folder = model, name, folder
@@ -66,7 +66,7 @@ class Person:
         self.history = History("u", tuple(self.votes[:votes]))
         self.longer = History("u", tuple(self.votes))
         self.asked = [(f"c{n}", self.prompt) for n in range(candidates)]
-        self.image = torch.rand(1, 3, *[model.settings.square] * 2, device=self.device).requires_grad_()
+        self.image = torch.rand(1, 3, *[model.settings.image_size] * 2, device=self.device).requires_grad_()
         self._pixels: dict[str, Tensor] = {}
         self.store: FeatureStore | None = None
 
@@ -75,7 +75,7 @@ class Person:
 
     def open(self, name: str) -> Image.Image:
         """Draw the picture of a name: coloured noise, always the same."""
-        draw, side = random.Random(name), self.model.settings.square
+        draw, side = random.Random(name), self.model.settings.image_size
         return Image.frombytes("RGB", (8, 8), draw.randbytes(192)).resize((side, side))
 
     def pixels(self, names: Sequence[str]) -> Tensor:
@@ -89,12 +89,12 @@ class Person:
         """Compute visual tokens anew."""
         return self.model.backbone.image_features(self.pixels(names))
 
-    def taste(self) -> Tasteprint:
+    def taste(self) -> InContextPrint:
         """Read the history once."""
         return self.model.print_of(self.history, self.open)
 
     @torch.no_grad()
-    def scores(self, taste: Tasteprint, count: int) -> Tensor:
+    def scores(self, taste: InContextPrint, count: int) -> Tensor:
         """Score candidates from a print."""
         prompts = [prompt for _, prompt in self.asked[:count]]
         return margins([taste] * count, prompts, lambda chosen: self.pixels([f"c{n}" for n in chosen]), count)
@@ -130,7 +130,7 @@ class Person:
         with frozen([self.model]):
             return twins.guidance_step(self.model, self.history, self.image, self.prompt, self.features)
 
-    def guidance(self, taste: Tasteprint) -> Tensor:
+    def guidance(self, taste: InContextPrint) -> Tensor:
         """The same from a print."""
         with frozen([self.model]):
             return torch.autograd.grad(taste.score(self.image, [self.prompt]).sum(), self.image)[0]
@@ -164,7 +164,7 @@ def works(person: Person, candidates: Sequence[int], at_most: int) -> Iterator[W
     yield Work(reread, (reread, 1), appended)
 
 
-def _scored(person: Person, taste: Tasteprint, count: int, times: int) -> Ours:
+def _scored(person: Person, taste: InContextPrint, count: int, times: int) -> Ours:
     return {
         f"score.candidates{count}.cold": (lambda: person.scores(person.taste(), count), times),
         f"score.candidates{count}.warm": (partial(person.scores, taste, count), times),

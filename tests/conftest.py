@@ -15,16 +15,16 @@ def model():
     import torch
 
     from tasteprint.config import ModelConfig
-    from tasteprint.model.preference import PreferenceModel
+    from tasteprint.incontext.network import InContextModel
 
     torch.manual_seed(0)
-    return PreferenceModel.from_config(ModelConfig(), ["a house", "a fish"], n_tokens=10).eval()
+    return InContextModel.from_config(ModelConfig(), ["a house", "a fish"], n_tokens=10).eval()
 
 
 @pytest.fixture(scope="session")
 def pictures():
     """Forty small painted pictures, by the names "0" to "39"."""
-    from tasteprint.world.painter import draw_pictures, paint
+    from tasteprint.simulate.painter import draw_pictures, paint
 
     drawn = [paint(picture.subject, picture.attributes, picture.seed) for picture in draw_pictures(40, 0)]
     return {str(number): picture for number, picture in enumerate(drawn)}
@@ -35,11 +35,11 @@ def dataset(tmp_path_factory):
     """Twenty-four simulated people with twenty votes each, their pictures painted; do not write to it."""
     from tasteprint.config import load_config
     from tasteprint.data.build import build
+    from tasteprint.data.dataset import Dataset
     from tasteprint.data.histories import split_users
     from tasteprint.data.mapping import load_mapping
-    from tasteprint.data.table import Dataset
-    from tasteprint.world.log import write_log
-    from tasteprint.world.simulation import WorldConfig
+    from tasteprint.simulate.log import write_log
+    from tasteprint.simulate.simulation import WorldConfig
 
     folder = tmp_path_factory.mktemp("world")
     config = WorldConfig(people=24, votes=20, pictures={"train": 160, "validation": 60, "test": 60})

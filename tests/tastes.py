@@ -7,11 +7,11 @@ from PIL import Image
 from torch import nn
 
 from tasteprint.config import PosteriorConfig
-from tasteprint.model.embeddings import ImageEncoder
-from tasteprint.taste.model import TastePosterior
+from tasteprint.posterior.model import TastePosterior
 from tasteprint.types import Vote
+from tasteprint.vision.encoder import ImageEncoder
 
-SMALL = PosteriorConfig(prior="learned", components=2, features=2, hidden=8, steps=60, people=32, lr=2e-2)
+SMALL = PosteriorConfig(prior="learned", components=2, features=2, hidden=8, steps=60, batch_size=32, lr=2e-2)
 COLOURS = {
     f"c{n}": (random.Random(n).randrange(256), random.Random(-n - 1).randrange(256), 90) for n in range(40)
 }

@@ -16,15 +16,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import pipelines
-from tasteprint.app.agents import agents_app
-from tasteprint.app.data import data_app
+from tasteprint.cli.agents import agents_app
+from tasteprint.cli.data import data_app
+from tasteprint.simulate.agent_set import write_agents
+from tasteprint.simulate.agents import Agent, draw_agents, jaccard_distance
+from tasteprint.simulate.generator import PainterGenerator
+from tasteprint.simulate.painter import paint
+from tasteprint.simulate.prompts import KINDS, describe, read_prompt, requests
+from tasteprint.simulate.taxonomy import DIMENSIONS, PAPER, SUBJECTS, attributes_from
 from tasteprint.types import Generator
-from tasteprint.world.agent_set import write_agents
-from tasteprint.world.agents import Agent, draw_agents, jaccard_distance
-from tasteprint.world.generator import PainterGenerator
-from tasteprint.world.painter import paint
-from tasteprint.world.prompts import KINDS, describe, read_prompt, requests
-from tasteprint.world.taxonomy import DIMENSIONS, PAPER, SUBJECTS, attributes_from
 
 NOISE = torch.arange(2 * 16 * 16.0).reshape(2, 1, 16, 16)
 
@@ -112,7 +112,7 @@ def test_utility_is_likes_minus_dislikes():
     ],
 )
 def test_bad_requests_are_one_sentence(monkeypatch, request_, message):
-    monkeypatch.setattr("tasteprint.world.agents.TRIES", 300)
+    monkeypatch.setattr("tasteprint.simulate.agents.TRIES", 300)
     with pytest.raises(ValueError, match=message) as fault:
         draw_agents(**request_)
     assert "\n" not in str(fault.value) and str(fault.value).endswith(".")
@@ -220,7 +220,7 @@ def test_the_painter_paints_what_the_prompt_names():
 def test_what_the_prompt_leaves_open_is_the_noises(monkeypatch):
     shown = []
     monkeypatch.setattr(
-        "tasteprint.world.generator.paint",
+        "tasteprint.simulate.generator.paint",
         lambda subject, attributes, seed, size: (
             shown.append((subject, attributes)) or paint("cup", attributes, 0, 16)
         ),
@@ -293,7 +293,7 @@ def test_the_command_writes_the_papers_dataset(tmp_path):
 
 
 def test_the_votes_become_a_dataset(tmp_path):
-    from tasteprint.data.table import Dataset
+    from tasteprint.data.dataset import Dataset
 
     out, data = tmp_path / "agents", tmp_path / "data"
     said = build("--out", out, "--agents", 3, "--images", 2, "--size", 16).output
@@ -438,7 +438,7 @@ def test_a_pipeline_without_plain_noise_is_refused():
 
 def test_without_diffusers_one_sentence_says_what_to_install(tmp_path):
     code = (
-        "import sys; sys.modules['diffusers'] = None; from tasteprint.app.main import main; "
+        "import sys; sys.modules['diffusers'] = None; from tasteprint.cli.main import main; "
         "sys.argv = ['tasteprint', 'agents', 'build', '--generator', 'a/b', '--out', sys.argv[1]]; main()"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "out")]

@@ -6,10 +6,16 @@ import pytest
 import torch
 
 from tasteprint.config import TeacherConfig, load_config
-from tasteprint.model.likelihoods import Answers
-from tasteprint.model.posterior import LEAST_SPREAD, MixturePrior, infer
-from tasteprint.train.beliefs import BeliefLoss, belief_loss, soft_loss, utility_loss
-from tasteprint.train.lessons import beliefs, moments
+from tasteprint.posterior.likelihoods import Answers
+from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
+from tasteprint.train.distillation import (
+    DistillationLoss,
+    beliefs,
+    moments,
+    posterior_loss,
+    soft_label_loss,
+    utility_loss,
+)
 
 EVEN, SKEWED = torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.75, 0.25]]).log()
 NOWHERE = torch.zeros(1, 2)
@@ -22,26 +28,26 @@ def test_utilities_are_missed_by_their_squares():
 
 def test_shares_are_missed_by_their_divergence_from_the_teachers():
     """KL of (1/2, 1/2) from (3/4, 1/4) is ½ ln 2/3 + ½ ln 2 = ½ ln 4/3; the other way round it is ¾ ln 3/2 - ¼ ln 2."""
-    missed = belief_loss(SKEWED, NOWHERE, EVEN, NOWHERE)
+    missed = posterior_loss(SKEWED, NOWHERE, EVEN, NOWHERE)
     assert missed.item() == pytest.approx(math.log(4 / 3) / 2, abs=1e-6)
-    assert belief_loss(SKEWED + 7, NOWHERE, EVEN, NOWHERE).item() == pytest.approx(missed.item(), abs=1e-6)
+    assert posterior_loss(SKEWED + 7, NOWHERE, EVEN, NOWHERE).item() == pytest.approx(missed.item(), abs=1e-6)
     other = 0.75 * math.log(3 / 2) - 0.25 * math.log(2)
-    assert belief_loss(EVEN, NOWHERE, SKEWED, NOWHERE).item() == pytest.approx(other, abs=1e-6)
-    assert belief_loss(SKEWED, NOWHERE, SKEWED, NOWHERE).item() == pytest.approx(0, abs=1e-6)
+    assert posterior_loss(EVEN, NOWHERE, SKEWED, NOWHERE).item() == pytest.approx(other, abs=1e-6)
+    assert posterior_loss(SKEWED, NOWHERE, SKEWED, NOWHERE).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_a_taste_is_missed_by_half_its_squared_distance():
     away = torch.tensor([[3.0, 4.0]])
-    assert belief_loss(EVEN, away, EVEN, NOWHERE).item() == pytest.approx(12.5)
+    assert posterior_loss(EVEN, away, EVEN, NOWHERE).item() == pytest.approx(12.5)
 
 
 def test_belief_loss_is_a_mean_over_votes_and_nothing_without_any():
     both = [
         torch.cat(parts) for parts in ((SKEWED, EVEN), (NOWHERE, NOWHERE), (EVEN, EVEN), (NOWHERE, NOWHERE))
     ]
-    assert belief_loss(*both).item() == pytest.approx(math.log(4 / 3) / 4, abs=1e-6)
+    assert posterior_loss(*both).item() == pytest.approx(math.log(4 / 3) / 4, abs=1e-6)
     none = torch.zeros(0, 2, requires_grad=True)
-    nothing = belief_loss(none, none, none.detach(), none.detach())
+    nothing = posterior_loss(none, none, none.detach(), none.detach())
     nothing.backward()
     assert nothing.item() == 0
 
@@ -50,23 +56,26 @@ def test_soft_labels():
     even, three_to_one = torch.zeros(1, 2), torch.tensor([[math.log(3), 0.0]])
     half, most, sure = torch.tensor([0.5]), torch.tensor([0.75]), torch.tensor([1.0])
     for chance in (half, most, sure):
-        assert soft_loss(even, chance).item() == pytest.approx(math.log(2), abs=1e-6)
-    assert soft_loss(three_to_one, sure).item() == pytest.approx(math.log(4 / 3), abs=1e-6)
-    assert soft_loss(three_to_one + 9, half).item() == pytest.approx(
+        assert soft_label_loss(even, chance).item() == pytest.approx(math.log(2), abs=1e-6)
+    assert soft_label_loss(three_to_one, sure).item() == pytest.approx(math.log(4 / 3), abs=1e-6)
+    assert soft_label_loss(three_to_one + 9, half).item() == pytest.approx(
         math.log(4 / 3) / 2 + math.log(4) / 2, abs=1e-6
     )
     least = three_to_one.requires_grad_()
-    soft_loss(least, most).backward()
+    soft_label_loss(least, most).backward()
     assert least.grad.abs().max() < 1e-6, "the teacher's own probability costs least"
 
 
 def test_the_terms_are_weighed_and_added():
-    parts = BeliefLoss(*map(torch.tensor, (1.0, 10.0, 100.0)))
+    parts = DistillationLoss(*map(torch.tensor, (1.0, 10.0, 100.0)))
     assert parts.total(TeacherConfig()).item() == 111
-    assert parts.total(TeacherConfig(utility=2.0, belief=0.0, soft=0.5)).item() == 52
+    assert (
+        parts.total(TeacherConfig(utility_weight=2.0, posterior_weight=0.0, soft_label_weight=0.5)).item()
+        == 52
+    )
 
 
-@pytest.mark.parametrize("name", ["utility", "belief", "soft"])
+@pytest.mark.parametrize("name", ["utility_weight", "posterior_weight", "soft_label_weight"])
 @pytest.mark.parametrize("weight", ["-0.5", "nan", "inf"])
 def test_a_weight_that_is_negative_or_no_number_is_refused(name, weight):
     with pytest.raises(
@@ -76,9 +85,9 @@ def test_a_weight_that_is_negative_or_no_number_is_refused(name, weight):
 
 
 def test_a_weight_in_words_is_refused_and_none_is_taken():
-    with pytest.raises(ValueError, match=r"^config\.teacher\.soft is 'much'; expected float\.$"):
-        load_config("mini", ("teacher.soft=much",))
-    assert load_config("mini", ("teacher.soft=0",)).teacher.soft == 0
+    with pytest.raises(ValueError, match=r"^config\.teacher\.soft_label_weight is 'much'; expected float\.$"):
+        load_config("mini", ("teacher.soft_label_weight=much",))
+    assert load_config("mini", ("teacher.soft_label_weight=0",)).teacher.soft_label_weight == 0
 
 
 def prior(components=3, features=2):
@@ -126,12 +135,12 @@ def test_beliefs_along_a_batch_are_those_of_every_prefix_alone(counts):
             assert torch.allclose(shares[own][k], alone.log_weights, atol=1e-6)
             assert torch.allclose(tastes[own][k], alone.taste, atol=1e-6)
         at_last = infer(made, some(votes, own))
-        assert torch.allclose(chances[asked], at_last.chances(some(pairs, asked)), atol=1e-6)
+        assert torch.allclose(chances[asked], at_last.predict_proba(some(pairs, asked)), atol=1e-6)
 
 
 def test_before_a_vote_the_chance_is_the_populations():
     made = prior()
-    alone = infer(made, choices(0)).chances(pair := choices(1))
+    alone = infer(made, choices(0)).predict_proba(pair := choices(1))
     nobody = torch.zeros(0, dtype=torch.long)
     shares, tastes, chances = beliefs(made, choices(0), nobody, pair, torch.tensor([0]))
     assert len(shares) == len(tastes) == 0 and torch.allclose(chances, alone)

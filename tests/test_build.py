@@ -29,9 +29,9 @@ from logs import (
 )
 from tasteprint.config import DataConfig
 from tasteprint.data.build import build
+from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import draw_example, fixed_examples, unique_liked
 from tasteprint.data.mapping import load_mapping
-from tasteprint.data.table import Dataset
 
 PLAIN = load_mapping("votes")
 CONFIG = DataConfig(min_liked=5)
@@ -291,7 +291,7 @@ def test_a_really_full_disk_and_then_a_larger_one(log: Path, small_disk: Path) -
 
 
 def test_the_command_builds_and_prints(log: Path, tmp_path: Path) -> None:
-    from tasteprint.app.data import data_app
+    from tasteprint.cli.data import data_app
 
     options = ["--min-liked", "5", "--images", str(log.parent), "--column", "user=user_id"]
     shown = CliRunner().invoke(data_app, ["build", str(log), "--out", str(tmp_path / "a"), *options])

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 import tasteprint
-from tasteprint.app.models import open_model
-from tasteprint.model.embeddings import ImageEncoder
-from tasteprint.model.preference import PreferenceModel
-from tasteprint.model.storage import BUNDLED, find
-from tasteprint.taste.model import TastePosterior
+from tasteprint.cli.models import open_model
+from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.storage import BUNDLED, find
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.simulate.painter import paint
+from tasteprint.simulate.simulation import draw_test
 from tasteprint.types import History
-from tasteprint.world.painter import paint
-from tasteprint.world.simulation import draw_test
+from tasteprint.vision.encoder import ImageEncoder
 
 PEOPLE, TOLD, ASKED = 40, 8, 8
 
@@ -52,17 +52,17 @@ def candidates(asked):
 def test_they_open_by_name_and_are_small(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     kinds = {name: type(open_model(name)) for name in BUNDLED}
-    assert kinds == {"mini": PreferenceModel, "mini-posterior": TastePosterior}
+    assert kinds == {"mini": InContextModel, "mini-posterior": TastePosterior}
     weights = Path(tasteprint.__file__).parent / "weights"
     files = [weights / "eye.safetensors", *(file for name in BUNDLED for file in find(name).iterdir())]
     assert sum(path.stat().st_size for path in files) < 12_000_000
     assert all((find(name) / "README.md").is_file() for name in BUNDLED)
-    assert {p.dtype for p in PreferenceModel.from_pretrained("mini").parameters()} == {torch.float32}
+    assert {p.dtype for p in InContextModel.from_pretrained("mini").parameters()} == {torch.float32}
 
 
 def test_mini_knows_people_that_it_never_met(met):
     histories, asked, seen = met
-    mini = PreferenceModel.from_pretrained("mini")
+    mini = InContextModel.from_pretrained("mini")
 
     def images(names):
         return {"image_features": torch.stack([seen[name] for name in names]).unflatten(1, (-1, 128))}

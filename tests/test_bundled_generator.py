@@ -11,12 +11,12 @@ from tasteprint.config import GuideConfig
 from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import guide, noises
 from tasteprint.guide.rewards import Reward, minus_margin
-from tasteprint.model.embeddings import ImageEncoder
-from tasteprint.taste.model import TastePosterior
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.simulate.painter import draw_pictures, paint
+from tasteprint.simulate.simulation import draw_test
+from tasteprint.simulate.taxonomy import SUBJECTS, prompt
 from tasteprint.types import History
-from tasteprint.world.painter import draw_pictures, paint
-from tasteprint.world.simulation import draw_test
-from tasteprint.world.taxonomy import SUBJECTS, prompt
+from tasteprint.vision.encoder import ImageEncoder
 
 EACH = 8
 
@@ -47,10 +47,10 @@ def test_the_prompt_decides_what_is_shown(images):
     """A reader of the eye's embeddings, taught here on painted pictures, finds the subject that was asked for."""
     eye, shown = ImageEncoder.from_pretrained("eye"), draw_pictures(1500, 77)
     painted = eye.embed_pictures(paint(p.subject, p.attributes, p.seed) for p in shown)
-    reader = LogisticRegression(max_iter=300).fit(painted, [p.subject for p in shown])
+    predictor = LogisticRegression(max_iter=300).fit(painted, [p.subject for p in shown])
     asked = [subject for subject in SUBJECTS for _ in range(EACH)]
-    assert reader.score(painted, [p.subject for p in shown]) > 0.95
-    assert reader.score(eye.embed(images).detach(), asked) > 0.7
+    assert predictor.score(painted, [p.subject for p in shown]) > 0.95
+    assert predictor.score(eye.embed(images).detach(), asked) > 0.7
 
 
 def test_the_noise_decides_the_rest(images):

@@ -3,8 +3,8 @@
 import torch
 
 from people import history, vote
-from tasteprint.data.collate import SLOT, collate, pack, pack_example
-from tasteprint.model.tokens import PreferenceTokens, visible
+from tasteprint.incontext.attention import PreferenceTokens, visible
+from tasteprint.incontext.packing import SLOT, collate, pack, pack_example
 from tasteprint.types import Example, History
 
 

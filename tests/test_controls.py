@@ -14,7 +14,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from tasteprint.config import ModelConfig
-from tasteprint.evaluate.controls import (
+from tasteprint.evaluate.baselines import (
     bradley_terry,
     logistic,
     no_history,
@@ -23,12 +23,12 @@ from tasteprint.evaluate.controls import (
     shared_tastes,
 )
 from tasteprint.evaluate.evaluation import evaluate, measure
-from tasteprint.evaluate.own_only import own_only
-from tasteprint.evaluate.ranking import pair_outcomes
-from tasteprint.evaluate.readers import read_pairs
-from tasteprint.evaluate.report import markdown, meaning, table
-from tasteprint.model.preference import PreferenceModel
-from tasteprint.model.tastes import SharedTastes, fit, probability
+from tasteprint.evaluate.metrics import pair_outcomes
+from tasteprint.evaluate.per_person_finetune import per_person_finetune
+from tasteprint.evaluate.predictors import predict_pairs
+from tasteprint.evaluate.results import markdown, meaning, table
+from tasteprint.evaluate.shared_tastes import SharedTastes, fit, probability
+from tasteprint.incontext.network import InContextModel
 from tasteprint.types import Example, History, Vote
 
 IMAGES = 400
@@ -72,9 +72,11 @@ def opposites(n=24, votes=18, seed=0):
     return people
 
 
-def examples(people, n_ref=8):
+def examples(people, history_length=8):
     """The first votes as history, the others as targets."""
-    return [Example(History(u, tuple(v[:n_ref])), tuple(v[n_ref:])) for u, v in people.items()]
+    return [
+        Example(History(u, tuple(v[:history_length])), tuple(v[history_length:])) for u, v in people.items()
+    ]
 
 
 def rows(people):
@@ -82,9 +84,9 @@ def rows(people):
     return [torch.tensor([[int(v.liked), int(v.disliked)] for v in votes]) for votes in people.values()]
 
 
-def accuracy(reader, shown):
+def accuracy(predictor, shown):
     """Share of right pairs."""
-    return np.concatenate([pair_outcomes(person) for person in read_pairs(reader, shown)]).mean()
+    return np.concatenate([pair_outcomes(person) for person in predict_pairs(predictor, shown)]).mean()
 
 
 def test_bradley_terry_of_two_images_by_hand():
@@ -109,27 +111,27 @@ def test_bradley_terry_against_sklearn_on_explicit_rows():
 
 
 def test_ties_and_strangers_of_the_population():
-    reader = population([Vote("ann", "", "a", "b", 0.5), Vote("ann", "", "c", "b", 1.0)])
-    (read,) = reader([History("bob")], [[(image, "a cat") for image in ("a", "b", "c", "new", "newer")]])
+    predictor = population([Vote("ann", "", "a", "b", 0.5), Vote("ann", "", "c", "b", 1.0)])
+    (read,) = predictor([History("bob")], [[(image, "a cat") for image in ("a", "b", "c", "new", "newer")]])
     assert read[2] > read[0] > read[1] and read[3] == read[4] == 0
     assert population([])([History("bob")], [[("a", "")]])[0].tolist() == [0]
 
 
 def test_logistic_finds_a_persons_direction_and_knows_nothing_without_votes():
     shown = examples(opposites())
-    reader = logistic(features, [str(i) for i in range(IMAGES)])
-    assert accuracy(reader, shown) > 0.75
-    assert accuracy(no_history(reader), shown) == 0.5
-    assert accuracy(reader, other_history(shown, seed=0)) < accuracy(reader, shown)
+    predictor = logistic(features, [str(i) for i in range(IMAGES)])
+    assert accuracy(predictor, shown) > 0.75
+    assert accuracy(no_history(predictor), shown) == 0.5
+    assert accuracy(predictor, other_history(shown, seed=0)) < accuracy(predictor, shown)
 
 
 def test_logistic_does_not_mind_the_scale_or_a_feature_that_never_changes():
     shown = examples(opposites(4))
     everyone = [str(i) for i in range(IMAGES)]
-    plain = read_pairs(logistic(features, everyone), shown)
-    scaled = read_pairs(logistic(lambda names: 1000 * features(names) + 7, everyone), shown)
+    plain = predict_pairs(logistic(features, everyone), shown)
+    scaled = predict_pairs(logistic(lambda names: 1000 * features(names) + 7, everyone), shown)
     np.testing.assert_allclose(np.concatenate(plain), np.concatenate(scaled), atol=1e-3)
-    flat = read_pairs(logistic(lambda names: np.ones((len(names), 2)), everyone), shown)
+    flat = predict_pairs(logistic(lambda names: np.ones((len(names), 2)), everyone), shown)
     assert not np.concatenate(flat).any()
 
 
@@ -179,8 +181,8 @@ def test_shared_tastes_learn_a_planted_world_and_the_evaluation_sees_it():
     model = fit(table_of_features, rows(opposites(60, seed=1)), rows(opposites(10, seed=2)), 2, 8, 150)
     assert torch.equal(torch.random.get_rng_state(), state)
     train = [vote for votes in opposites(60, seed=1).values() for vote in votes]
-    readers = {"own": shared_tastes(model, features), "population": population(train)}
-    found = {figure.name: figure for figure in evaluate(readers, examples(opposites()), seed=0)}
+    predictors = {"own": shared_tastes(model, features), "population": population(train)}
+    found = {figure.name: figure for figure in evaluate(predictors, examples(opposites()), seed=0)}
     assert found["accuracy.own"].value > 0.9 > 0.65 > found["accuracy.no_history"].value
     assert found["own_minus_other.8"].low > 0.1 and found["own_minus_other.8"].n == 24
     order = [found[f"accuracy.{n}"].value for n in (0, 1, 2, 8)]
@@ -199,14 +201,14 @@ def test_fitting_is_repeatable_and_refuses_nothing_to_learn_from():
 
 
 def test_a_constant_reader_is_a_fair_coin_everywhere():
-    readers = dict.fromkeys(("own", "population", "own_only", "logistic", "tastes"), constant)
+    predictors = dict.fromkeys(("own", "population", "own_only", "logistic", "tastes"), constant)
     told = []
     found = evaluate(
-        readers, examples(opposites(20)), counts=(0, 2, 99), progress=lambda *row: told.append(row)
+        predictors, examples(opposites(20)), counts=(0, 2, 99), progress=lambda *row: told.append(row)
     )
     values = {figure.name: (figure.value, figure.low, figure.high) for figure in found}
     assert list(values) == [
-        *(f"accuracy.{n}" for n in ("own", "no_history", "other_history", *list(readers)[1:], "0", "2")),
+        *(f"accuracy.{n}" for n in ("own", "no_history", "other_history", *list(predictors)[1:], "0", "2")),
         *("own_minus_other.8", "top1", "top2", "top3", "calibration.ece"),
     ]
     assert all(row == (0.5, 0.5, 0.5) for name, row in values.items() if name.startswith("accuracy"))
@@ -266,10 +268,12 @@ def test_own_only_learns_one_person_and_starts_afresh_for_the_next():
         votes = [Vote(user, "a cat", f"{liked} {i}", f"{disliked} {i}", 1.0) for i in range(6)]
         return Example(History(user, tuple(votes[:4])), tuple(votes[4:]))
 
-    reader = own_only(lambda: PreferenceModel.from_config(ModelConfig(), ["a cat"]), open_image, steps=8)
+    predictor = per_person_finetune(
+        lambda: InContextModel.from_config(ModelConfig(), ["a cat"]), open_image, steps=8
+    )
     ann, bob = person("ann", "red", "blue"), person("bob", "blue", "red")
-    alone = read_pairs(reader, [bob])
-    together = read_pairs(reader, [ann, bob])
+    alone = predict_pairs(predictor, [bob])
+    together = predict_pairs(predictor, [ann, bob])
     np.testing.assert_allclose(together[1], alone[0], atol=1e-4)
     assert pair_outcomes(np.concatenate(together)).tolist() == [1, 1, 1, 1]
-    assert read_pairs(no_history(reader), [ann])[0].tolist() == [[0, 0], [0, 0]]
+    assert predict_pairs(no_history(predictor), [ann])[0].tolist() == [[0, 0], [0, 0]]

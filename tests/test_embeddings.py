@@ -23,9 +23,9 @@ from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPi
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from tasteprint.model.embeddings import BATCH, ImageEncoder
-from tasteprint.model.features import FeatureStore
-from tasteprint.model.pixels import as_floats, prepared, twin
+from tasteprint.vision.encoder import BATCH, ImageEncoder
+from tasteprint.vision.feature_store import FeatureStore
+from tasteprint.vision.pixels import as_floats, prepared, twin
 
 SEES = {
     "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -396,10 +396,10 @@ def test_what_a_killed_writer_left_is_cut_off(left, encoders, pictures, tmp_path
     if left == "half a name":
         names.write_text(names.read_text() + '"3')
     store.fill(["4"])  # the writer that was there all along
-    for reader in (store, FeatureStore(tmp_path, encoders["clip"], pictures.__getitem__)):
-        assert len(reader) == 3 and (reader.rows(["1", "2"]) == before).all()
+    for predictor in (store, FeatureStore(tmp_path, encoders["clip"], pictures.__getitem__)):
+        assert len(predictor) == 3 and (predictor.rows(["1", "2"]) == before).all()
         fresh = encoders["clip"].embed_pictures([pictures["4"]])
-        assert np.allclose(reader.rows(["4"]), fresh, atol=1e-6)
+        assert np.allclose(predictor.rows(["4"]), fresh, atol=1e-6)
 
 
 def test_an_image_that_cannot_be_opened_is_named_and_nothing_is_written(encoders, pictures, tmp_path):

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from tasteprint.taste.familiar import KEPT, sketch, some_are_in
+from tasteprint.posterior.storage import KEPT, sketch, some_are_in
 
 MANY = [f"{n}.png" for n in range(20_000)]
 

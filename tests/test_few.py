@@ -11,29 +11,27 @@ from safetensors.torch import load_file, save_file
 from scipy.special import expit
 from sklearn.decomposition import PCA
 
-from tasteprint.evaluate.controls import bradley_terry
-from tasteprint.evaluate.known_tastes import PosteriorReader
-from tasteprint.model.embeddings import ImageEncoder
-from tasteprint.model.likelihoods import Answers
-from tasteprint.model.posterior import infer
-from tasteprint.model.states import fingerprint
-from tasteprint.taste import crossval
-from tasteprint.taste.basis import Basis, features
-from tasteprint.taste.crossval import find_prior
-from tasteprint.taste.few import Estimate, Scales, assembled
-from tasteprint.taste.folds import folds
-from tasteprint.taste.leanings import leanings, pulls, shared_taste, standard
-from tasteprint.taste.learning import Learner
-from tasteprint.taste.model import TastePosterior
-from tasteprint.taste.opinions import opinions_of
-from tasteprint.taste.prints import TastePrint
+from tasteprint.evaluate.baselines import bradley_terry
+from tasteprint.evaluate.predictors import PosteriorPredictor
+from tasteprint.incontext.states import fingerprint
+from tasteprint.posterior import cross_validation as crossval
+from tasteprint.posterior.basis import Basis, features
+from tasteprint.posterior.cross_validation import find_prior, folds
+from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales, assembled
+from tasteprint.posterior.learned_prior import LearnedPrior
+from tasteprint.posterior.likelihoods import Answers, opinions_of
+from tasteprint.posterior.mixture import infer
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.posterior.prints import PosteriorPrint
+from tasteprint.posterior.rater_effects import pulls, rater_effects, shared_taste, standard
 from tasteprint.types import History, Rating, Vote
+from tasteprint.vision.encoder import ImageEncoder
 from tastes import COLOURS, SMALL, colour_encoder, embeddings, picture, some_people, votes_of
 
 NAMES = sorted(COLOURS)
 PLACE = {name: row for row, name in enumerate(NAMES)}
 ROWS = torch.from_numpy(embeddings(NAMES))
-SCALES = Scales(leaning=1.5, linear=0.4, rbf=0.5, others=0.8)
+SCALES = Scales(rater=1.5, linear=0.4, rbf=0.5, others=0.8)
 FEW = replace(SMALL, prior="estimated", features=16)
 
 
@@ -52,7 +50,7 @@ def said(count=12):
 def parts(people, scales=SCALES):
     basis = Basis.of(ROWS, scales.width)
     taste = shared_taste(basis.rows, people, scales.shared, scales.image)
-    return basis, taste, leanings(basis.rows, people, taste, scales.leaning)
+    return basis, taste, rater_effects(basis.rows, people, taste, scales.rater)
 
 
 @pytest.fixture(scope="module")
@@ -114,18 +112,18 @@ def test_the_dual_form_is_the_primal_one():
 def test_leanings_are_those_of_a_rater_with_a_weight_for_every_image():
     people = [opinions_of([*votes_of("a", 0), Rating("a", "a colour", "c3", 2)], PLACE), *said(2)]
     basis, taste, found = parts(people)
-    size = SCALES.leaning / 2**0.5
+    size = SCALES.rater / 2**0.5
     told = size * torch.cat([basis.rows, torch.eye(len(NAMES)).double()], dim=1)
-    for one, leaning in zip(people, found.at(basis.rows).T, strict=True):
+    for one, rater in zip(people, found.at(basis.rows).T, strict=True):
         first, second = told[one.images[:, 0]], told[one.images[:, 1].clamp(min=0)]
         rows = torch.where(one.images[:, 1:] < 0, first, first - second)
         utility = taste.utility(basis.rows)
         offsets = utility[one.images[:, 0]] - torch.where(
             one.images[:, 1] < 0, 0, utility[one.images[:, 1].clamp(min=0)]
         )
-        low, high = taste.cuts.table()[one.bounds].T
+        low, high = taste.cutpoints.table()[one.bounds].T
         belief = infer(standard(rows.shape[1]), Answers(rows, offsets, low, high, one.weights))
-        torch.testing.assert_close(told @ belief.taste, leaning, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(told @ belief.taste, rater, atol=1e-4, rtol=1e-4)
 
 
 # The estimate
@@ -168,7 +166,7 @@ def test_the_print_is_the_dual_forms(posterior):
     mean = shared[0] - shared[1] + asked @ pull
     variance = kernel[0, 0] + kernel[1, 1] - 2 * kernel[0, 1]
     variance -= asked @ np.linalg.solve(np.linalg.inv(bend) + gram, asked)
-    [margins] = PosteriorReader(posterior, embeddings).pairs(
+    [margins] = PosteriorPredictor(posterior, embeddings).pairs(
         [History("new", tuple(votes))], [[(NAMES[0], ""), (NAMES[1], "")]]
     )
     assert margins[0] - margins[1] == pytest.approx(mean / np.sqrt(1 + np.pi / 8 * variance), abs=1e-5)
@@ -200,7 +198,9 @@ def test_eight_votes_tell_a_new_person_apart(posterior):
         for votes in people.values()
     ]
     own, nobody, other = (
-        np.mean([row[0::2] > row[1::2] for row in PosteriorReader(posterior, embeddings).pairs(told, asked)])
+        np.mean(
+            [row[0::2] > row[1::2] for row in PosteriorPredictor(posterior, embeddings).pairs(told, asked)]
+        )
         for told in (histories, [History(one.user_id) for one in histories], [*histories[1:], histories[0]])
     )
     assert own > 0.8 > nobody > other
@@ -219,7 +219,7 @@ def test_it_is_kept_with_its_images_names(posterior, tmp_path, monkeypatch):
     assert again.fingerprint == posterior.fingerprint and again.learner.names == posterior.learner.names
     taste = posterior.print_of(History("new", tuple(votes_of("new", 0))), picture)
     taste.save(tmp_path / "print")
-    assert torch.equal(TastePrint.load(tmp_path / "print", again).belief.taste, taste.belief.taste)
+    assert torch.equal(PosteriorPrint.load(tmp_path / "print", again).belief.taste, taste.belief.taste)
 
 
 @pytest.mark.parametrize("damage", ["rows", "width", "missing"])
@@ -275,13 +275,13 @@ def test_the_same_seed_finds_the_same():
 
 def test_many_people_are_learned_from(monkeypatch):
     monkeypatch.setattr(crossval, "MANY", 8)
-    assert isinstance(find_prior(NAMES, ROWS, said(8), replace(FEW, prior="auto", steps=2)), Learner)
+    assert isinstance(find_prior(NAMES, ROWS, said(8), replace(FEW, prior="auto", steps=2)), LearnedPrior)
 
 
-@pytest.mark.parametrize("better", [Learner, Estimate])
+@pytest.mark.parametrize("better", [LearnedPrior, EmpiricalBayesPrior])
 def test_of_few_people_the_prior_that_foresees_better_is_taken(monkeypatch, better):
     monkeypatch.setattr(
-        crossval, "surprise", lambda learners, *rest: float(not isinstance(learners[0], better))
+        crossval, "log_loss", lambda learners, *rest: float(not isinstance(learners[0], better))
     )
     assert isinstance(find_prior(NAMES, ROWS, said(4), replace(FEW, prior="auto", steps=2)), better)
 
@@ -294,7 +294,7 @@ def test_one_rater_is_no_population(count):
 
 def test_two_raters_are_enough():
     found = TastePosterior(colour_encoder(), FEW).fit(some_people(2), embeddings)
-    assert isinstance(found.learner, Estimate)
+    assert isinstance(found.learner, EmpiricalBayesPrior)
 
 
 def test_an_unknown_prior_is_said():

@@ -23,8 +23,8 @@ def demo(tmp_path_factory):
     short = {
         "data.test": 0.2, "eye.steps": 3, "eye.pictures": 200, "eye.batch": 16,
         "posterior.prior": "learned", "posterior.steps": 10,
-        "stage1.steps": 4, "stage1.people": 4, "stage1.evaluate_every": 2,
-        "stage2.steps": 2, "stage2.people": 4, "stage2.evaluate_every": 2,
+        "stage1.steps": 4, "stage1.batch_size": 4, "stage1.evaluate_every": 2,
+        "stage2.steps": 2, "stage2.batch_size": 4, "stage2.evaluate_every": 2,
     }  # fmt: skip
     settings = [part for key, value in short.items() for part in ("--set", f"{key}={value}")]
     done = tasteprint("demo", "--out", out, "--people", 30, *settings)
@@ -134,7 +134,7 @@ def test_the_posterior_is_evaluated_and_stands_beside(demo, posterior):
 
 def test_score_a_user_of_the_dataset(demo, person):
     out, _ = demo
-    from tasteprint.data.table import Dataset
+    from tasteprint.data.dataset import Dataset
 
     user = Dataset(out / "data").users("test")[0]
     done = tasteprint(
@@ -222,18 +222,25 @@ def mistakes(out, person):
             "--set",
             f"teacher.posterior={out / 'run/model'}",
         ],
-        "teacher.soft is -1.0; expected a weight of at least 0": [
+        "teacher.soft_label_weight is -1.0; expected a weight of at least 0": [
             "train",
             "--data",
             out / "data",
             "--out",
             person / "run",
             "--set",
-            "teacher.soft=-1",
+            "teacher.soft_label_weight=-1",
         ],
         "split 'exam' is not known": ["evaluate", *model, "--data", out / "data", "--split", "exam"],
         "its people taught the model": ["evaluate", *model, "--data", out / "data", "--split", "train"],
-        "have more than 30 decided votes": ["evaluate", *model, "--data", out / "data", "--n-ref", 30],
+        "have more than 30 decided votes": [
+            "evaluate",
+            *model,
+            "--data",
+            out / "data",
+            "--history-length",
+            30,
+        ],
     }
 
 

@@ -15,9 +15,9 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch.nn.functional import interpolate
 
-from tasteprint.app import generated
-from tasteprint.app.generate import generate_command
+from tasteprint.cli.generate import generate_command
 from tasteprint.guide.reno import noises
+from tasteprint.report import generation as generated
 
 app = typer.Typer()
 app.command()(generate_command)
@@ -99,7 +99,7 @@ def test_what_is_written(painted, votes, tmp_path, capsys):
 
 
 def generated_bytes(image):
-    from tasteprint.app.story import picture
+    from tasteprint.report.generation import picture
 
     return picture(image).tobytes()
 
@@ -115,7 +115,7 @@ def test_both_ways_and_caution(painted, votes, tmp_path):
     """Both kinds share the weight; with a posterior the loss is minus the score, less the doubt that was asked for."""
     models = ("--model", "mini", "--model", "mini-posterior", "--steps", 1)
     generate(tmp_path / "both", votes, *models)
-    generate(tmp_path / "careful", votes, *models, "--caution", 1.5, "--loss", "q")
+    generate(tmp_path / "careful", votes, *models, "--pessimism", 1.5, "--loss", "q")
     both, careful = told(tmp_path / "both"), told(tmp_path / "careful")
     assert [(one["name"], one["weight"], one["loss"]) for one in both["rewards"]] == [
         ("mini", 0.375, "minus_margin"),
@@ -179,10 +179,10 @@ def test_a_scorer_that_fails_on_the_way_ends_the_run_and_the_best_is_kept(
         (["--reward", "beauty=1"], "each of clip, pickscore, aesthetic at most once"),
         (["--reward", "clip=1", "--reward", "clip=2"], "at most once"),
         (["--loss", "square"], "loss 'square' is not known; expected one of q, margin"),
-        (["--caution", "nan"], "caution is nan; expected a number of at least 0"),
+        (["--pessimism", "nan"], "caution is nan; expected a number of at least 0"),
         (["--noises", 0], "expected a seed of at least 0, at least 1 noise"),
         (["--seed", -1], "seed -1, 1 noises"),
-        (["--n-ref", 9], "has 8 decided votes; expected at least 9"),
+        (["--history-length", 9], "has 8 decided votes; expected at least 9"),
         (["--user", "ann"], None),
         (["--dtype", "int8"], "dtype 'int8' is not known; expected one of float32, bfloat16, float16"),
         (["--generator", "no-such-generator"], "generator 'no-such-generator' is not known"),
@@ -192,7 +192,7 @@ def test_mistakes_are_found_before_a_model_is_opened(votes, tmp_path, monkeypatc
     def never(*given):
         raise AssertionError("a model was opened")
 
-    monkeypatch.setattr("tasteprint.app.models.open_model", never)
+    monkeypatch.setattr("tasteprint.cli.models.open_model", never)
     more = ["--data", str(tmp_path), *more] if sentence is None else more
     with pytest.raises(ValueError, match=sentence or "expected"):
         generate(tmp_path / "out", votes, *more)
@@ -203,7 +203,7 @@ def test_caution_without_a_posterior_and_a_model_twice(painted, votes, tmp_path)
     with pytest.raises(
         ValueError, match="none of the models knows how sure it is; expected a taste posterior"
     ):
-        generate(tmp_path / "out", votes, "--caution", 1)
+        generate(tmp_path / "out", votes, "--pessimism", 1)
     with pytest.raises(ValueError, match="the models are mini, mini; expected each once"):
         generate(tmp_path / "out", votes, "--model", "mini", "--model", "mini")
     assert not list(tmp_path.iterdir())
@@ -211,7 +211,7 @@ def test_caution_without_a_posterior_and_a_model_twice(painted, votes, tmp_path)
 
 def test_a_folder_that_cannot_be_written_is_refused_before_a_model_is_opened(votes, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "tasteprint.app.generate.open_quietly", lambda *given: pytest.fail("a generator was opened")
+        "tasteprint.cli.generate.open_quietly", lambda *given: pytest.fail("a generator was opened")
     )
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("keep")
@@ -247,7 +247,7 @@ def test_kill_9_leaves_nothing_under_the_name(tmp_path):
     code = f"""if True:
         import os, signal
         from pathlib import Path
-        from tasteprint.app.generated import write_folder
+        from tasteprint.report.generation import write_folder
 
         class Deadly(dict):
             def items(self):

@@ -31,12 +31,12 @@ def random_votes(rng: random.Random, count: int, images: int, user: str = "u") -
     return votes
 
 
-def check(example: Example, n_ref: int, temporal: bool) -> None:
+def check(example: Example, history_length: int, temporal: bool) -> None:
     shown = {image for vote in example.targets for image in vote.images}
-    assert len(example.history) == n_ref
+    assert len(example.history) == history_length
     assert not shown & example.history.images
     assert not any(vote.is_tie for vote in (*example.targets, *example.history.votes))
-    if temporal and n_ref:
+    if temporal and history_length:
         times = [vote.created_at for vote in example.history.votes]
         assert times == sorted(times)
         assert times[-1] < min(vote.created_at for vote in example.targets)
@@ -48,13 +48,13 @@ def test_no_leak_over_many_random_logs(temporal: bool) -> None:
     for seed in range(400):
         rng = random.Random(seed)
         votes = random_votes(rng, rng.randrange(2, 60), rng.randrange(6, 80))
-        n_ref, n_targets = rng.randrange(0, 9), rng.randrange(1, 4)
+        history_length, n_targets = rng.randrange(0, 9), rng.randrange(1, 4)
         try:
-            example = draw_example(votes, n_ref, n_targets, rng, temporal)
+            example = draw_example(votes, history_length, n_targets, rng, temporal)
         except ValueError:
             continue
         drawn += 1
-        check(example, n_ref, temporal)
+        check(example, history_length, temporal)
         assert len(example.targets) == n_targets
     assert drawn > 150
 
@@ -111,9 +111,9 @@ def test_fewer_targets_where_the_votes_do_not_suffice() -> None:
 
 def test_a_shortened_history_is_a_prefix_before_the_same_targets() -> None:
     example = draw_example(random_votes(random.Random(2), 40, 300), 8, 2, random.Random(0))
-    for n_ref in (0, 1, 2, 4, 8):
-        short = shortened(example, n_ref)
-        assert short.history.votes == example.history.votes[:n_ref]
+    for history_length in (0, 1, 2, 4, 8):
+        short = shortened(example, history_length)
+        assert short.history.votes == example.history.votes[:history_length]
         assert short.targets == example.targets
     with pytest.raises(ValueError, match="expected at most that many"):
         shortened(example, 9)

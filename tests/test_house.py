@@ -62,7 +62,7 @@ def test_imports_flow_one_way(path):
 
 def test_the_alarm_rings():
     assert trespasses("evaluate", "from tasteprint.train.run import Run") == {"train"}
-    assert trespasses("data", "def late():\n    import tasteprint.model.loss") == {"model"}
+    assert trespasses("data", "def late():\n    import tasteprint.incontext.loss") == {"model"}
     assert trespasses("model", "from tasteprint import app") == {"app"}
 
 
@@ -77,7 +77,7 @@ def test_every_module_has_a_sign_on_its_door():
 
 def test_importing_loads_no_torch():
     code = (
-        "import sys, tasteprint.app.main; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+        "import sys, tasteprint.cli.main; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 

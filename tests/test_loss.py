@@ -5,9 +5,16 @@ import math
 import pytest
 import torch
 
-from tasteprint.model.loss import Answers, accuracy, answer_loss, contrastive_loss, margin, preference_loss
+from tasteprint.incontext.loss import (
+    AnswerTokens,
+    accuracy,
+    answer_loss,
+    contrastive_loss,
+    margin,
+    preference_loss,
+)
 
-ANSWERS = Answers(minus=0, plus=1)
+ANSWERS = AnswerTokens(minus=0, plus=1)
 
 
 def loss_of(pairs, told=(), liked=(), **more):
@@ -16,7 +23,7 @@ def loss_of(pairs, told=(), liked=(), **more):
 
 
 def test_equal_logits_give_ln_2():
-    parts = loss_of([[[0.0] * 3, [0.0] * 3]], two_way=True)
+    parts = loss_of([[[0.0] * 3, [0.0] * 3]], binary_loss=True)
     assert [part.item() for part in parts] == pytest.approx([math.log(2)] * 3 + [0], abs=1e-6)
     assert loss_of([[[0.0] * 3, [0.0] * 3]]).base.item() == pytest.approx(math.log(3))
 

@@ -6,11 +6,11 @@ import torch
 from PIL import Image
 
 from people import history, vote
-from tasteprint.data.collate import collate, pack_example
-from tasteprint.model.features import FeatureStore, Pixels
-from tasteprint.model.loss import margin
-from tasteprint.model.states import fingerprint
+from tasteprint.incontext.loss import margin
+from tasteprint.incontext.packing import collate, pack_example
+from tasteprint.incontext.states import fingerprint
 from tasteprint.types import Example, History, Scorer
+from tasteprint.vision.feature_store import FeatureStore, Pixels
 
 CANDIDATES = [("30", "a fish"), ("31", "a cup"), ("32", "")]
 
@@ -156,6 +156,8 @@ def test_features_of_a_training_eye_are_refused(model, pictures, tmp_path):
 
 def test_margin_is_the_logit_of_q():
     logits = torch.tensor([[0.3, 1.1]])
-    from tasteprint.model.loss import Answers
+    from tasteprint.incontext.loss import AnswerTokens
 
-    assert margin(logits, Answers(0, 1)).sigmoid().item() == pytest.approx(logits.softmax(-1)[0, 1].item())
+    assert margin(logits, AnswerTokens(0, 1)).sigmoid().item() == pytest.approx(
+        logits.softmax(-1)[0, 1].item()
+    )

@@ -6,19 +6,19 @@ from itertools import pairwise
 import pytest
 import torch
 
-from tasteprint.model.likelihoods import FAR
-from tasteprint.model.posterior import MixturePrior, infer
-from tasteprint.taste.opinions import (
+from tasteprint.posterior.likelihoods import (
     ABOVE,
     BELOW,
     EVEN,
+    FAR,
     LEAST_GAP,
-    Cuts,
+    Cutpoints,
     Opinions,
     answers,
     images_of,
     opinions_of,
 )
+from tasteprint.posterior.mixture import MixturePrior, infer
 from tasteprint.types import MOST_STARS, Rating, Vote
 
 PLACE = {"a": 0, "b": 1, "c": 2}
@@ -75,7 +75,7 @@ def test_rows_and_bounds_of_answers_as_a_literal():
         opinions_of([vote(1), vote(0), like("c")], PLACE),
         opinions_of([rating("b", 3, 5)], PLACE),
     ]
-    seen = answers(people, SHARED, FEATURES, Cuts().table())
+    seen = answers(people, SHARED, FEATURES, Cutpoints().table())
     assert seen.rows.tolist() == [[[1, -1], [-1, 1], [3, 4]], [[0, 1], [0, 0], [0, 0]]]
     assert seen.offsets.tolist() == [[1.5, -1.5, 2.0], [-1.0, 0.0, 0.0]]
     third = 1.5 * math.log(0.6 / 0.4)  # 3 of 5 stars: as likely as any, between logits of 2/5 and 3/5
@@ -87,7 +87,7 @@ def test_rows_and_bounds_of_answers_as_a_literal():
 
 def test_no_opinions_of_anybody_are_answers_without_rows(prior):
     nobody = opinions_of([], PLACE)
-    seen = answers([nobody, nobody], SHARED, FEATURES, Cuts().table())
+    seen = answers([nobody, nobody], SHARED, FEATURES, Cutpoints().table())
     assert seen.rows.shape == (2, 0, 2) and seen.weights.shape == (2, 0)
     assert torch.equal(infer(prior, seen).modes, prior.means.double().expand(2, -1, -1))
 
@@ -95,7 +95,7 @@ def test_no_opinions_of_anybody_are_answers_without_rows(prior):
 def test_padding_never_changes_a_belief(prior):
     """A person beside one who said much, and alone."""
     few, many = opinions_of([vote(1), dislike("c")], PLACE), opinions_of([vote(0.5)] * 30, PLACE)
-    table = Cuts().table()
+    table = Cutpoints().table()
     beside = infer(prior, answers([few, many], SHARED, FEATURES, table)).of(0)
     alone = infer(prior, answers([few], SHARED, FEATURES, table)).of(0)
     for one, other in zip(beside, alone, strict=True):
@@ -110,7 +110,7 @@ def test_a_vote_shown_the_other_way_round_is_the_same_opinion():
 
 def test_like_and_dislike_pull_apart(prior):
     """The more likes of an image, the higher its utility; dislikes as far the other way, its cut being 0."""
-    table = Cuts().table()
+    table = Cutpoints().table()
 
     def liked(said):
         seen = answers([opinions_of(said, PLACE)], SHARED * 0, FEATURES, table)
@@ -128,11 +128,11 @@ def test_like_and_dislike_pull_apart(prior):
 
 
 def test_cuts_rise_within_every_scale_wherever_they_are_moved():
-    cuts = Cuts()
+    cutpoints = Cutpoints()
     with torch.no_grad():
-        for parameter in cuts.parameters():
+        for parameter in cutpoints.parameters():
             parameter.copy_(20 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)))
-    table = cuts.table().tolist()
+    table = cutpoints.table().tolist()
     assert [table[i] for i in (BELOW, EVEN, ABOVE)] == [-FAR, 0.0, FAR]
     rest = table[ABOVE + 1 :]
     for n in range(2, MOST_STARS + 1):
@@ -143,7 +143,7 @@ def test_cuts_rise_within_every_scale_wherever_they_are_moved():
 
 def test_cuts_begin_where_all_stars_are_alike():
     """At 1.5 logit(k / n): two stars part at 0, four at ±1.5 ln 3 and 0."""
-    table = Cuts().table()
+    table = Cutpoints().table()
     assert table[3].item() == pytest.approx(0.0, abs=1e-6)
     assert table[6:9].tolist() == pytest.approx([-1.5 * math.log(3), 0.0, 1.5 * math.log(3)], abs=1e-5)
 
@@ -151,19 +151,19 @@ def test_cuts_begin_where_all_stars_are_alike():
 @pytest.mark.parametrize("out_of", range(2, MOST_STARS + 1))
 def test_chances_of_all_stars_sum_to_one(prior, out_of):
     """Of a utility that is known exactly, and of one that is not."""
-    table = Cuts().table()
+    table = Cutpoints().table()
     every = opinions_of([rating("c", stars, out_of) for stars in range(1, out_of + 1)], PLACE)
     belief = infer(prior, answers([opinions_of([vote(1)], PLACE)], SHARED, FEATURES, table))
     for features in (FEATURES, FEATURES * 0):
-        chances = belief.chances(answers([every], SHARED, features, table))
+        chances = belief.predict_proba(answers([every], SHARED, features, table))
         assert chances.shape == (1, out_of) and (chances > 0).all()
         assert chances.sum().item() == pytest.approx(1, abs=1e-12)
 
 
 def test_both_answers_to_a_vote_sum_to_one(prior):
-    table = Cuts().table()
+    table = Cutpoints().table()
     both = answers([opinions_of([vote(0.5)], PLACE)], SHARED, FEATURES, table)
-    assert infer(prior, both).chances(both).sum().item() == pytest.approx(1, abs=1e-12)
+    assert infer(prior, both).predict_proba(both).sum().item() == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("stars, out_of", [(0, 5), (6, 5), (-1, 2), (1, 1), (1, MOST_STARS + 1)])
@@ -187,10 +187,14 @@ def test_some_opinions_in_another_order():
 
 def test_gradients_reach_features_and_cuts(prior):
     """What is learned end to end: images' features, their shared utility, and where stars part."""
-    cuts, shared, features = Cuts(), SHARED.clone().requires_grad_(), FEATURES.clone().requires_grad_()
+    cutpoints, shared, features = (
+        Cutpoints(),
+        SHARED.clone().requires_grad_(),
+        FEATURES.clone().requires_grad_(),
+    )
     said = opinions_of([vote(1), like("c"), rating("a", 2, 4)], PLACE)
-    belief = infer(prior, answers([said], shared, features, cuts.table()))
-    asked = answers([opinions_of([rating("b", 3, 4)], PLACE)], shared, features, cuts.table())
-    belief.chances(asked).log().sum().backward()
-    for tensor in (shared, features, cuts.first, cuts.gaps, *prior.parameters()):
+    belief = infer(prior, answers([said], shared, features, cutpoints.table()))
+    asked = answers([opinions_of([rating("b", 3, 4)], PLACE)], shared, features, cutpoints.table())
+    belief.predict_proba(asked).log().sum().backward()
+    for tensor in (shared, features, cutpoints.first, cutpoints.gaps, *prior.parameters()):
         assert tensor.grad.isfinite().all() and tensor.grad.abs().sum() > 0

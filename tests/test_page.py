@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import pytest
 from PIL import Image
 
-from tasteprint.app.page import (
+from tasteprint.data.dataset import Count, Summary
+from tasteprint.evaluate.results import COMPARED
+from tasteprint.report.html import Axis, write_page
+from tasteprint.report.page import (
     Admirer,
     Choice,
     Guidance,
@@ -23,13 +26,10 @@ from tasteprint.app.page import (
     PersonPage,
     Ranking,
     Reason,
-    Shown,
+    ScoredPicture,
     TasteCard,
 )
-from tasteprint.app.page_file import Axis, write_page
-from tasteprint.data.summary import Count, Summary
-from tasteprint.evaluate.words import COMPARED
-from tasteprint.world.painter import draw_pictures, paint
+from tasteprint.simulate.painter import draw_pictures, paint
 
 HOSTILE = (
     "<script>document.title='owned'</script>",
@@ -110,7 +110,7 @@ def pictures(n, size=96, seed=3):
 
 
 def choice(prompt, images, chosen, qs=(None, None)):
-    return Choice(prompt, Shown(images[0], qs[0]), Shown(images[1], qs[1]), chosen)
+    return Choice(prompt, ScoredPicture(images[0], qs[0]), ScoredPicture(images[1], qs[1]), chosen)
 
 
 def person(user_id="person-0007", prompts=("a picture of a fish",), n=8, seed=3):
@@ -123,13 +123,13 @@ def person(user_id="person-0007", prompts=("a picture of a fish",), n=8, seed=3)
         for i in range(n)
     )
     candidates = tuple(
-        Shown(image, q) for image, q in zip(images[-4:], (0.31, 0.88, 0.12, 0.54), strict=True)
+        ScoredPicture(image, q) for image, q in zip(images[-4:], (0.31, 0.88, 0.12, 0.54), strict=True)
     )
     return PersonPage(user_id, history, pairs, (Ranking(words[0], candidates, 1),))
 
 
 def tastes(count=3, seed=5):
-    images = [Shown(image) for image in pictures(12 * min(count, 3), seed=seed)]
+    images = [ScoredPicture(image) for image in pictures(12 * min(count, 3), seed=seed)]
     parts = [images[12 * (i % 3) :] for i in range(count)]
     return tuple(TasteCard(1 / count, tuple(p[:6]), tuple(p[6:12]), 1500) for p in parts)
 
@@ -154,7 +154,7 @@ CHANCES = ((0.91, 0.32, 0.5), (0.08, 0.88, 0.44), (0.5, 0.21, 0.9994))
 
 
 def guidance(prompts=("a house", "a fish"), names=("person-1", "person-2", "person-3"), chances=CHANCES):
-    images = [Shown(image) for image in pictures(12 + 4 * len(prompts), seed=7)]
+    images = [ScoredPicture(image) for image in pictures(12 + 4 * len(prompts), seed=7)]
     people = tuple(Admirer(name, tuple(images[4 * i : 4 * i + 4])) for i, name in enumerate(names))
     made = []
     for row, prompt in enumerate(prompts):
@@ -446,16 +446,16 @@ def test_axis_has_round_ticks_around_all_values(values, ticks):
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: Choice("p", Shown(b""), Shown(b""), 2),
-        lambda: Shown(b"", 1.2),
-        lambda: Choice("p", Shown(b""), Shown(b""), 0, 1.2),
+        lambda: Choice("p", ScoredPicture(b""), ScoredPicture(b""), 2),
+        lambda: ScoredPicture(b"", 1.2),
+        lambda: Choice("p", ScoredPicture(b""), ScoredPicture(b""), 0, 1.2),
         lambda: Page("p", (), main="accuracy.8"),
         lambda: Page("p", (), (PersonPage("u", (), members=(0.5, 0.5)),)),
         lambda: guidance(names=("one", "two")),
         lambda: guidance(chances=((0.1,), (0.2,), (0.3,))),
         lambda: guidance(chances=((0.1, 0.2, 1.3), *CHANCES[1:])),
-        lambda: Ranking("p", (Shown(b"", 0.1), Shown(b"")), 0),
-        lambda: Ranking("p", (Shown(b"", 0.1),), 1),
+        lambda: Ranking("p", (ScoredPicture(b"", 0.1), ScoredPicture(b"")), 0),
+        lambda: Ranking("p", (ScoredPicture(b"", 0.1),), 1),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_a_sentence(wrong):
@@ -494,7 +494,7 @@ def test_the_page_refers_to_nothing_outside_itself(hostile):
 
 
 def test_page_needs_no_torch():
-    code = "import sys, tasteprint.app.page; sys.exit('torch' in sys.modules)"
+    code = "import sys, tasteprint.report.page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -6,12 +6,12 @@ import itertools
 import numpy as np
 import pytest
 
-from tasteprint.world import sheets
-from tasteprint.world.colours import HUES, PALETTES
-from tasteprint.world.figures import places
-from tasteprint.world.painter import draw_pictures, fresh, paint, stream
-from tasteprint.world.styles import _BEHIND
-from tasteprint.world.taxonomy import (
+from tasteprint.simulate import sheets
+from tasteprint.simulate.colours import HUES, PALETTES
+from tasteprint.simulate.figures import places
+from tasteprint.simulate.painter import draw_pictures, fresh, paint, stream
+from tasteprint.simulate.styles import _BEHIND
+from tasteprint.simulate.taxonomy import (
     DIMENSIONS,
     PAPER,
     READABLE,

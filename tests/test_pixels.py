@@ -10,8 +10,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from tasteprint.model.mini import mini_processor
-from tasteprint.model.pixels import as_floats, differentiable, prepared, processed, twin
+from tasteprint.incontext.mini import mini_processor
+from tasteprint.vision.pixels import as_floats, differentiable, prepared, processed, twin
 
 EIGHT = SimpleNamespace(
     image_processor=Idefics2ImageProcessorPil(

@@ -8,8 +8,8 @@ import torch
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from tasteprint.model.likelihoods import FAR, Answers, log_likelihood, probability, slope_and_bend
-from tasteprint.model.posterior import LEAST_SPREAD, MixturePrior, UtilityMap, infer
+from tasteprint.posterior.likelihoods import FAR, Answers, log_likelihood, probability, slope_and_bend
+from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, UtilityMap, infer
 
 KINDS = [
     (0.0, FAR, 1.0),
@@ -124,7 +124,7 @@ def test_chances_against_sampling():
         )
         utilities = asked.offsets + tastes @ asked.rows.T
         sampled = log_likelihood(utilities, asked.low, asked.high).exp().mean(dim=0)
-        chances = belief.chances(asked)
+        chances = belief.predict_proba(asked)
         means, variances = belief.utility(asked.offsets, asked.rows)
     assert (chances - sampled).abs().max() < 0.02
     torch.testing.assert_close(means, utilities.mean(dim=0), atol=0.02, rtol=0)
@@ -244,14 +244,14 @@ def test_gradients_are_the_implicit_ones():
     prior, asked = random_prior(2, 3), random_answers(2, 6, 3, seed=5)
     seen = Answers(*(part.requires_grad_() for part in random_answers(2, 6, 3)))
 
-    def surprise():
-        return infer(prior, seen).chances(asked).log().sum()
+    def log_loss():
+        return infer(prior, seen).predict_proba(asked).log().sum()
 
     moved = {"means": prior.means, "logits": prior.logits, "spread": prior.raw_spread, **seen._asdict()}
-    slopes = dict(zip(moved, torch.autograd.grad(surprise(), list(moved.values())), strict=True))
+    slopes = dict(zip(moved, torch.autograd.grad(log_loss(), list(moved.values())), strict=True))
     with torch.no_grad():
         for name, tensor in moved.items():
-            slow = by_differences(surprise, tensor)
+            slow = by_differences(log_loss, tensor)
             if name in ("low", "high"):  # a bound that is not there has no slope, and does not feel a step
                 slow, slopes[name] = (part[tensor.abs() < FAR] for part in (slow, slopes[name]))
             torch.testing.assert_close(
@@ -283,7 +283,7 @@ def test_one_vote_by_hand():
     assert belief.modes.item() == pytest.approx(0.401058, abs=1e-6)
     assert belief.factors.item() ** 2 == pytest.approx(1.240211, abs=1e-6)
     assert belief.log_weights.item() == 0
-    again = belief.chances(votes_on([[1.0]])).item()
+    again = belief.predict_proba(votes_on([[1.0]])).item()
     assert again == pytest.approx(
         1 / (1 + math.exp(-0.401058 / math.sqrt(1 + math.pi / 8 / 1.240211))), abs=1e-6
     )
@@ -298,7 +298,9 @@ def test_two_tastes_by_hand():
     belief = infer(prior, votes_on([[1.0]]))
     assert belief.log_weights.exp().tolist() == pytest.approx([0.880797, 0.119203], abs=1e-5)
     assert belief.taste.item() == pytest.approx(2 * 0.880797 - 2 * 0.119203, abs=1e-4)
-    assert belief.chances(votes_on([[1.0]])).item() == pytest.approx(0.880797**2 + 0.119203**2, abs=1e-5)
+    assert belief.predict_proba(votes_on([[1.0]])).item() == pytest.approx(
+        0.880797**2 + 0.119203**2, abs=1e-5
+    )
 
 
 def test_no_answers_give_the_prior():
@@ -310,7 +312,7 @@ def test_no_answers_give_the_prior():
     )
     means, variances = asked.rows @ prior.means.T, (asked.rows * prior.spread).square().sum(dim=1)
     expected = torch.sigmoid(means / (1 + math.pi / 8 * variances[:, None]).sqrt()) @ prior.log_weights.exp()
-    torch.testing.assert_close(belief.chances(asked), expected)
+    torch.testing.assert_close(belief.predict_proba(asked), expected)
 
 
 def test_the_same_image_twice_says_nothing():
@@ -320,7 +322,7 @@ def test_the_same_image_twice_says_nothing():
     assert torch.equal(belief.modes, prior.means.expand(2, -1, -1))
     assert torch.equal(belief.factors, torch.eye(4).double().expand(2, 3, 4, 4))
     torch.testing.assert_close(belief.log_weights, prior.log_weights.expand(2, -1), atol=1e-14, rtol=0)
-    belief.chances(seen).sum().backward()
+    belief.predict_proba(seen).sum().backward()
     assert all(parameter.grad.isfinite().all() for parameter in prior.parameters())
 
 
@@ -328,11 +330,11 @@ def test_contradicting_votes_bring_the_chance_to_one_half():
     """A over B and B over A, again and again, from a prior that is sure of A."""
     prior, row = prior_of([[3.0], [1.0]], [1.5]), torch.ones(1, 1)
     seen = [votes_on(torch.cat([row, -row]).repeat(n, 1)) for n in (0, 1, 4, 64)]
-    chances = [infer(prior, answers).chances(votes_on(row)).item() for answers in seen]
+    chances = [infer(prior, answers).predict_proba(votes_on(row)).item() for answers in seen]
     assert chances[0] > 0.75 and chances == sorted(chances, reverse=True)
     assert abs(chances[-1] - 0.5) < 0.02
     even = infer(prior_of([[0.0]], [1.0]), votes_on(torch.cat([row, -row])))
-    assert even.modes.item() == 0 and even.chances(votes_on(row)).item() == 0.5
+    assert even.modes.item() == 0 and even.predict_proba(votes_on(row)).item() == 0.5
 
 
 def test_a_tie_is_half_of_both_votes():
@@ -400,7 +402,7 @@ def test_separable_votes_stay_finite():
     belief = infer(prior, votes_on([[1.0, 0.0]] * 1000))
     v = belief.modes[0, 0].item()
     assert 4 < v < 8 and v == pytest.approx(1000 / (1 + math.exp(v)), rel=1e-9)
-    assert 0.98 < belief.chances(votes_on([[1.0, 0.0]])).item() < 1
+    assert 0.98 < belief.predict_proba(votes_on([[1.0, 0.0]])).item() < 1
 
 
 def test_ten_thousand_votes_of_one_person():
@@ -425,7 +427,7 @@ def test_any_size_converges_with_finite_gradients(size, spread):
     scale = 1 + (seen.weights[..., None] * seen.rows * prior.spread).abs().sum(dim=1, keepdim=True)
     assert ((pull - v) / scale).abs().max() < 1e-8
     asked = seen._replace(weights=torch.ones_like(seen.weights))
-    chances = belief.chances(asked)
+    chances = belief.predict_proba(asked)
     assert ((chances >= 0) & (chances <= 1 + 1e-12)).all()
     chances.clamp_min(1e-12).log().sum().backward()
     for slopes in (seen.rows.grad, *(parameter.grad for parameter in prior.parameters())):

@@ -11,15 +11,15 @@ from safetensors.torch import load_file, save_file
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from people import history, vote
-from tasteprint.model import attention, requests
-from tasteprint.model.features import Pixels
-from tasteprint.model.int8 import Int8, rounding_loss
-from tasteprint.model.memory import Cost
-from tasteprint.model.prints import Tasteprint
-from tasteprint.model.requests import score_requests
-from tasteprint.model.shelf import PrintShelf
-from tasteprint.model.states import state_of
+from tasteprint.incontext import attention
+from tasteprint.incontext import scoring as requests
+from tasteprint.incontext.print_files import Int8, rounding_loss
+from tasteprint.incontext.prints import InContextPrint
+from tasteprint.incontext.scoring import Cost, score_requests
+from tasteprint.incontext.shelf import PrintShelf
+from tasteprint.incontext.states import state_of
 from tasteprint.types import History
+from tasteprint.vision.feature_store import Pixels
 
 NAMES, PROMPTS = ["30", "31", "32"], ["a fish", "a cup", ""]
 
@@ -222,7 +222,7 @@ def test_a_print_of_another_template_is_refused(model, opened, shown, monkeypatc
     with pytest.raises(ValueError, match="was made with template 'default'; expected 'viper'"):
         taste.score_pictures(shown, PROMPTS)
     with pytest.raises(ValueError, match="was made with template 'default'; expected 'viper'"):
-        Tasteprint.load(tmp_path / "u.print", model)
+        InContextPrint.load(tmp_path / "u.print", model)
 
 
 @pytest.mark.parametrize("int8", [False, True])
@@ -233,7 +233,7 @@ def test_a_print_survives_the_disk(model, opened, shown, tmp_path, int8):
     )
     taste = model.print_of(History("ü", votes), opened)
     taste.save(tmp_path / "u.print", int8)
-    back = Tasteprint.load(tmp_path / "u.print", model)
+    back = InContextPrint.load(tmp_path / "u.print", model)
     assert back.history == taste.history and back.made_from == taste.made_from
     kept = taste.quantized() if int8 else taste
     assert torch.equal(back.score_pictures(shown, PROMPTS), kept.score_pictures(shown, PROMPTS))
@@ -250,16 +250,16 @@ def test_what_is_not_a_whole_print_is_refused(model, opened, tmp_path):
     for cut in (0, 4, 100, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:cut])
         with pytest.raises(ValueError, match=r"could not be read; expected a print that `save` wrote, whole"):
-            Tasteprint.load(path, model)
+            InContextPrint.load(path, model)
     for text in (b"no tensors at all, but longer than a header would be", b"\x80\x04cos\nsystem\n"):
         path.write_bytes(text)
         with pytest.raises(ValueError, match="could not be read"):
-            Tasteprint.load(path, model)
+            InContextPrint.load(path, model)
     with pytest.raises(ValueError, match="could not be read"):
-        Tasteprint.load(tmp_path / "nowhere", model)
+        InContextPrint.load(tmp_path / "nowhere", model)
     save_file({"keys": torch.zeros(2)}, path)
     with pytest.raises(ValueError, match="is not a print of format tasteprint-print-1"):
-        Tasteprint.load(path, model)
+        InContextPrint.load(path, model)
 
 
 def test_a_print_that_contradicts_itself_is_refused(model, opened, tmp_path):
@@ -289,7 +289,7 @@ def test_a_print_that_contradicts_itself_is_refused(model, opened, tmp_path):
     ):
         save_file(tensors, path, metadata)
         with pytest.raises(ValueError, match=sentence):
-            Tasteprint.load(path, model)
+            InContextPrint.load(path, model)
 
 
 def test_int8_rounds_to_half_a_step():
@@ -328,7 +328,7 @@ def test_a_thousand_prints_do_not_grow_memory(model, opened):
 
     def fill(names):
         for name in names:
-            shelf.put(name, Tasteprint(model, taste.history, taste.own.clone()))
+            shelf.put(name, InContextPrint(model, taste.history, taste.own.clone()))
             assert shelf.nbytes <= shelf.limit
 
     fill(range(100))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasteprint.evaluate import ranking
-from tasteprint.evaluate.one_of_four import one_of_four
-from tasteprint.evaluate.ranking import (
+from tasteprint.evaluate import metrics as ranking
+from tasteprint.evaluate.evaluation import one_of_four
+from tasteprint.evaluate.metrics import (
     calibration_error,
     mean_interval,
     pair_outcomes,
@@ -15,7 +15,7 @@ from tasteprint.evaluate.ranking import (
     resampled,
     top_outcomes,
 )
-from tasteprint.evaluate.readers import read_pairs
+from tasteprint.evaluate.predictors import predict_pairs
 from tasteprint.types import Example, History, Vote
 
 
@@ -37,7 +37,7 @@ def test_a_pair_is_right_wrong_or_half():
 
 def test_infinite_margins_that_are_equal_never_reach_an_outcome():
     with pytest.raises(ValueError, match="1 of them finite; expected 2 finite numbers"):
-        read_pairs(lambda *_: [np.array([1.0, np.inf])], [example(1)])
+        predict_pairs(lambda *_: [np.array([1.0, np.inf])], [example(1)])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from tasteprint.config import GuideConfig
 from tasteprint.guide import reno
 from tasteprint.guide.reno import best_of, clipped, guide, nesterov, noises
-from tasteprint.guide.rewards import Cautious, Reward, below, minus_margin, one_minus_q, regulariser
+from tasteprint.guide.rewards import Pessimistic, Reward, below, minus_margin, one_minus_q, regulariser
 from tasteprint.types import History, Scorer, Vote
 
 SHAPE = (4, 2, 2)
@@ -73,7 +73,7 @@ def test_one_step_on_paper():
 
     Then the slope is 2 (1.12 - 0.5) = 1.24, the velocity 0.9 · 2 + 1.24 = 3.04: 1.12 - 0.1 (1.24 + 0.9 · 3.04).
     """
-    config = GuideConfig(steps=2, lr=0.1, clip=100.0, regulariser=0.0)
+    config = GuideConfig(steps=2, lr=0.1, max_grad_norm=100.0, regulariser=0.0)
     one = torch.full((1, 1, 1, 1), 1.5)
     steps = list(guide(lambda noise, prompt: noise.expand(1, 3, 1, 1), "", one, [near()], config))
     assert [step.number for step in steps] == [0, 1, 2]
@@ -110,7 +110,12 @@ def test_steps_are_those_of_torchs_sgd():
 def test_the_settings_are_the_methods():
     config = GuideConfig()
     assert (config.steps, config.weight) == (30, 0.75)  # P
-    assert (config.lr, config.momentum, config.clip, config.regulariser) == (5.0, 0.9, 0.1, 0.01)  # ReNO
+    assert (config.lr, config.momentum, config.max_grad_norm, config.regulariser) == (
+        5.0,
+        0.9,
+        0.1,
+        0.01,
+    )  # ReNO
 
 
 def test_guiding_makes_images_better_and_keeps_the_norm():
@@ -307,15 +312,15 @@ def test_no_steps_and_no_rewards():
 
 def test_caution_is_handed_on():
     class Unsure:
-        def score(self, images, prompts, caution):
-            return images.flatten(1).mean(dim=1) - caution
+        def score(self, images, prompts, pessimism):
+            return images.flatten(1).mean(dim=1) - pessimism
 
-    careful = Cautious(Unsure(), 2.0)
+    careful = Pessimistic(Unsure(), 2.0)
     assert isinstance(careful, Scorer)
     assert careful.score(torch.ones(1, 3, 2, 2), [""]).tolist() == [-1.0]
-    for caution in (-1.0, float("nan")):
+    for pessimism in (-1.0, float("nan")):
         with pytest.raises(ValueError, match="expected a number of at least 0"):
-            Cautious(Unsure(), caution)
+            Pessimistic(Unsure(), pessimism)
 
 
 def test_a_print_of_another_model_is_refused(model, pictures):

@@ -13,12 +13,12 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AutoTokenizer, CLIPConfig, CLIPModel, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from tasteprint.model.pixels import as_floats
 from tasteprint.scorers import SCORERS, open_scorer
 from tasteprint.scorers.aesthetic import aesthetic_head, open_aesthetic
 from tasteprint.scorers.clip import BATCH, PROMPTS, open_clip
 from tasteprint.scorers.pickscore import open_pickscore
 from tasteprint.types import Scorer
+from tasteprint.vision.pixels import as_floats
 
 NAMES = tuple(SCORERS)
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"

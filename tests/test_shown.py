@@ -6,26 +6,25 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tasteprint.app import tastes_shown
-from tasteprint.app.demo import _guided
-from tasteprint.app.guided import farthest, guidance_of
-from tasteprint.app.page import Page
-from tasteprint.app.page_file import write_page
-from tasteprint.app.shown import person_pages
-from tasteprint.app.story import picture
-from tasteprint.app.tastes_shown import explained, members_of, taste_cards
+from tasteprint.cli.demo import _guided
 from tasteprint.config import GuideConfig, load_config
 from tasteprint.data.build import build
+from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import fixed_examples, split_users
 from tasteprint.data.mapping import load_mapping
-from tasteprint.data.table import Dataset
 from tasteprint.guide.reno import guide, noises
 from tasteprint.guide.rewards import Reward, minus_margin
-from tasteprint.model.features import FeatureStore
-from tasteprint.taste.model import TastePosterior
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.report import people as tastes_shown
+from tasteprint.report.generation import picture
+from tasteprint.report.guided_pictures import farthest, guidance_of
+from tasteprint.report.html import write_page
+from tasteprint.report.page import Page
+from tasteprint.report.people import explained, members_of, person_pages, taste_cards
+from tasteprint.simulate.log import write_log
+from tasteprint.simulate.simulation import WorldConfig
 from tasteprint.types import History
-from tasteprint.world.log import write_log
-from tasteprint.world.simulation import WorldConfig
+from tasteprint.vision.feature_store import FeatureStore
 from tastes import SMALL, colour_encoder
 
 N_REF = 4

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from people import history
 from tasteprint.config import ModelConfig
-from tasteprint.model.features import Pixels
-from tasteprint.model.preference import PreferenceModel
+from tasteprint.incontext.network import InContextModel
+from tasteprint.vision.feature_store import Pixels
 
 CANDIDATES = [[("30", "a fish"), ("31", "a cup")]]
 
@@ -27,7 +27,7 @@ def saved(model, tmp_path_factory):
 
 
 def test_save_load_same_score(model, saved, pictures):
-    loaded = PreferenceModel.from_pretrained(saved)
+    loaded = InContextModel.from_pretrained(saved)
     assert (margins(loaded, pictures) == margins(model, pictures)).all()
     assert len(loaded.tokens) == 10
 
@@ -45,7 +45,7 @@ def test_only_safetensors_and_text(saved):
 )
 def test_a_checkpoint_of_another_kind_is_refused(saved, expected, sentence):
     with pytest.raises(ValueError, match=sentence):
-        PreferenceModel.from_pretrained(saved, **expected)
+        InContextModel.from_pretrained(saved, **expected)
 
 
 def test_mixed_and_broken_folders_are_refused(saved, tmp_path):
@@ -54,30 +54,30 @@ def test_mixed_and_broken_folders_are_refused(saved, tmp_path):
     tokens = tmp_path / "preference_tokens.safetensors"
     save_file({"vectors": load_file(tokens)["vectors"][:4].contiguous()}, tokens)
     with pytest.raises(ValueError, match="holds 4 preference tokens; expected the 10"):
-        PreferenceModel.from_pretrained(tmp_path)
+        InContextModel.from_pretrained(tmp_path)
     tokens.write_bytes(b"torn")
     with pytest.raises(ValueError, match="could not be read; expected 10 preference tokens"):
-        PreferenceModel.from_pretrained(tmp_path)
+        InContextModel.from_pretrained(tmp_path)
     about = tmp_path / "tasteprint.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | {"format": 99}))
     with pytest.raises(ValueError, match="is of format 99; expected 1"):
-        PreferenceModel.from_pretrained(tmp_path)
+        InContextModel.from_pretrained(tmp_path)
     about.write_text("{")
     with pytest.raises(ValueError, match=r"has no readable tasteprint\.json"):
-        PreferenceModel.from_pretrained(tmp_path)
+        InContextModel.from_pretrained(tmp_path)
 
 
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="model 'nobody/nothing' could not be opened"):
-        PreferenceModel.from_pretrained("nobody/nothing")
+        InContextModel.from_pretrained("nobody/nothing")
     with pytest.raises(ValueError, match="backbone 'nobody/nothing' could not be opened; expected 'mini'"):
-        PreferenceModel.from_config(ModelConfig(backbone="nobody/nothing"))
+        InContextModel.from_config(ModelConfig(backbone="nobody/nothing"))
 
 
 def test_another_family_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(ValueError, match="of the family 'bert'; expected one of idefics2"):
-        PreferenceModel.from_config(ModelConfig(backbone=str(tmp_path)))
+        InContextModel.from_config(ModelConfig(backbone=str(tmp_path)))
 
 
 def test_four_bits_need_a_gpu(tmp_path, model):
@@ -88,7 +88,7 @@ def test_four_bits_need_a_gpu(tmp_path, model):
     with pytest.raises(
         ValueError, match="4-bit weights were asked for without a GPU or without bitsandbytes"
     ):
-        PreferenceModel.from_config(ModelConfig(backbone=str(tmp_path), quantize=True))
+        InContextModel.from_config(ModelConfig(backbone=str(tmp_path), quantize=True))
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def adapted(model, tmp_path_factory):
     model.backbone.network.save_pretrained(base)
     model.backbone.processor.save_pretrained(base)
     config = replace(ModelConfig(), backbone=str(base), lora_r=4, lora_alpha=4, lora_dropout=0.0)
-    return PreferenceModel.from_config(config, n_tokens=3).eval()
+    return InContextModel.from_config(config, n_tokens=3).eval()
 
 
 def test_an_adapter_is_saved_in_pefts_form_and_read_back(adapted, pictures, tmp_path):
@@ -115,7 +115,7 @@ def test_an_adapter_is_saved_in_pefts_form_and_read_back(adapted, pictures, tmp_
     )
     assert not any("lora" in name for name in names if "vision_model" in name)
     assert (tmp_path / "adapter_config.json").is_file() and not (tmp_path / "model.safetensors").exists()
-    loaded = PreferenceModel.from_pretrained(tmp_path)
+    loaded = InContextModel.from_pretrained(tmp_path)
     assert margins(loaded, pictures) == pytest.approx(margins(adapted, pictures), abs=1e-6)
     loaded.load_weights(tmp_path)
     assert margins(loaded, pictures) == pytest.approx(margins(adapted, pictures), abs=1e-6)
@@ -123,7 +123,7 @@ def test_an_adapter_is_saved_in_pefts_form_and_read_back(adapted, pictures, tmp_
 
 def test_mini_is_trained_whole():
     with pytest.raises(ValueError, match="mini was given lora_r; expected 0"):
-        PreferenceModel.from_config(ModelConfig(lora_r=8))
+        InContextModel.from_config(ModelConfig(lora_r=8))
 
 
 def test_push_to_hub_uploads_what_was_saved(model, monkeypatch):
@@ -137,7 +137,7 @@ def test_push_to_hub_uploads_what_was_saved(model, monkeypatch):
             calls.append(sorted(path.name for path in folder_path.iterdir()))
             return f"https://hub/{repo_id}"
 
-    monkeypatch.setattr("tasteprint.model.storage.HfApi", Api)
+    monkeypatch.setattr("tasteprint.incontext.storage.HfApi", Api)
     assert model.push_to_hub("me/taste") == "https://hub/me/taste"
     assert (
         calls[0] == "me/taste"

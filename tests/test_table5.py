@@ -10,7 +10,7 @@ from tasteprint.evaluate.results import read_results
 from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import noises
 
-RUNS = Path(__file__).parents[1] / "runs"
+RUNS = Path(__file__).parents[1] / "experiments"
 
 
 class Bright:

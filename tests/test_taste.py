@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from tasteprint.taste.asking import information, most_telling
-from tasteprint.taste.crowd import Crowd
-from tasteprint.taste.model import TastePosterior
-from tasteprint.taste.prints import TastePrint
-from tasteprint.taste.reasons import likings, moved_by
+from tasteprint.posterior.active import expected_information_gain, most_informative_pair
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.posterior.prints import Crowd, PosteriorPrint
+from tasteprint.posterior.reasons import leave_one_out_influence, likings
 from tasteprint.types import History, Rating, Scorer, Vote
 from tastes import COLOURS, SMALL, colour_encoder, embeddings, picture, some_people, taught, votes_of
 
@@ -90,7 +89,7 @@ def test_scores_agree_however_images_come(posterior):
 
 def test_caution_takes_off_deviations(posterior):
     taste, rows = posterior.print_of(history(), picture), torch.from_numpy(embeddings([RED, GREEN]))
-    plain, careful = taste.score_rows(rows), taste.score_rows(rows, caution=2.0)
+    plain, careful = taste.score_rows(rows), taste.score_rows(rows, pessimism=2.0)
     shared, features = posterior.utilities(rows)
     _, variance = taste.belief.utility(shared.double(), features.double())
     assert torch.allclose(plain - careful, 2 * variance.sqrt().float(), atol=1e-5)
@@ -137,7 +136,7 @@ def test_a_file_brings_the_print_back(posterior, tmp_path):
     said = [Rating("me", "", RED, 4, 5)]
     taste = posterior.print_of(history(), picture, said)
     taste.save(tmp_path / "me.safetensors")
-    back = TastePrint.load(tmp_path / "me.safetensors", posterior)
+    back = PosteriorPrint.load(tmp_path / "me.safetensors", posterior)
     assert back.said == taste.said and back.user_id == "me"
     assert torch.equal(back.belief.taste, taste.belief.taste)
     assert (tmp_path / "me.safetensors").stat().st_size < 16_000
@@ -147,14 +146,14 @@ def test_a_print_of_another_posterior_is_refused(posterior, tmp_path):
     taste = posterior.print_of(history(), picture)
     taste.save(tmp_path / "me.safetensors")
     with pytest.raises(ValueError, match="made by another posterior"):
-        TastePrint.load(tmp_path / "me.safetensors", taught(steps=2))
+        PosteriorPrint.load(tmp_path / "me.safetensors", taught(steps=2))
     changed = taught(steps=2)
     old = changed.print_of(history(), picture)
     changed.fit(some_people(10), embeddings)
     with pytest.raises(ValueError, match="another state of the posterior"):
         old.score_rows(torch.zeros(1, 3))
     with pytest.raises(ValueError, match="another state of the posterior"):
-        moved_by(old, torch.zeros(1, 3), torch.zeros(1, 3))
+        leave_one_out_influence(old, torch.zeros(1, 3), torch.zeros(1, 3))
 
 
 @pytest.mark.parametrize("kept", [0, 20, -8])
@@ -163,7 +162,7 @@ def test_a_damaged_print_is_refused(posterior, tmp_path, kept):
     posterior.print_of(history(), picture).save(path)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"could not be read|not a print"):
-        TastePrint.load(path, posterior)
+        PosteriorPrint.load(path, posterior)
 
 
 def test_a_print_without_its_images_is_refused(posterior, tmp_path):
@@ -179,13 +178,13 @@ def test_a_print_without_its_images_is_refused(posterior, tmp_path):
         )
     save_file(tensors, path, about)
     with pytest.raises(ValueError, match="features of every image"):
-        TastePrint.load(path, posterior)
+        PosteriorPrint.load(path, posterior)
 
 
 def test_a_folder_brings_the_posterior_back(posterior, tmp_path, monkeypatch):
     posterior.save_pretrained(tmp_path / "kept")
     monkeypatch.setattr(
-        "tasteprint.taste.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder(name)
+        "tasteprint.posterior.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder(name)
     )
     back = TastePosterior.from_pretrained(tmp_path / "kept")
     assert back.fingerprint == posterior.fingerprint and back.config == posterior.config
@@ -196,13 +195,13 @@ def test_a_folder_brings_the_posterior_back(posterior, tmp_path, monkeypatch):
 def test_a_folder_of_another_encoder_is_refused(posterior, tmp_path, monkeypatch):
     posterior.save_pretrained(tmp_path / "kept")
     monkeypatch.setattr(
-        "tasteprint.taste.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder("other")
+        "tasteprint.posterior.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder("other")
     )
     with pytest.raises(ValueError, match="another state of encoder"):
         TastePosterior.from_pretrained(tmp_path / "kept")
     (tmp_path / "kept" / "posterior.safetensors").write_bytes(b"no")
     monkeypatch.setattr(
-        "tasteprint.taste.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder(name)
+        "tasteprint.posterior.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder(name)
     )
     with pytest.raises(ValueError, match="could not be read"):
         TastePosterior.from_pretrained(tmp_path / "kept")
@@ -244,7 +243,7 @@ def test_information_is_that_of_a_coin_when_all_is_known(posterior):
     """The answer of a pair tells nothing where the two images are the same, and never more than one bit."""
     belief = posterior.print_of(History("me"), picture).belief
     rows = torch.tensor([[0.0, 0.0], [50.0, -50.0]], dtype=torch.float64)
-    nothing, most = information(belief, torch.zeros(2, dtype=torch.float64), rows).tolist()
+    nothing, most = expected_information_gain(belief, torch.zeros(2, dtype=torch.float64), rows).tolist()
     assert nothing == pytest.approx(0, abs=1e-9)
     assert 0 < most <= math.log(2) + 1e-9
 
@@ -263,15 +262,15 @@ def test_information_agrees_with_sampling(posterior):
         return torch.special.entr(p) + torch.special.entr(1 - p)
 
     expected = entropy(chances.mean()) - entropy(chances).mean()
-    assert information(belief, offsets, rows).item() == pytest.approx(expected.item(), abs=2e-3)
+    assert expected_information_gain(belief, offsets, rows).item() == pytest.approx(expected.item(), abs=2e-3)
 
 
 def test_the_most_telling_pair_parts_the_tastes(posterior):
     red, green = reddest()
     taste = posterior.print_of(History("me"), picture)
-    assert most_telling(taste, [(red, red), (red, green)], embeddings) == (red, green)
+    assert most_informative_pair(taste, [(red, red), (red, green)], embeddings) == (red, green)
     with pytest.raises(ValueError, match="at least one"):
-        most_telling(taste, [], embeddings)
+        most_informative_pair(taste, [], embeddings)
 
 
 def test_each_taste_likes_what_it_should(posterior):
@@ -286,7 +285,7 @@ def test_what_moved_a_choice_is_its_log_odds_without_it(posterior):
     votes = history().votes
     taste = posterior.print_of(History("me", votes), picture)
     a, b = (torch.from_numpy(embeddings(names)) for names in ((RED, GREEN), ("c3", "c7")))
-    moved = moved_by(taste, a, b)
+    moved = leave_one_out_influence(taste, a, b)
     for place, vote in enumerate(taste.said):
         rest = tuple(other for other in votes if other is not vote)
         without = posterior.print_of(History("me", rest), picture)
@@ -299,18 +298,22 @@ def test_a_vote_moves_its_own_pair_towards_what_was_taken_and_nothing_said_moves
     a, b = (torch.from_numpy(embeddings([name])) for name in (red, green))
     for label, sign in ((1.0, 1), (0.0, -1)):
         taste = posterior.print_of(History("me", (Vote("me", "", red, green, label),)), picture)
-        assert moved_by(taste, a, b).item() * sign > 0.1
-        assert moved_by(taste, b, a).item() == pytest.approx(-moved_by(taste, a, b).item(), abs=1e-5)
-    assert moved_by(posterior.print_of(History("new"), picture), a, b).shape == (0, 1)
+        assert leave_one_out_influence(taste, a, b).item() * sign > 0.1
+        assert leave_one_out_influence(taste, b, a).item() == pytest.approx(
+            -leave_one_out_influence(taste, a, b).item(), abs=1e-5
+        )
+    assert leave_one_out_influence(posterior.print_of(History("new"), picture), a, b).shape == (0, 1)
 
 
 def test_what_moves_even_odds_to_three_in_four_moves_them_by_the_log_of_three(posterior, monkeypatch):
     """Without its first vote the chance is 1/2, without its second 3/4, with both 3/4: log 3 and 0."""
     taste = posterior.print_of(history(count=2), picture)
     chances = [SimpleNamespace(prefers_rows=lambda a, b, c=c: torch.tensor([c])) for c in (0.75, 0.5, 0.75)]
-    monkeypatch.setattr("tasteprint.taste.reasons.believe", lambda *_: chances)
+    monkeypatch.setattr("tasteprint.posterior.reasons.believe", lambda *_: chances)
     rows = torch.from_numpy(embeddings([RED]))
-    assert moved_by(taste, rows, rows).flatten().tolist() == pytest.approx([math.log(3), 0], abs=1e-6)
+    assert leave_one_out_influence(taste, rows, rows).flatten().tolist() == pytest.approx(
+        [math.log(3), 0], abs=1e-6
+    )
 
 
 def test_a_crowd_scores_as_its_people(posterior):

@@ -10,13 +10,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from tasteprint.config import load_config
-from tasteprint.model.eye import bundled_eye
-from tasteprint.model.preference import PreferenceModel
-from tasteprint.taste import crossval
-from tasteprint.taste.few import Estimate
-from tasteprint.taste.model import TastePosterior
+from tasteprint.incontext.network import InContextModel
+from tasteprint.posterior import cross_validation as crossval
+from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
+from tasteprint.posterior.model import TastePosterior
 from tasteprint.train.objective import READOUTS
 from tasteprint.train.run import Run
+from tasteprint.vision.eye import bundled_eye
 from tiny import TINY
 
 SHORT = (*TINY, "eye.steps=0", "stage1.steps=2", "stage2.steps=0")
@@ -47,7 +47,7 @@ def test_readouts_are_kept_beside_the_model_and_not_in_it(run):
     assert {str(path.parent) for path in kept if path.name == READOUTS} == {"stage1", "stage2"}
     with safe_open(run / "model/model.safetensors", "pt") as file:
         saved = set(file.keys())
-    assert saved == set(PreferenceModel.from_pretrained(run / "model").backbone.network.state_dict())
+    assert saved == set(InContextModel.from_pretrained(run / "model").backbone.network.state_dict())
     assert not [name for name in saved if name.startswith(("teacher", "utility", "share", "taste", "prior"))]
     readouts = load_file(run / "stage1" / READOUTS)
     assert {"utility.weight", "share.weight", "taste.weight"} <= set(readouts)
@@ -77,7 +77,7 @@ def test_a_vision_part_that_trains_can_be_taught(estimated):
 
 def test_an_estimated_prior_can_teach(estimated):
     posterior = TastePosterior.from_pretrained(estimated / "posterior")
-    assert isinstance(posterior.learner, Estimate)
+    assert isinstance(posterior.learner, EmpiricalBayesPrior)
     readouts = load_file(estimated / "stage1" / READOUTS)
     assert len(readouts["share.weight"]) == 1 and len(readouts["taste.weight"]) == 16
     points = json.loads((estimated / "learning.json").read_text())
@@ -86,7 +86,7 @@ def test_an_estimated_prior_can_teach(estimated):
 
 def test_without_a_teacher_the_run_is_that_of_one_without_weight(dataset, run, tmp_path):
     """The same model to the last bit: nothing that a teacher draws at random touches what the paper's losses teach."""
-    silent = [f"teacher.{name}=0" for name in ("utility", "belief", "soft")]
+    silent = [f"teacher.{name}=0" for name in ("utility_weight", "posterior_weight", "soft_label_weight")]
     for out, settings in (("alone", ["teacher.posterior="]), ("silent", silent)):
         Run(load_config("mini", (*SHORT, *settings)), dataset, tmp_path / out).go()
     one, other = (load_file(tmp_path / out / "model/model.safetensors") for out in ("alone", "silent"))
@@ -146,15 +146,15 @@ def test_a_teacher_of_something_else_is_refused(dataset, kept, tmp_path, key, va
 
 
 def test_a_wrong_layer_is_refused_before_anything_is_learned(dataset, tmp_path):
-    config = load_config("mini", (*SHORT, "teacher.belief_layer=7"))
-    with pytest.raises(ValueError, match=r"teacher\.belief_layer is 7; expected 1 to 6"):
+    config = load_config("mini", (*SHORT, "teacher.posterior_layer=7"))
+    with pytest.raises(ValueError, match=r"teacher\.posterior_layer is 7; expected 1 to 6"):
         Run(config, dataset, tmp_path / "run").go()
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json"}
 
 
 def test_a_run_goes_on_from_a_model(run, dataset, tmp_path):
-    still = ("stage1.steps=0", "stage2.steps=2", "stage2.lr=0.0", "teacher.posterior=''", f"start={run}")
+    still = ("stage1.steps=0", "stage2.steps=2", "stage2.lr=0.0", "teacher.posterior=''", f"init_from={run}")
     model = Run(load_config("mini", (*SHORT, *still)), dataset, tmp_path / "onward").go()
-    before = PreferenceModel.from_pretrained(run).state_dict()
+    before = InContextModel.from_pretrained(run).state_dict()
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert len(model.tokens) == 10

@@ -8,13 +8,12 @@ import pytest
 import torch
 
 from tasteprint.config import StageConfig, TeacherConfig, load_config
-from tasteprint.data.collate import collate, pack_example
-from tasteprint.evaluate.known_tastes import PosteriorReader
-from tasteprint.evaluate.readers import target_candidates
-from tasteprint.model.loss import margin, preference_loss
-from tasteprint.model.preference import AnswerLogits
-from tasteprint.taste.model import TastePosterior
-from tasteprint.train.lessons import moments
+from tasteprint.evaluate.predictors import PosteriorPredictor, target_candidates
+from tasteprint.incontext.loss import margin, preference_loss
+from tasteprint.incontext.network import AnswerLogits
+from tasteprint.incontext.packing import collate, pack_example
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.train.distillation import moments
 from tasteprint.train.objective import Objective
 from tasteprint.train.teacher import Teacher
 from tasteprint.types import Example, History, Vote
@@ -67,7 +66,7 @@ def test_a_lesson_agrees_with_the_posterior_read_alone(posterior, model):
     batch = batch_of(PEOPLE, model, teacher)
     lesson = teacher.lesson(batch)
     asked = [target_candidates(example) for example in PEOPLE]
-    margins = PosteriorReader(posterior, embeddings).pairs([example.history for example in PEOPLE], asked)
+    margins = PosteriorPredictor(posterior, embeddings).pairs([example.history for example in PEOPLE], asked)
     odds = torch.from_numpy(np.concatenate(margins)).reshape(-1, 2)
     assert torch.allclose(lesson.chances.double(), (odds[:, 0] - odds[:, 1]).sigmoid(), atol=1e-5)
     prefixes = [example.history.votes[: k + 1] for example in PEOPLE for k in range(len(example.history))]
@@ -156,7 +155,7 @@ def test_without_a_teacher_the_loss_is_the_papers(posterior, model):
 def test_a_teacher_without_weight_changes_nothing(posterior, model):
     """Three steps, with no teacher and with one whose weights are 0: the same losses, gradients and model."""
     trained = []
-    for settings in (None, {"utility": 0.0, "belief": 0.0, "soft": 0.0}):
+    for settings in (None, {"utility_weight": 0.0, "posterior_weight": 0.0, "soft_label_weight": 0.0}):
         mine = copy.deepcopy(model).train().requires_grad_(True)  # other tests may have frozen it
         teacher = None if settings is None else teacher_of(posterior, model, **settings)
         objective = Objective(mine, FIRST, teacher)
@@ -175,7 +174,7 @@ def test_a_teacher_without_weight_changes_nothing(posterior, model):
 
 
 def test_with_a_teacher_its_terms_are_weighed_and_added(posterior, model):
-    teacher = teacher_of(posterior, model, utility=2.0, belief=0.5, soft=4.0)
+    teacher = teacher_of(posterior, model, utility_weight=2.0, posterior_weight=0.5, soft_label_weight=4.0)
     batch = batch_of(PEOPLE, model, teacher)
     with torch.no_grad():
         alone, taught_too = Objective(model, FIRST)(**batch), Objective(model, FIRST, teacher)(**batch)
@@ -210,7 +209,7 @@ def test_a_teacher_of_another_width_is_refused(posterior, model):
         Teacher.of(posterior, NAMES, wider, model.backbone, TeacherConfig())
 
 
-@pytest.mark.parametrize("name", ["utility_layer", "belief_layer"])
+@pytest.mark.parametrize("name", ["utility_layer", "posterior_layer"])
 @pytest.mark.parametrize("layer", [0, 7, -1])
 def test_a_layer_that_the_backbone_does_not_have_is_refused(posterior, model, name, layer):
     assert model.backbone.depth == 6
@@ -221,7 +220,7 @@ def test_a_layer_that_the_backbone_does_not_have_is_refused(posterior, model, na
 
 
 def test_the_first_and_the_last_layer_can_be_read(posterior, model):
-    teacher = teacher_of(posterior, model, utility_layer=1, belief_layer=6)
+    teacher = teacher_of(posterior, model, utility_layer=1, posterior_layer=6)
     with torch.no_grad():
         states = model(**batch_of(PEOPLE, model, teacher), layers=teacher.layers).layers
     assert len(states) == 2 and not torch.equal(*states)

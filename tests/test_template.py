@@ -3,12 +3,18 @@
 import pytest
 
 from people import vote
-from tasteprint.data.collate import pack_example
-from tasteprint.data.encode import TurnEncoder
-from tasteprint.data.template import TEMPLATES, Template, conversation, harmless, template_named
-from tasteprint.model.mini import mini_processor
+from tasteprint.incontext.conversation import (
+    TEMPLATES,
+    Template,
+    TurnEncoder,
+    conversation,
+    harmless,
+    template_named,
+)
+from tasteprint.incontext.mini import mini_processor
+from tasteprint.incontext.packing import pack_example
+from tasteprint.simulate.taxonomy import SUBJECTS, prompt
 from tasteprint.types import Example, History
-from tasteprint.world.taxonomy import SUBJECTS, prompt
 
 DEFAULT = TEMPLATES["default"]
 HISTORY = [("a fish", True), ("a fish", False), ("a cup", False), ("a cup", True)]

@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 
 from people import history, vote
 from tasteprint.config import StageConfig, load_config
-from tasteprint.data.collate import collate, pack_example
-from tasteprint.model.preference import PreferenceModel
+from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.packing import collate, pack_example
 from tasteprint.train.eye import CLASSES, reading_loss, teach_eye
-from tasteprint.train.folder import last_checkpoint
+from tasteprint.train.objective import set_trainable
 from tasteprint.train.run import Run
-from tasteprint.train.stages import enter_stage
+from tasteprint.train.run_folder import last_checkpoint
 from tasteprint.train.stream import ExampleStream
 from tasteprint.types import Example
 from tiny import TINY, command
@@ -47,8 +47,8 @@ def changed(before, model):
     ],
 )
 def test_each_stage_changes_only_its_own_parameters(model, pictures, stage, moving):
-    mine = PreferenceModel.from_config(model.settings, ["a fish"], 10)
-    enter_stage(mine, stage)
+    mine = InContextModel.from_config(model.settings, ["a fish"], 10)
+    set_trainable(mine, stage)
     before = weights(mine)
     example = Example(history(2), (vote(20, 21),))
     batch, names = collate([pack_example(example, mine.encoder, 10)], mine.pad_id)
@@ -66,12 +66,12 @@ def test_with_an_adapter_the_backbone_below_stays(model, tmp_path):
     model.backbone.network.save_pretrained(tmp_path)
     model.backbone.processor.save_pretrained(tmp_path)
     settings = replace(model.settings, backbone=str(tmp_path), lora_r=2)
-    adapted = PreferenceModel.from_config(settings)
-    enter_stage(adapted, StageConfig(train_vision=True))
+    adapted = InContextModel.from_config(settings)
+    set_trainable(adapted, StageConfig(train_vision=True))
     moving = [name for name, p in adapted.named_parameters() if p.requires_grad]
     assert all("lora_" in name or "vision_model.modules_to_save" in name for name in moving)
     assert any("lora_" in name for name in moving) and any("vision_model" in name for name in moving)
-    enter_stage(adapted, StageConfig(train_vision=False))
+    set_trainable(adapted, StageConfig(train_vision=False))
     assert all("lora_" in name for name, p in adapted.named_parameters() if p.requires_grad)
 
 
@@ -113,7 +113,7 @@ def test_reading_loss_of_equal_logits():
 def test_the_eye_learns():
     config = load_config("mini")
     torch.manual_seed(0)
-    model = PreferenceModel.from_config(config.model)
+    model = InContextModel.from_config(config.model)
     losses = []
     read = teach_eye(
         model,

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasteprint.types import Vote
-from tasteprint.world import log, oracle
-from tasteprint.world.bayes import predict
-from tasteprint.world.log import read_world, write_log
-from tasteprint.world.oracle import bounds, bounds_of, centroid_probabilities, earned, headroom
-from tasteprint.world.painter import Picture, draw_pictures, stream
-from tasteprint.world.people import (
+from tasteprint.simulate import log, oracle
+from tasteprint.simulate.bayes import predict
+from tasteprint.simulate.log import read_world, write_log
+from tasteprint.simulate.oracle import bounds, bounds_of, centroid_probabilities, earned, headroom
+from tasteprint.simulate.painter import Picture, draw_pictures, stream
+from tasteprint.simulate.people import (
     Person,
     draw_choices,
     draw_people,
@@ -24,9 +23,10 @@ from tasteprint.world.people import (
     simulate,
     utility,
 )
-from tasteprint.world.populations import KINDS, Population, draw_population, variance
-from tasteprint.world.simulation import WorldConfig, draw_test, draw_world
-from tasteprint.world.taxonomy import DIMENSIONS, VALUES, Attributes
+from tasteprint.simulate.populations import KINDS, Population, draw_population, variance
+from tasteprint.simulate.simulation import WorldConfig, draw_test, draw_world
+from tasteprint.simulate.taxonomy import DIMENSIONS, VALUES, Attributes
+from tasteprint.types import Vote
 
 PLAIN = Attributes(*(names[0] for names in DIMENSIONS.values()))
 STYLE, OTHER = DIMENSIONS["style"][:2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-RUNS = Path(__file__).parents[1] / "runs"
+RUNS = Path(__file__).parents[1] / "experiments"
 
 
 @pytest.fixture
@@ -18,15 +18,15 @@ def runs(monkeypatch):
 def examined(runs):
     from examined import Examined
 
-    from tasteprint.world.simulation import draw_test
+    from tasteprint.simulate.simulation import draw_test
 
     return Examined.of(draw_test(), 4)
 
 
 @pytest.fixture
 def images(examined, model, tmp_path):
-    from tasteprint.model.features import FeatureStore
-    from tasteprint.world.painter import paint
+    from tasteprint.simulate.painter import paint
+    from tasteprint.vision.feature_store import FeatureStore
 
     def painted(name):
         picture = examined.world.pictures[name]
@@ -39,7 +39,7 @@ def images(examined, model, tmp_path):
 
 
 @pytest.fixture
-def reader(model, images):
+def predictor(model, images):
     return lambda histories, asked: model.margins(histories, asked, images)
 
 
@@ -87,7 +87,7 @@ def test_the_bound_captures_all_of_the_headroom_and_the_average_none(runs):
 
 
 def test_bounds_of_fewer_votes_are_those_of_all_the_history(examined):
-    from tasteprint.world.oracle import bounds
+    from tasteprint.simulate.oracle import bounds
 
     world = examined.world
     slow = bounds(
@@ -148,21 +148,21 @@ def test_features_are_what_the_backbone_sees(examined, model, images):
     assert torch.allclose(images(names)["image_features"], seen, atol=1e-5)
 
 
-def test_attention_is_that_of_the_model_and_leaves_it_as_it_was(examined, model, images, reader):
+def test_attention_is_that_of_the_model_and_leaves_it_as_it_was(examined, model, images, predictor):
     from examined import read
     from inside import _weights_of, attention_maps
 
     told, asked = examined.histories(2), [person[:4] for person in examined.asked]
-    before = read(reader, told, asked)
+    before = read(predictor, told, asked)
     with _weights_of(model) as weights:
-        assert read(reader, told, asked) == pytest.approx(before, abs=1e-4)
+        assert read(predictor, told, asked) == pytest.approx(before, abs=1e-4)
         assert len(weights) == model.backbone.depth
         assert all(torch.allclose(one.sum(dim=-1), torch.ones(()), atol=1e-5) for one in weights)
     maps = attention_maps(model, told, asked[0][0], images)
     assert maps.shape == (4, model.backbone.depth, 4, 2, len(model.tokens))
     assert (maps >= 0).all()
     assert (maps.sum(axis=-1) <= 1 + 1e-6).all()
-    assert np.array_equal(read(reader, told, asked), before)
+    assert np.array_equal(read(predictor, told, asked), before)
 
 
 def test_maps_that_are_those_of_the_group_are_alike_within_and_unlike_across(runs):
@@ -190,21 +190,21 @@ def test_a_vote_is_left_out_where_its_own_margin_is_read(examined):
 
     calls = []
 
-    def reader(histories, asked):
+    def predictor(histories, asked):
         calls.extend(
             (len(history), set(history.images), {name for name, _ in person})
             for history, person in zip(histories, asked, strict=True)
         )
         return [np.zeros(len(person)) for person in asked]
 
-    assert left_out(reader, examined.histories(3)).shape == (4, 6)
+    assert left_out(predictor, examined.histories(3)).shape == (4, 6)
     assert all(count == 2 and not shown & asked for count, shown, asked in calls)
 
 
 def test_both_ways_without_deviation_are_the_model(runs):
     from both_ways import BothWays
 
-    from tasteprint.model.likelihoods import Answers
+    from tasteprint.posterior.likelihoods import Answers
 
     torch.manual_seed(0)
     rows, offsets = torch.randn(3, 5, 2).double(), torch.randn(3, 5).double()

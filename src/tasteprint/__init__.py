@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from tasteprint.types import Example, Generator, History, Rating, Scorer, Vote
 
 if TYPE_CHECKING:
+    from tasteprint.data.dataset import Dataset
     from tasteprint.data.images import ImageStore
-    from tasteprint.data.table import Dataset
-    from tasteprint.model.embeddings import ImageEncoder
-    from tasteprint.model.preference import PreferenceModel
-    from tasteprint.model.prints import Tasteprint
-    from tasteprint.taste.model import TastePosterior
-    from tasteprint.taste.prints import TastePrint
+    from tasteprint.incontext.network import InContextModel
+    from tasteprint.incontext.prints import InContextPrint
+    from tasteprint.posterior.model import TastePosterior
+    from tasteprint.posterior.prints import PosteriorPrint
+    from tasteprint.vision.encoder import ImageEncoder
 
 __version__ = "0.1.0"
 __all__ = [
@@ -27,23 +27,23 @@ __all__ = [
     "History",
     "ImageEncoder",
     "ImageStore",
-    "PreferenceModel",
+    "InContextModel",
     "Rating",
     "Scorer",
     "TastePosterior",
-    "TastePrint",
-    "Tasteprint",
+    "PosteriorPrint",
+    "InContextPrint",
     "Vote",
 ]
 
 _ROOMS = {
-    "Dataset": "tasteprint.data.table",
-    "ImageEncoder": "tasteprint.model.embeddings",
+    "Dataset": "tasteprint.data.dataset",
+    "ImageEncoder": "tasteprint.vision.encoder",
     "ImageStore": "tasteprint.data.images",
-    "PreferenceModel": "tasteprint.model.preference",
-    "TastePosterior": "tasteprint.taste.model",
-    "TastePrint": "tasteprint.taste.prints",
-    "Tasteprint": "tasteprint.model.prints",
+    "InContextModel": "tasteprint.incontext.network",
+    "TastePosterior": "tasteprint.posterior.model",
+    "PosteriorPrint": "tasteprint.posterior.prints",
+    "InContextPrint": "tasteprint.incontext.prints",
 }
 
 

@@ -3,7 +3,7 @@
 Enters: arguments. Leaves: what the command leaves. Does not know: anything else.
 """
 
-from tasteprint.app.main import main
+from tasteprint.cli.main import main
 
 if __name__ == "__main__":
     main()

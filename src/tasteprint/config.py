@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 class DataConfig:
     """Which users, how they are split, and how an example is drawn."""
 
-    n_ref: int = 8
+    history_length: int = 8
     min_liked: int = 11
     validation: float = 0.1
     test: float = 0.1
@@ -32,7 +32,7 @@ class ModelConfig:
     backbone: str = "mini"
     template: str = "default"
     prompt_tokens: int = 100
-    square: int = 48
+    image_size: int = 48
     quantize: bool = False
     lora_r: int = 0
     lora_alpha: int = 8
@@ -62,14 +62,14 @@ class TeacherConfig:
 
     posterior: str = ""
     utility_layer: int = 2
-    belief_layer: int = 4
-    utility: float = 1.0
-    belief: float = 1.0
-    soft: float = 1.0
+    posterior_layer: int = 4
+    utility_weight: float = 1.0
+    posterior_weight: float = 1.0
+    soft_label_weight: float = 1.0
 
     def __post_init__(self) -> None:
         """ValueError for a weight that is negative or not a number."""
-        for name in ("utility", "belief", "soft"):
+        for name in ("utility_weight", "posterior_weight", "soft_label_weight"):
             weight = getattr(self, name)
             if not 0 <= weight < float("inf"):
                 raise ValueError(f"teacher.{name} is {weight}; expected a weight of at least 0: correct it.")
@@ -80,7 +80,7 @@ class PosteriorConfig:
     """The taste posterior (method.md section 10): on which embeddings, how large, learned from episodes how.
 
     `prior` is "learned", "estimated" (one taste, for few raters) or "auto" (`taste/crossval.py`). `components` is R,
-    `features` d. An episode of learning takes 0 to `earlier` opinions of a person and foresees up to `later` others.
+    `features` d. An episode of learning takes 0 to `max_context` opinions of a person and foresees up to `max_targets` others.
     """
 
     encoder: str = "eye"
@@ -90,9 +90,9 @@ class PosteriorConfig:
     hidden: int = 64
     layers: int = 1
     steps: int = 1000
-    people: int = 128
-    earlier: int = 16
-    later: int = 8
+    batch_size: int = 128
+    max_context: int = 16
+    max_targets: int = 8
     lr: float = 1e-2
     weight_decay: float = 0.3
 
@@ -110,7 +110,7 @@ class GuideConfig:
     weight: float = 0.75
     lr: float = 5.0
     momentum: float = 0.9
-    clip: float = 0.1
+    max_grad_norm: float = 0.1
     regulariser: float = 0.01
     patience: int = 0
 
@@ -118,7 +118,7 @@ class GuideConfig:
         """ValueError for no step, and for a number that is negative or not finite."""
         if self.steps < 1:
             raise ValueError(f"steps is {self.steps}; expected at least 1: raise the number.")
-        for name in ("weight", "lr", "momentum", "clip", "regulariser", "patience"):
+        for name in ("weight", "lr", "momentum", "max_grad_norm", "regulariser", "patience"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(
                     f"{name} is {getattr(self, name)}; expected a number of at least 0: correct it."
@@ -130,23 +130,23 @@ class StageConfig:
     """One stage of training: what moves, for how long, by which loss."""
 
     steps: int = 100
-    people: int = 16
+    batch_size: int = 16
     targets: int = 1
-    accumulate: int = 1
-    shorter: float = 0.0
+    gradient_accumulation_steps: int = 1
+    short_history_share: float = 0.0
     lr: float = 1e-5
     weight_decay: float = 1e-2
     beta2: float = 0.999
     warmup: float = 0.0
     schedule: str = "constant"
-    clip: float = 1.0
+    max_grad_norm: float = 1.0
     n_tokens: int = 0
     train_language: bool = True
     train_vision: bool = True
     train_tokens: bool = False
     contrastive: float = 1.0
     history_labels: float = 0.0
-    two_way: bool = False
+    binary_loss: bool = False
     checkpointing: bool = False
     evaluate_every: int = 50
     evaluate_people: int = 32
@@ -156,11 +156,11 @@ class StageConfig:
 class Config:
     """Everything a run depends on, beside its data. `method` is one of `METHODS`: the way to know a person.
 
-    `start` is a model to go on from, by folder, Hub name or "mini"; empty for the backbone of `model` alone.
+    `init_from` is a model to go on from, by folder, Hub name or "mini"; empty for the backbone of `model` alone.
     """
 
     method: str = "in-context"
-    start: str = ""
+    init_from: str = ""
     seed: int = 0
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

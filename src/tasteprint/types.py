@@ -1,18 +1,28 @@
-"""Ground floor: what a vote, a history and an example are, and the two protocols that hold the house together.
+"""Ground floor: what a vote, a history and an example are, and the protocols that hold the house together.
 
-Enters: nothing. Leaves: plain frozen dataclasses. Does not know: files, tensors at run time, any model.
+Enters: nothing. Leaves: plain frozen dataclasses; what every way to know a person keeps (`TasteModel`, `Print`).
+Does not know: files, tensors at run time, any model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     from jaxtyping import Float
+    from PIL import Image
     from torch import Tensor
+
+    OpenImage = Callable[[str], Image.Image]
+    """An image's name to its RGB picture; what opens files is `data.decode.open_image`."""
+
+    Pictures = Sequence[Image.Image] | Float[Tensor, "n 3 h w"]
+    """PIL pictures, prepared by a model's own processor, or images in [0, 1] with gradients to their pixels."""
 
 
 MOST_STARS = 10
@@ -100,21 +110,35 @@ class Rating:
             )
 
 
+Opinion = Vote | Rating
+"""What a person said of one image or of two."""
+
+
 @dataclass(frozen=True, slots=True)
 class History:
-    """`S_u` of the paper: earlier decided votes of one person, oldest first unless shuffled on purpose."""
+    """`S_u` of the paper: earlier decided votes of one person, oldest first unless shuffled on purpose.
+
+    `ratings` are opinions of single images; not every model reads them.
+    """
 
     user_id: str
     votes: tuple[Vote, ...] = ()
+    ratings: tuple[Rating, ...] = ()
 
     def __len__(self) -> int:
         """Number of votes (`N_ref`)."""
         return len(self.votes)
 
     @property
+    def opinions(self) -> tuple[Opinion, ...]:
+        """Votes, then ratings."""
+        return (*self.votes, *self.ratings)
+
+    @property
     def images(self) -> frozenset[str]:
         """Every image that the history shows."""
-        return frozenset(image for vote in self.votes for image in vote.images)
+        voted = {image for vote in self.votes for image in vote.images}
+        return frozenset(voted.union(rating.image for rating in self.ratings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +158,83 @@ class Example:
             )
 
 
+Candidate = tuple[str, str]
+"""An image's name and the prompt that it is shown for."""
+
+
 @runtime_checkable
 class Scorer(Protocol):
-    """Says how good images are. A person's tasteprint is one, and so is a general reward model."""
+    """Says how good images are. A person's print is one, and so is a general reward model."""
 
-    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
         """Score images in [0, 1]; higher is better; differentiable where the model allows."""
+        ...
+
+
+class Print(Scorer, Protocol):
+    """One person as one model sees them; nothing changes it once it is made, and it scores with that model alone.
+
+    `fingerprint` is that of the model. A print is kept as a file, which only its model opens again.
+    """
+
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+    def score_pictures(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Float[Tensor, " b"]:
+        """Score PIL pictures through the model's own processor, without gradients; one prompt a picture."""
+        ...
+
+    def prefers(self, a: Pictures, b: Pictures, prompts: Sequence[str] = ()) -> Float[Tensor, " b"]:
+        """Probability that the person prefers each of `a` to the one of `b` at its place; no prompts are empty ones."""
+        ...
+
+    def extended(self, opinions: Iterable[Opinion], open_image: OpenImage) -> Print:
+        """Give the print of all that was said before and this; this one stays as it is."""
+        ...
+
+    def save(self, path: str | Path) -> None:
+        """Write one file, in one step."""
+        ...
+
+    @staticmethod
+    def load(path: str | Path, model: Any) -> Print:
+        """Read a file that `save` wrote. ValueError where it is damaged, no print, or another model's."""
+        ...
+
+
+class TasteModel(Protocol):
+    """A way to know a person. Its weights are frozen and it names itself once; what trains is something else."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def print_of(self, history: History, open_image: OpenImage) -> Print:
+        """Read what a person said; `open_image` opens the names in it."""
+        ...
+
+    def prints_of(self, histories: Sequence[History], open_image: OpenImage) -> Sequence[Print]:
+        """Read many people, each as they would be alone."""
+        ...
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write a folder that `from_pretrained` of the same class opens."""
+        ...
+
+
+class Predictor(Protocol):
+    """Reads people whose images are known by name: what a model is measured through."""
+
+    def __call__(
+        self, histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
+    ) -> list[np.ndarray]:
+        """Histories, one a person, and each person's candidates give each person's margins, one a candidate.
+
+        Higher is better; `sigmoid(margin of a - margin of b)` is read as the probability that the person prefers a
+        to b. A person's margins do not depend on who else is in the call. A predictor whose probability of a pair is
+        no difference of two scores has a method `pairs` of the same form, for candidates that come as pairs.
+        """
         ...
 
 

@@ -17,15 +17,14 @@ import duckdb
 
 from tasteprint.config import DataConfig
 from tasteprint.data import duck
-from tasteprint.data.clean import drop_doubtful
-from tasteprint.data.disk import write_whole
+from tasteprint.data.dataset import Summary, count_splits
 from tasteprint.data.histories import split_users
 from tasteprint.data.images import ImageStore
 from tasteprint.data.intake import Intake, Progress
 from tasteprint.data.logs import find_log
 from tasteprint.data.mapping import Mapping
-from tasteprint.data.summary import Summary, count_splits
-from tasteprint.data.votes import COLUMNS, stage_votes
+from tasteprint.data.votes import COLUMNS, drop_doubtful, stage_votes
+from tasteprint.files import write_whole
 from tasteprint.provenance import version
 
 WORK = ".work"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from tasteprint.data.disk import disk_error
+from tasteprint.files import disk_error
 
 MEMORY_LIMIT = "256MB"
 """DuckDB's own share; what does not fit is spilled. Measured by benchmarks/million_votes.py."""

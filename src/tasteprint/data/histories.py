@@ -43,27 +43,31 @@ def unique_liked(votes: Iterable[Vote]) -> frozenset[str]:
 
 
 def draw_example(
-    votes: Sequence[Vote], n_ref: int, n_targets: int, rng: random.Random, temporal: bool = False
+    votes: Sequence[Vote], history_length: int, n_targets: int, rng: random.Random, temporal: bool = False
 ) -> Example:
-    """Draw `n_targets` decided votes of one user and `n_ref` others that show no image of theirs.
+    """Draw `n_targets` decided votes of one user and `history_length` others that show no image of theirs.
 
     Targets are chosen first. The history is then drawn at random from what is left and stands in the order
-    drawn; in temporal mode it is the latest `n_ref` votes strictly earlier than every target, oldest first.
+    drawn; in temporal mode it is the latest `history_length` votes strictly earlier than every target, oldest first.
     Where a random choice of targets leaves too little, others are tried, at last the least entangled.
     ValueError when the votes do not suffice, or have no time in temporal mode.
     """
-    example = _drawn(_decided(votes, temporal), n_ref, n_targets, rng, temporal)
+    example = _drawn(_decided(votes, temporal), history_length, n_targets, rng, temporal)
     if example is None:
         whose = f"user {votes[0].user_id!r}" if votes else "a user"
         raise ValueError(
-            f"{whose} has {len(_decided(votes, False))} decided votes, too few for {n_ref} of history and "
+            f"{whose} has {len(_decided(votes, False))} decided votes, too few for {history_length} of history and "
             f"{n_targets} targets that share no image; expected more: lower n_ref or leave this user out."
         )
     return example
 
 
 def fixed_examples(
-    votes_by_user: Mapping[str, Sequence[Vote]], n_ref: int, n_targets: int, seed: int, temporal: bool = False
+    votes_by_user: Mapping[str, Sequence[Vote]],
+    history_length: int,
+    n_targets: int,
+    seed: int,
+    temporal: bool = False,
 ) -> tuple[list[Example], list[str]]:
     """Draw one example a user for evaluation, and name the users who could not give one.
 
@@ -74,8 +78,8 @@ def fixed_examples(
     for user_id, votes in votes_by_user.items():
         rng = random.Random(f"{seed}:{user_id}")
         decided = _decided(votes, temporal)
-        counts = range(min(n_targets, len(decided) - n_ref), 0, -1)
-        drawn = (_drawn(decided, n_ref, count, rng, temporal) for count in counts)
+        counts = range(min(n_targets, len(decided) - history_length), 0, -1)
+        drawn = (_drawn(decided, history_length, count, rng, temporal) for count in counts)
         example = next((example for example in drawn if example is not None), None)
         if example is None:
             skipped.append(user_id)
@@ -84,14 +88,14 @@ def fixed_examples(
     return examples, skipped
 
 
-def shortened(example: Example, n_ref: int) -> Example:
-    """Give the same targets with the first `n_ref` votes of the history. ValueError if it has fewer."""
-    if not 0 <= n_ref <= len(example.history):
+def shortened(example: Example, history_length: int) -> Example:
+    """Give the same targets with the first `history_length` votes of the history. ValueError if it has fewer."""
+    if not 0 <= history_length <= len(example.history):
         raise ValueError(
-            f"a history of {n_ref} votes was asked of user {example.history.user_id!r}, whose example has "
+            f"a history of {history_length} votes was asked of user {example.history.user_id!r}, whose example has "
             f"{len(example.history)}; expected at most that many: draw the examples with a larger n_ref."
         )
-    return replace(example, history=replace(example.history, votes=example.history.votes[:n_ref]))
+    return replace(example, history=replace(example.history, votes=example.history.votes[:history_length]))
 
 
 def with_history_of(example: Example, other: Example, spare: Sequence[Vote] = ()) -> Example:
@@ -130,27 +134,31 @@ def _shown(votes: Iterable[Vote]) -> set[str]:
 
 
 def _drawn(
-    decided: list[Vote], n_ref: int, n_targets: int, rng: random.Random, temporal: bool
+    decided: list[Vote], history_length: int, n_targets: int, rng: random.Random, temporal: bool
 ) -> Example | None:
-    if n_targets < 1 or n_ref < 0 or len(decided) < n_ref + n_targets:
+    if n_targets < 1 or history_length < 0 or len(decided) < history_length + n_targets:
         return None
-    for targets in _choices(decided, n_ref, n_targets, rng, temporal):
+    for targets in _choices(decided, history_length, n_targets, rng, temporal):
         shown = _shown(targets)
         eligible = [vote for vote in decided if shown.isdisjoint(vote.images)]
         if temporal:
             first = min(map(_time, targets))
             eligible = [vote for vote in eligible if _time(vote) < first]
-        if len(eligible) >= n_ref:
-            kept = eligible[len(eligible) - n_ref :] if temporal else rng.sample(eligible, n_ref)
+        if len(eligible) >= history_length:
+            kept = (
+                eligible[len(eligible) - history_length :]
+                if temporal
+                else rng.sample(eligible, history_length)
+            )
             return Example(History(decided[0].user_id, tuple(kept)), tuple(targets))
     return None
 
 
 def _choices(
-    decided: list[Vote], n_ref: int, n_targets: int, rng: random.Random, temporal: bool
+    decided: list[Vote], history_length: int, n_targets: int, rng: random.Random, temporal: bool
 ) -> Iterable[list[Vote]]:
     """Random choices of targets, then the most promising ones."""
-    later = decided[n_ref:] if temporal else decided
+    later = decided[history_length:] if temporal else decided
     for _ in range(ATTEMPTS):
         # A random start keeps early targets likely although the earliest of several decides.
         start = rng.randint(0, len(later) - n_targets) if temporal else 0
@@ -158,7 +166,7 @@ def _choices(
     if not temporal:
         yield _least_entangled(decided, n_targets)
         return
-    for end in range(len(decided), n_ref + n_targets - 1, -1):
+    for end in range(len(decided), history_length + n_targets - 1, -1):
         yield decided[end - n_targets : end]
 
 

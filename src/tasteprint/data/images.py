@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from tasteprint.data.decode import FORMATS, ImageError, image_format, open_image, refuse_missing
-from tasteprint.data.disk import write_whole
+from tasteprint.files import write_whole
 
 __all__ = ["ImageError", "ImageStore", "open_image"]
 

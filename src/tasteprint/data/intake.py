@@ -15,11 +15,11 @@ from pathlib import Path
 
 import duckdb
 
-from tasteprint.data.clean import drop_rows
 from tasteprint.data.duck import IMAGE_MEMORY_LIMIT, count, name, plain_errors, text
 from tasteprint.data.images import ImageError, ImageStore
 from tasteprint.data.logs import Log, find_log
 from tasteprint.data.mapping import Mapping
+from tasteprint.data.votes import drop_rows
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and of how many."""

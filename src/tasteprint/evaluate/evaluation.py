@@ -1,4 +1,9 @@
-"""One model and everything that stands beside it, measured on the same people and the same pairs.
+"""One liked image against three disliked ones of the same person (P table 2), from margins already read.
+
+Enters: examples and the margins of their targets. Leaves: each person's chances of the first places.
+Does not know: readers, images.
+
+One model and everything that stands beside it, measured on the same people and the same pairs.
 
 Enters: readers by name, examples. Leaves: margins by reader and person, and the figures made from them.
 Does not know: how readers read, files, tables.
@@ -6,6 +11,7 @@ Does not know: how readers read, files, tables.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,18 +19,49 @@ import numpy as np
 from jaxtyping import Float
 
 from tasteprint.data.histories import shortened
-from tasteprint.evaluate.controls import no_history, other_history
-from tasteprint.evaluate.one_of_four import one_of_four
-from tasteprint.evaluate.ranking import (
+from tasteprint.evaluate.baselines import no_history, other_history
+from tasteprint.evaluate.metrics import (
     Interval,
     calibration_error,
     mean_interval,
     pair_outcomes,
     paired_difference,
+    top_outcomes,
 )
-from tasteprint.evaluate.readers import Reader, read_pairs
+from tasteprint.evaluate.predictors import Predictor, predict_pairs
 from tasteprint.evaluate.results import Figure
 from tasteprint.types import Example, Vote
+
+OTHERS = 3
+
+
+def one_of_four(
+    examples: Sequence[Example], margins: Sequence[Float[np.ndarray, "_ 2"]], seed: int
+) -> list[Float[np.ndarray, "_ 3"]]:
+    """Each person's liked target images against three disliked ones, one row a liked image: top 1, 2, 3.
+
+    P leaves the draw open; here the three come at random, seeded by person, from the person's disliked
+    target images, which the history does not show; the liked image's own rival may be among them. Each image
+    counts once, with the prompt it was first shown for; images that the person liked in one target and
+    disliked in another are left out, and so are people with fewer than three disliked images.
+    """
+    rows = [_person(example, pairs, seed) for example, pairs in zip(examples, margins, strict=True)]
+    return [row for row in rows if len(row)]
+
+
+def _person(example: Example, pairs: Float[np.ndarray, "_ 2"], seed: int) -> Float[np.ndarray, "_ 3"]:
+    liked: dict[str, float] = {}
+    disliked: dict[str, float] = {}
+    for vote, (plus, minus) in zip(example.targets, pairs.tolist(), strict=True):
+        liked.setdefault(vote.liked, plus)
+        disliked.setdefault(vote.disliked, minus)
+    good = [value for image, value in liked.items() if image not in disliked]
+    bad = [value for image, value in disliked.items() if image not in liked]
+    if not good or len(bad) < OTHERS:
+        return np.empty((0, OTHERS))
+    rng = random.Random(f"{seed}:{example.history.user_id}")
+    return top_outcomes(np.array(good), np.array([rng.sample(bad, OTHERS) for _ in good]))
+
 
 OWN, BESIDE = "own", "posterior"
 """The reader that is measured, and the one that may stand beside it after as many votes."""
@@ -37,7 +74,7 @@ Margins = list[Float[np.ndarray, "_ 2"]]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurements:
     """Every reading of the same examples; `margins` by name: `own`, `no_history`, `population`, `8`, ...
 
     `ranked` are the margins of `own` that compare across pairs; a reader with `pairs` has others within a pair.
@@ -58,7 +95,7 @@ class Measured:
 
 
 def evaluate(
-    readers: Mapping[str, Reader],
+    predictors: Mapping[str, Predictor],
     examples: Sequence[Example],
     seed: int = 0,
     counts: Sequence[int] = (0, 1, 2, 4, 8),
@@ -71,37 +108,37 @@ def evaluate(
     where it would show a target. ValueError for no reader `own`, fewer than two people, histories of several
     lengths, or no history at all.
     """
-    return figures(measure(readers, examples, seed, counts, votes, progress), seed)
+    return figures(measure(predictors, examples, seed, counts, votes, progress), seed)
 
 
 def measure(
-    readers: Mapping[str, Reader],
+    predictors: Mapping[str, Predictor],
     examples: Sequence[Example],
     seed: int = 0,
     counts: Sequence[int] = (0, 1, 2, 4, 8),
     votes: Mapping[str, Sequence[Vote]] | None = None,
     progress: Progress | None = None,
-) -> Measured:
+) -> Measurements:
     """Read the examples with every reader, and with `own` after no, another's and shorter histories too.
 
     The full history is read once and has two names, `own` and `8` (`posterior` and `posterior.8`): the one stands
     beside the controls, the other ends the series by votes.
     """
-    _check(readers, examples)
+    _check(predictors, examples)
     margins: dict[str, Margins] = {}
-    for name, reader, shown in _readings(readers, examples, seed, counts, votes):
+    for name, predictor, shown in _readings(predictors, examples, seed, counts, votes):
         told = None if progress is None else _telling(progress, name, len(examples))
-        margins[name] = read_pairs(getattr(reader, "pairs", reader), shown, progress=told)
+        margins[name] = predict_pairs(getattr(predictor, "pairs", predictor), shown, progress=told)
     again = {0: "no_history", len(examples[0].history): OWN}
     margins |= {str(count): margins[again[count]] for count in counts if count in again}
     if BESIDE in margins and len(examples[0].history) in counts:
         margins[f"{BESIDE}.{len(examples[0].history)}"] = margins[BESIDE]
-    own = readers[OWN]
-    ranked = read_pairs(own, examples) if hasattr(own, "pairs") else margins[OWN]
-    return Measured(list(examples), margins, ranked)
+    own = predictors[OWN]
+    ranked = predict_pairs(own, examples) if hasattr(own, "pairs") else margins[OWN]
+    return Measurements(list(examples), margins, ranked)
 
 
-def figures(measured: Measured, seed: int = 0) -> list[Figure]:
+def figures(measured: Measurements, seed: int = 0) -> list[Figure]:
     """Make the figures; every interval is over people."""
     own = measured.outcomes(OWN)
     against = paired_difference(own, measured.outcomes("other_history"), seed)
@@ -114,29 +151,29 @@ def figures(measured: Measured, seed: int = 0) -> list[Figure]:
 
 
 def _readings(
-    readers: Mapping[str, Reader],
+    predictors: Mapping[str, Predictor],
     examples: Sequence[Example],
     seed: int,
     counts: Sequence[int],
     votes: Mapping[str, Sequence[Vote]] | None,
-) -> Iterator[tuple[str, Reader, Sequence[Example]]]:
-    yield OWN, readers[OWN], examples
-    yield "no_history", no_history(readers[OWN]), examples
-    yield "other_history", readers[OWN], other_history(examples, seed, votes)
-    for name, reader in readers.items():
+) -> Iterator[tuple[str, Predictor, Sequence[Example]]]:
+    yield OWN, predictors[OWN], examples
+    yield "no_history", no_history(predictors[OWN]), examples
+    yield "other_history", predictors[OWN], other_history(examples, seed, votes)
+    for name, predictor in predictors.items():
         if name != OWN:
-            yield name, reader, examples
-    if BESIDE in readers and 0 in counts:
-        yield f"{BESIDE}.0", no_history(readers[BESIDE]), examples
+            yield name, predictor, examples
+    if BESIDE in predictors and 0 in counts:
+        yield f"{BESIDE}.0", no_history(predictors[BESIDE]), examples
     for count in counts:
         if 0 < count < len(examples[0].history):
             shorter = [shortened(example, count) for example in examples]
-            yield str(count), readers[OWN], shorter
-            if BESIDE in readers:
-                yield f"{BESIDE}.{count}", readers[BESIDE], shorter
+            yield str(count), predictors[OWN], shorter
+            if BESIDE in predictors:
+                yield f"{BESIDE}.{count}", predictors[BESIDE], shorter
 
 
-def _tops(measured: Measured, seed: int) -> dict[str, Interval]:
+def _tops(measured: Measurements, seed: int) -> dict[str, Interval]:
     """`top1` to `top3` over the people with three disliked images to draw from; none where no two have."""
     rows = one_of_four(measured.examples, measured.ranked, seed)
     if len(rows) < 2:
@@ -144,10 +181,10 @@ def _tops(measured: Measured, seed: int) -> dict[str, Interval]:
     return {f"top{k}": mean_interval([person[:, k - 1] for person in rows], seed) for k in (1, 2, 3)}
 
 
-def _check(readers: Mapping[str, Reader], examples: Sequence[Example]) -> None:
-    if OWN not in readers:
+def _check(predictors: Mapping[str, Predictor], examples: Sequence[Example]) -> None:
+    if OWN not in predictors:
         raise ValueError(
-            f"readers are {sorted(readers)}; expected one named {OWN!r}: give the model this name."
+            f"readers are {sorted(predictors)}; expected one named {OWN!r}: give the model this name."
         )
     lengths = sorted({len(example.history) for example in examples})
     if len(examples) < 2 or len(lengths) > 1 or lengths == [0]:

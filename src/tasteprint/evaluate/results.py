@@ -1,7 +1,16 @@
-"""Measured figures as data: what a command that measures writes, and tables are made from.
+"""Figures in words: a phrase for every name, and for what stands beside the model a label and a sentence.
+
+Enters: names of figures (house.md). Leaves: words, predictors in the order in which they are compared. Does not know:
+any figure's value, tables, pages.
+
+Measured figures as data: what a command that measures writes, and tables are made from.
 
 Enters: figures. Leaves: a small JSON file (house.md, "Results are data") and a table. Does not know: how they
 were measured.
+
+Figures as people read them: a table for the terminal, the same table in Markdown.
+
+Enters: figures. Leaves: a rich table, or text. Does not know: how the figures were measured, nor what they mean.
 """
 
 from __future__ import annotations
@@ -13,7 +22,125 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from tasteprint.provenance import commit, hardware
+
+MEANING = {
+    "accuracy.own": "pairs foreseen, the person's own history",
+    "accuracy.posterior": "the taste posterior, the same votes in closed form",
+    "accuracy.no_history": "the same model without history",
+    "accuracy.other_history": "the same model with another person's history",
+    "accuracy.population": "what other people preferred, no model",
+    "accuracy.own_only": "an untrained model taught this person alone",
+    "accuracy.logistic": "a logistic regression a person, on image features",
+    "accuracy.tastes": "shared tastes on image features, the person's mixture",
+    "accuracy.here.own": "the in-context model after learning on from such people, the same votes",
+    "accuracy.here.posterior": "a taste posterior after a short learning, the same votes",
+    "accuracy.unrated.other_history": "images that no other person rated, another person's history",
+    "top1": "a liked image before three disliked ones",
+    "top2": "a liked image among the first two of four",
+    "top3": "a liked image among the first three of four",
+    "bound.oracle": "the person's true taste, known",
+    "bound.average": "the best guess without any vote",
+    "calibration.ece": "calibration error of the pair's probability (0 is best)",
+    "order.flips": "answers that change when the history is reshuffled",
+    "ask.votes_to_match_8": "chosen votes that tell as much as 8 random ones",
+    "prior.estimated": "whether the prior was estimated (1) or learned (0)",
+    "train.seconds": "seconds of training",
+}
+
+BY_VOTES = {
+    "accuracy": "{votes} of history",
+    "accuracy.posterior": "the taste posterior, {votes} of history",
+    "accuracy.population": "what other people preferred, beside {votes} of history",
+    "accuracy.other_history": "the same model with {votes} of another person",
+    "accuracy.unrated": "images that no other person rated, {votes} of history",
+    "bound.bayes": "the best that {votes} of history allow",
+    "bound.centroid": "liked minus disliked attributes, {votes}",
+    "own_minus_other": "own minus another's, {votes} of history: the personal part",
+    "own_minus_other.unrated": "own minus another's, images that no other person rated, {votes} of history",
+    "own_minus_no_history": "own minus no history, {votes}: what they add",
+    "own_minus_no_history.unrated": "own minus no history, images that no other person rated, {votes}",
+    "own_minus_population": "own, {votes} of history, minus what other people preferred",
+    "headroom": "the share of the way from the average person to the best, {votes}",
+}
+"""The same for names that end in a number of votes."""
+
+POOLED = ".pooled"
+"""Ends the name of a figure over all people of several splits together."""
+
+COMPARED = {
+    "bound.oracle": (
+        "the true taste",
+        "The ceiling: the true taste of a simulated person, known exactly. Not 100 %, because people do not "
+        "always choose alike.",
+    ),
+    "bound.bayes": (
+        "the best possible",
+        "What an ideal observer would reach that knows how tastes are spread over people and sees the same "
+        "votes.",
+    ),
+    "accuracy.own": (
+        "own history",
+        "The {model}, shown this person’s own earlier votes.",
+    ),
+    "accuracy.posterior": (
+        "the taste posterior",
+        "The other way, by arithmetic alone: people share a few tastes, and the same votes tell which of them "
+        "this person has.",
+    ),
+    "accuracy.tastes": (
+        "a mix of known tastes",
+        "A simpler rival: a few typical tastes, mixed so that they fit this person’s votes best.",
+    ),
+    "accuracy.population": (
+        "the majority",
+        "What other people preferred, the same for everyone. A model that only learned what everybody likes "
+        "would stop here.",
+    ),
+    "bound.centroid": (
+        "likes minus dislikes",
+        "Counting, by someone who knows what is in every picture: nearer to what this person took, further "
+        "from what they left.",
+    ),
+    "bound.average": (
+        "the average person",
+        "The best guess of someone who knows everything about people in general and nothing about this "
+        "person.",
+    ),
+    "accuracy.no_history": (
+        "no history",
+        "The {model}, shown no votes at all: what it believes that everybody likes.",
+    ),
+    "accuracy.other_history": (
+        "another person’s history",
+        "The {model}, shown somebody else’s votes. If this were as good as the person’s own, nothing "
+        "personal would have been learned.",
+    ),
+    "accuracy.own_only": (
+        "own votes only",
+        "An untrained copy of the {model}, taught this person’s few votes and nothing from other people.",
+    ),
+    "accuracy.logistic": (
+        "simple statistics",
+        "A logistic regression on features of the pictures, fitted to this person’s votes alone.",
+    ),
+}
+"""What stands beside each other, from the ceiling down: a label and a sentence each; `{model}` is what it is called."""
+
+
+def meaning(name: str) -> str:
+    """Say a figure's name in words; empty for a name that says enough."""
+    if name in MEANING:
+        return MEANING[name]
+    if name.endswith(POOLED):
+        said = meaning(name.removesuffix(POOLED))
+        return said and f"{said}; all splits' people together"
+    kind, _, count = name.rpartition(".")
+    if not count.isdigit() or kind not in BY_VOTES:
+        return ""
+    return BY_VOTES[kind].format(votes=f"{count} vote{'' if count == '1' else 's'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +177,28 @@ def record(command: str, seeds: Sequence[int], figures: Sequence[Figure]) -> dic
 def read_results(path: Path) -> list[Figure]:
     """Read the figures of a results file back."""
     return [Figure(**figure) for figure in json.loads(path.read_text(encoding="utf-8"))["figures"]]
+
+
+HEAD = ("figure", "what it says", "value", "95 % interval", "people")
+
+
+def table(figures: Sequence[Figure], title: str = "") -> Table:
+    """Give the figures as a table for the terminal."""
+    made = Table(title=title or None)
+    for column in HEAD:
+        made.add_column(column, justify="right" if column in ("value", "people") else "left")
+    for row in _rows(figures):
+        made.add_row(*row)
+    return made
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """Give the figures as a Markdown table, ended by a newline."""
+    lines = [HEAD, ("---", "---", "---:", "---", "---:"), *_rows(figures)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _rows(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
+    return [
+        (f.name, meaning(f.name), f"{f.value:.3f}", f"{f.low:.3f} to {f.high:.3f}", str(f.n)) for f in figures
+    ]

@@ -38,7 +38,7 @@ def guide(
 ) -> Iterator[Step]:
     """Follow the gradient of `Σ weight · loss(image) + regulariser` in the noise: at most `config.steps` + 1 steps.
 
-    Gradient descent with Nesterov momentum; each noise's gradient is clipped to a norm of `config.clip`. The last
+    Gradient descent with Nesterov momentum; each noise's gradient is clipped to a norm of `config.max_grad_norm`. The last
     step has no gradient. ValueError where no reward has a gradient, and where one gives scores of a wrong shape, or
     values that are not finite on the first images; later on such values end the run of that noise (see `Step`).
     """
@@ -52,7 +52,7 @@ def guide(
         yield step
         if gradient is None or not step.running.any():
             return
-        velocity, moved = nesterov(noise, velocity, clipped(gradient, config.clip), config)
+        velocity, moved = nesterov(noise, velocity, clipped(gradient, config.max_grad_norm), config)
         noise = torch.where(as_rows(step.running), moved, noise)
 
 

@@ -21,7 +21,7 @@ Loss = Callable[[Tensor], Tensor]
 """Scores to losses, one a score, lower is better."""
 
 
-def one_minus_q(score: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
+def one_minus_q(score: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
     """Give `1 − Q = σ(−margin)`, 0 to 1: P's loss of the person's own model (P Eq. 6).
 
     Only a margin M+ − M- has a Q. It saturates: beyond a margin of about 5 a better image is worth next to nothing.
@@ -29,7 +29,7 @@ def one_minus_q(score: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
     return torch.sigmoid(-score)
 
 
-def minus_margin(score: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
+def minus_margin(score: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
     """Give `−score`, which does not saturate and asks for no zero: for a margin, or a posterior's utility in logits."""
     return -score
 
@@ -37,7 +37,7 @@ def minus_margin(score: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
 def below(offset: float) -> Loss:
     """Give the loss `offset − score` of a general reward model, as ReNO writes it; the offset moves no gradient."""
 
-    def offset_minus_score(score: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
+    def offset_minus_score(score: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         return offset - score
 
     return offset_minus_score
@@ -63,7 +63,7 @@ class Reward:
                 f"reward {self.name!r} has weight {self.weight}; expected a number of at least 0: correct it."
             )
 
-    def scores(self, images: Float[Tensor, "b 3 h w"], prompt: str) -> Float[Tensor, "b"]:
+    def scores(self, images: Float[Tensor, "b 3 h w"], prompt: str) -> Float[Tensor, " b"]:
         """Score images made for one prompt, on their device. ValueError unless there is one score an image."""
         scores = self.scorer.score(images, [prompt] * len(images))
         if scores.shape != (len(images),):
@@ -79,27 +79,27 @@ class Uncertain(Protocol):
     """A scorer that knows how sure it is, as a taste posterior's print does."""
 
     def score(
-        self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str], caution: float
-    ) -> Float[Tensor, "b"]:
-        """Score as a `Scorer` does, less `caution` standard deviations of the belief."""
+        self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str], pessimism: float
+    ) -> Float[Tensor, " b"]:
+        """Score as a `Scorer` does, less `pessimism` standard deviations of the belief."""
         ...
 
 
-class Cautious:
+class Pessimistic:
     """A scorer of mean − caution · deviation: what is unknown is not rewarded, so it is not sought."""
 
-    def __init__(self, taste: Uncertain, caution: float) -> None:
+    def __init__(self, taste: Uncertain, pessimism: float) -> None:
         """Hold a print. ValueError for a caution that is negative or not a number."""
-        if not 0 <= caution < float("inf"):
-            raise ValueError(f"caution is {caution}; expected a number of at least 0: correct it.")
-        self._taste, self._caution = taste, caution
+        if not 0 <= pessimism < float("inf"):
+            raise ValueError(f"caution is {pessimism}; expected a number of at least 0: correct it.")
+        self._taste, self._caution = taste, pessimism
 
-    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
         """Score images in [0, 1], higher is better, with gradients to the pixels."""
-        return self._taste.score(images, prompts, caution=self._caution)
+        return self._taste.score(images, prompts, pessimism=self._caution)
 
 
-def regulariser(noise: Float[Tensor, "b c h w"]) -> Float[Tensor, "b"]:
+def regulariser(noise: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
     """Give `½‖ε‖² − (d − 1) log ‖ε‖` of each noise, least where ‖ε‖² = d − 1.
 
     Up to a constant the negative log density of the norm of d standard normal numbers (ReNO, arXiv 2406.04312).

@@ -18,15 +18,15 @@ class Seen:
 
     images: Float[Tensor, "b 3 height width"]
     noise: Float[Tensor, "b c h w"]
-    scores: dict[str, Float[Tensor, "b"]]
-    loss: Float[Tensor, "b"]
+    scores: dict[str, Float[Tensor, " b"]]
+    loss: Float[Tensor, " b"]
 
 
 @dataclass(frozen=True, slots=True)
 class Best:
     """The least loss of each noise so far, the earliest of equals, and the number of its step."""
 
-    number: Int[Tensor, "b"]
+    number: Int[Tensor, " b"]
     seen: Seen
 
 
@@ -41,10 +41,10 @@ class Step:
 
     number: int
     seen: Seen
-    regulariser: Float[Tensor, "b"]
-    norm: Float[Tensor, "b"]
+    regulariser: Float[Tensor, " b"]
+    norm: Float[Tensor, " b"]
     seconds: float
-    running: Bool[Tensor, "b"]
+    running: Bool[Tensor, " b"]
     best: Best
     stopped: str | None = None
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Reward(Scorer, Protocol):
+class RewardModel(Scorer, Protocol):
     """A general reward model. Guidance adds `weight * (offset - score)` to its loss (method.md section 8)."""
 
     offset: float
@@ -19,7 +19,7 @@ class Reward(Scorer, Protocol):
 
 def open_scorer(
     name: str, device: str | torch.device | None = None, dtype: torch.dtype | None = None
-) -> Reward:
+) -> RewardModel:
     """Load a reward model, frozen: "clip", "pickscore" or "aesthetic".
 
     Without a `device` it lies on the CPU, without a `dtype` it computes in float32; scores are float32 at least.
@@ -32,23 +32,27 @@ def open_scorer(
     return SCORERS[name](device=device, dtype=dtype)
 
 
-def _clip(**settings: Any) -> Reward:
+def _clip(**settings: Any) -> RewardModel:
     from tasteprint.scorers.clip import open_clip
 
     return open_clip(**settings)
 
 
-def _pickscore(**settings: Any) -> Reward:
+def _pickscore(**settings: Any) -> RewardModel:
     from tasteprint.scorers.pickscore import open_pickscore
 
     return open_pickscore(**settings)
 
 
-def _aesthetic(**settings: Any) -> Reward:
+def _aesthetic(**settings: Any) -> RewardModel:
     from tasteprint.scorers.aesthetic import open_aesthetic
 
     return open_aesthetic(**settings)
 
 
-SCORERS: dict[str, Callable[..., Reward]] = {"clip": _clip, "pickscore": _pickscore, "aesthetic": _aesthetic}
+SCORERS: dict[str, Callable[..., RewardModel]] = {
+    "clip": _clip,
+    "pickscore": _pickscore,
+    "aesthetic": _aesthetic,
+}
 """How each is opened. A repository or folder may be given as `name`, and `device` and `dtype`."""

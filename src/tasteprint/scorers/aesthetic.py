@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from tasteprint.model.embeddings import ImageEncoder
 from tasteprint.scorers.clip import BATCH, at_least_float32, check
+from tasteprint.vision.encoder import ImageEncoder
 
 EYE = "openai/clip-vit-large-patch14"
 HEAD = "ttj/sac-logos-ava1-l14-linearMSE@1e77fa05081323d99725fc40a9bf9f88180490e7"
@@ -39,7 +39,7 @@ class AestheticScorer:
         """Hold built parts, on the same device."""
         self._encoder, self._head = encoder, head
 
-    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
         """Score each image in [0, 1] of any size; higher is better; prompts are not read, but must be as many.
 
         16 images at once. The scores lie on the images' device, in float32 at least.

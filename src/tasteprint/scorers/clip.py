@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
-from tasteprint.model.pixels import has_twin, twin
+from tasteprint.vision.pixels import has_twin, twin
 
 CLIP = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 OFFSET = 100.0
@@ -36,13 +36,13 @@ class ClipScorer:
     """A frozen CLIP with its tokenizer and image processor; open one by `open_clip` or `open_pickscore`."""
 
     def __init__(self, model: Any, tokenizer: Any, processor: Any, offset: float) -> None:
-        """Hold built parts. `offset` is what guidance takes the score from; see `Reward`."""
+        """Hold built parts. `offset` is what guidance takes the score from; see `RewardModel`."""
         self.offset = offset
         self._model, self._tokenizer, self._processor = model, tokenizer, processor
         self._limit = model.config.text_config.max_position_embeddings
         self._text = lru_cache(PROMPTS)(self._read)
 
-    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, "b"]:
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
         """Score each image in [0, 1] for its prompt: `exp(logit_scale)` (100 as published) times the cosine.
 
         Higher is better. Images may have any size; they are prepared as the published processor does

@@ -15,9 +15,9 @@ from torch.nn.functional import cross_entropy
 from transformers import get_cosine_schedule_with_warmup
 
 from tasteprint.config import EyeConfig
-from tasteprint.model.preference import PreferenceModel
-from tasteprint.world.painter import fresh
-from tasteprint.world.taxonomy import READABLE
+from tasteprint.incontext.network import InContextModel
+from tasteprint.simulate.painter import fresh
+from tasteprint.simulate.taxonomy import READABLE
 
 EXAMINED = 2000
 """New pictures on which the lesson is judged."""
@@ -26,7 +26,7 @@ CLASSES = [len(values) for values in READABLE.values()]
 
 
 def teach_eye(
-    model: PreferenceModel,
+    model: InContextModel,
     config: EyeConfig,
     seed: int,
     progress: Callable[[int, float], None] = lambda step, loss: None,
@@ -37,7 +37,7 @@ def teach_eye(
     learn = [*parts.parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(learn, lr=config.lr, weight_decay=1e-2)
     schedule = get_cosine_schedule_with_warmup(optimizer, config.steps // 10, config.steps)
-    for step, (pixels, labels) in enumerate(_batches(config, seed, model.settings.square), 1):
+    for step, (pixels, labels) in enumerate(_batches(config, seed, model.settings.image_size), 1):
         loss = reading_loss(heads(model.backbone.image_features(pixels).flatten(1)), labels)
         optimizer.zero_grad()
         loss.backward()
@@ -75,8 +75,8 @@ def _normalised(pixels: Tensor) -> Float[Tensor, "n 3 h w"]:
 
 
 @torch.no_grad()
-def _read(model: PreferenceModel, heads: nn.Linear, seed: int) -> dict[str, float]:
-    pixels, labels = _pictures(EXAMINED, seed + 1, model.settings.square)
+def _read(model: InContextModel, heads: nn.Linear, seed: int) -> dict[str, float]:
+    pixels, labels = _pictures(EXAMINED, seed + 1, model.settings.image_size)
     logits = heads(model.backbone.image_features(_normalised(pixels)).flatten(1))
     right = [
         (part.argmax(1) == labels[:, i]).float().mean() for i, part in enumerate(logits.split(CLASSES, dim=1))

@@ -1,4 +1,9 @@
-"""What a stage minimises: the model, its teacher's read-outs and the losses, as one module that a trainer can hold.
+"""What is trainable when (P section 3.1; LUP's variants are settings).
+
+Enters: a preference model and a stage's settings. Leaves: the same model with the right parts moving.
+Does not know: data, losses, optimisers.
+
+What a stage minimises: the model, its teacher's read-outs and the losses, as one module that a trainer can hold.
 
 Enters: packed batches. Leaves: the loss and its parts. Does not know: optimisers, data, how long a stage is.
 """
@@ -11,9 +16,34 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tasteprint.config import StageConfig
-from tasteprint.model.loss import accuracy, margin, preference_loss
-from tasteprint.model.preference import PreferenceModel
+from tasteprint.incontext.loss import accuracy, margin, preference_loss
+from tasteprint.incontext.network import InContextModel
 from tasteprint.train.teacher import Teacher
+
+ADAPTER = "lora_"
+
+
+def set_trainable(model: InContextModel, stage: StageConfig) -> None:
+    """Freeze everything, then let move what the stage names; a first token stage grows the tokens.
+
+    With an adapter, the language part that moves is the adapter (wherever it sits, as in LUP) and never the
+    backbone below it; the vision tower moves whole.
+    """
+    model.grow_tokens(stage.n_tokens)
+    model.requires_grad_(False)
+    for name, parameter in model.backbone.network.named_parameters():
+        parameter.requires_grad_(_moves(name, model.settings.lora_r > 0, stage))
+    model.tokens.requires_grad_(stage.train_tokens)
+
+
+def _moves(name: str, adapted: bool, stage: StageConfig) -> bool:
+    if adapted:
+        if ADAPTER in name:
+            return stage.train_language
+        return stage.train_vision and "vision_model.modules_to_save" in name
+    sees = "vision_model" in name or "connector" in name
+    return stage.train_vision if sees else stage.train_language
+
 
 READOUTS = "readouts.safetensors"
 
@@ -24,8 +54,8 @@ class Objective(nn.Module):
     One module, so that the read-outs are stepped, clipped, zeroed and spread over devices with the model.
     """
 
-    def __init__(self, model: PreferenceModel, stage: StageConfig, teacher: Teacher | None = None) -> None:
-        """Hold the parts; what moves is decided before, by `enter_stage`."""
+    def __init__(self, model: InContextModel, stage: StageConfig, teacher: Teacher | None = None) -> None:
+        """Hold the parts; what moves is decided before, by `set_trainable`."""
         super().__init__()
         self.model, self.stage, self.teacher = model, stage, teacher
 
@@ -35,7 +65,7 @@ class Objective(nn.Module):
         pairs = out.targets.float().unflatten(0, (-1, 2))
         margins = margin(pairs, self.model.answers)
         parts = preference_loss(
-            pairs, out.told.float(), batch["told_liked"], self.model.answers, self.stage.two_way
+            pairs, out.told.float(), batch["told_liked"], self.model.answers, self.stage.binary_loss
         )
         told = parts._asdict() | {"train_accuracy": accuracy(margins[:, 0], margins[:, 1])}
         loss = parts.total(self.stage.contrastive, self.stage.history_labels)

@@ -20,26 +20,23 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
 from tasteprint.config import Config, StageConfig
+from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import fixed_examples
-from tasteprint.data.table import Dataset
-from tasteprint.model.embeddings import ImageEncoder
-from tasteprint.model.eye import give_eye
-from tasteprint.model.features import FeatureStore, Pixels
-from tasteprint.model.preference import PreferenceModel
-from tasteprint.taste.model import TastePosterior
-from tasteprint.taste.opinions import images_of
+from tasteprint.incontext.network import InContextModel
+from tasteprint.posterior.likelihoods import images_of
+from tasteprint.posterior.model import TastePosterior
 from tasteprint.train.allocator import keep_freed_memory
-from tasteprint.train.arguments import training_arguments
 from tasteprint.train.eye import teach_eye
-from tasteprint.train.folder import RunFolder, last_checkpoint
-from tasteprint.train.objective import Objective
-from tasteprint.train.posterior import LEARN, PosteriorRun
-from tasteprint.train.progress import StageBar
-from tasteprint.train.stages import enter_stage
+from tasteprint.train.objective import Objective, set_trainable
+from tasteprint.train.posterior_run import LEARN, PosteriorRun
+from tasteprint.train.run_folder import RunFolder, last_checkpoint
 from tasteprint.train.stream import ExampleStream
 from tasteprint.train.teacher import Teacher, check_layers
-from tasteprint.train.trainer import Images, PreferenceTrainer
+from tasteprint.train.trainer import Images, PreferenceTrainer, StageBar, training_arguments
 from tasteprint.types import Example
+from tasteprint.vision.encoder import ImageEncoder
+from tasteprint.vision.eye import give_eye
+from tasteprint.vision.feature_store import FeatureStore, Pixels
 
 STAGES = ("stage1", "stage2")
 HELD_OUT_TARGETS = 16
@@ -63,7 +60,7 @@ class Run:
                 path, config, str(dataset.folder.resolve()), self.processes.is_main_process
             )
 
-    def go(self) -> PreferenceModel:
+    def go(self) -> InContextModel:
         """Do every part that is not done, and give the best model (also written to `model/`)."""
         set_seed(self.config.seed)
         keep_freed_memory()
@@ -78,12 +75,12 @@ class Run:
         self._publish(model)
         return model.eval()
 
-    def _begun(self) -> PreferenceModel:
-        if self.config.start:
-            return PreferenceModel.from_pretrained(self.config.start)
-        return PreferenceModel.from_config(self.config.model, self.dataset.prompts())
+    def _begun(self) -> InContextModel:
+        if self.config.init_from:
+            return InContextModel.from_pretrained(self.config.init_from)
+        return InContextModel.from_config(self.config.model, self.dataset.prompts())
 
-    def _part(self, name: str, model: PreferenceModel, work: Callable[[str, PreferenceModel], None]) -> None:
+    def _part(self, name: str, model: InContextModel, work: Callable[[str, InContextModel], None]) -> None:
         """Do a part and keep its weights, or take over the weights of an earlier try that finished it."""
         kept = self.folder.path / name / "model"
         self.processes.wait_for_everyone()
@@ -97,9 +94,9 @@ class Run:
                 model.save_pretrained(kept)
             self.processes.wait_for_everyone()
 
-    def _eye(self, name: str, model: PreferenceModel) -> None:
+    def _eye(self, name: str, model: InContextModel) -> None:
         config = self.config.eye
-        if config.bundled and not self.config.start:
+        if config.bundled and not self.config.init_from:
             give_eye(model.backbone)
         if not config.steps:
             return
@@ -107,9 +104,9 @@ class Run:
             read = teach_eye(model, config, self.config.seed, lambda step, loss: _advance(bar, step, loss))
         self.folder.keep(f"{name}/read.json", read)
 
-    def _stage(self, name: str, model: PreferenceModel) -> None:
+    def _stage(self, name: str, model: InContextModel) -> None:
         stage: StageConfig = getattr(self.config, name)
-        enter_stage(model, stage)
+        set_trainable(model, stage)
         if stage.checkpointing:
             model.backbone.network.gradient_checkpointing_enable()
         path = self.folder.path / name
@@ -134,37 +131,44 @@ class Run:
 
     def _stream(self, stage: StageConfig) -> ExampleStream:
         data = self.config.data
-        length = stage.steps * stage.accumulate * stage.people * int(os.environ.get("WORLD_SIZE", "1"))
+        length = (
+            stage.steps
+            * stage.gradient_accumulation_steps
+            * stage.batch_size
+            * int(os.environ.get("WORLD_SIZE", "1"))
+        )
         votes = self.dataset.votes_by_user("train")
         return ExampleStream(
             votes,
             length,
-            data.n_ref,
+            data.history_length,
             stage.targets,
-            stage.shorter,
+            stage.short_history_share,
             data.temporal,
             self.config.seed,
-            stage.people,
+            stage.batch_size,
         )
 
     def _held_out(self, stage: StageConfig) -> list[Example]:
         data = self.config.data
         votes = self.dataset.votes_by_user("validation")
-        examples, _ = fixed_examples(votes, data.n_ref, HELD_OUT_TARGETS, self.config.seed, data.temporal)
+        examples, _ = fixed_examples(
+            votes, data.history_length, HELD_OUT_TARGETS, self.config.seed, data.temporal
+        )
         if not examples:
             raise ValueError(
-                f"no person of the validation split has more than {data.n_ref} votes; expected one: raise "
+                f"no person of the validation split has more than {data.history_length} votes; expected one: raise "
                 "data.validation when building."
             )
         return examples[: stage.evaluate_people]
 
-    def _images(self, model: PreferenceModel) -> Images:
+    def _images(self, model: InContextModel) -> Images:
         """Give features from disk where nothing that sees is training, pixels otherwise."""
         if any(p.requires_grad for part in model.backbone.vision for p in part.parameters()):
             return Pixels(model, self.open_image)
         return self._filled(model)
 
-    def _filled(self, encoder: PreferenceModel | ImageEncoder) -> FeatureStore:
+    def _filled(self, encoder: InContextModel | ImageEncoder) -> FeatureStore:
         with self.processes.main_process_first():  # one process writes, the others find everything there
             store = FeatureStore(self.dataset.folder / "features", encoder, self.open_image)
             store.fill(self._shown)
@@ -184,7 +188,7 @@ class Run:
         posterior.expect_known(self._shown)
         return posterior
 
-    def _teacher(self, model: PreferenceModel) -> Teacher | None:
+    def _teacher(self, model: InContextModel) -> Teacher | None:
         if not self.config.teacher.posterior:
             return None
         if self.posterior is None:
@@ -193,7 +197,7 @@ class Run:
         rows = self._filled(self.posterior.encoder).rows
         return Teacher.of(self.posterior, self._shown, rows, model.backbone, self.config.teacher)
 
-    def _publish(self, model: PreferenceModel) -> None:
+    def _publish(self, model: InContextModel) -> None:
         if self.processes.is_main_process:
             model.save_pretrained(self.folder.path / "model")
         points = []

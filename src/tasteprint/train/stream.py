@@ -22,7 +22,7 @@ class ExampleStream(Dataset[Example]):
         self,
         votes_by_user: Mapping[str, Sequence[Vote]],
         length: int,
-        n_ref: int,
+        history_length: int,
         n_targets: int,
         shorter: float = 0.0,
         temporal: bool = False,
@@ -34,12 +34,12 @@ class ExampleStream(Dataset[Example]):
         `shorter` is the share of batches with histories of one shorter length, so that no place is padded.
         """
         decided = {user: [vote for vote in votes if not vote.is_tie] for user, votes in votes_by_user.items()}
-        self.people = [votes for votes in decided.values() if len(votes) > n_ref]
+        self.people = [votes for votes in decided.values() if len(votes) > history_length]
         if not self.people:
             raise ValueError(
-                f"none of {len(decided)} people has more than {n_ref} decided votes; expected some: lower data.n_ref."
+                f"none of {len(decided)} people has more than {history_length} decided votes; expected some: lower data.history_length."
             )
-        self.length, self.n_ref, self.n_targets = length, n_ref, n_targets
+        self.length, self.history_length, self.n_targets = length, history_length, n_targets
         self.shorter, self.temporal, self.seed, self.batch = shorter, temporal, seed, batch
 
     def __len__(self) -> int:
@@ -62,13 +62,13 @@ class ExampleStream(Dataset[Example]):
 
     def _length(self, batch: int) -> int:
         rng = random.Random(f"{self.seed}:batch:{batch}")
-        return rng.randrange(self.n_ref) if rng.random() < self.shorter else self.n_ref
+        return rng.randrange(self.history_length) if rng.random() < self.shorter else self.history_length
 
-    def _drawn(self, votes: Sequence[Vote], n_ref: int, rng: random.Random) -> Example:
+    def _drawn(self, votes: Sequence[Vote], history_length: int, rng: random.Random) -> Example:
         """Draw with as many targets as this person's votes allow beside the history."""
-        for n_targets in range(min(self.n_targets, len(votes) - n_ref), 1, -1):
+        for n_targets in range(min(self.n_targets, len(votes) - history_length), 1, -1):
             try:
-                return draw_example(votes, n_ref, n_targets, rng, self.temporal)
+                return draw_example(votes, history_length, n_targets, rng, self.temporal)
             except ValueError:
                 continue
-        return draw_example(votes, n_ref, 1, rng, self.temporal)
+        return draw_example(votes, history_length, 1, rng, self.temporal)

@@ -14,20 +14,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tasteprint.config import TeacherConfig
-from tasteprint.data.collate import Batch
-from tasteprint.model.backbones import Idefics2Backbone
-from tasteprint.model.likelihoods import Answers
-from tasteprint.model.posterior import MixturePrior
-from tasteprint.model.preference import AnswerLogits
-from tasteprint.taste.model import Embeddings, TastePosterior
-from tasteprint.taste.prints import Shown
-from tasteprint.train.beliefs import BeliefLoss, belief_loss, soft_loss, utility_loss
-from tasteprint.train.lessons import Lesson, beliefs, moments, standardised
+from tasteprint.incontext.backbone import Idefics2Backbone
+from tasteprint.incontext.network import AnswerLogits
+from tasteprint.incontext.packing import Batch
+from tasteprint.posterior.likelihoods import Answers
+from tasteprint.posterior.mixture import MixturePrior
+from tasteprint.posterior.model import Embeddings, TastePosterior
+from tasteprint.posterior.prints import ImageUtilities
+from tasteprint.train.distillation import (
+    DistillationLoss,
+    DistillationTargets,
+    beliefs,
+    moments,
+    posterior_loss,
+    soft_label_loss,
+    standardised,
+    utility_loss,
+)
 
 
 def check_layers(config: TeacherConfig, depth: int) -> None:
     """ValueError for a layer that a backbone of so many does not have."""
-    for name, layer in (("utility_layer", config.utility_layer), ("belief_layer", config.belief_layer)):
+    for name, layer in (("utility_layer", config.utility_layer), ("posterior_layer", config.posterior_layer)):
         if not 0 < layer <= depth:
             raise ValueError(
                 f"teacher.{name} is {layer}; expected 1 to {depth}, the backbone's depth: name another."
@@ -38,7 +46,7 @@ class Teacher(nn.Module):
     """A frozen prior, and linear read-outs at the layers of the config."""
 
     def __init__(
-        self, prior: MixturePrior, shown: Shown, backbone: Idefics2Backbone, config: TeacherConfig
+        self, prior: MixturePrior, shown: ImageUtilities, backbone: Idefics2Backbone, config: TeacherConfig
     ) -> None:
         """Take the images that batches will show. ValueError for a layer that the backbone does not have."""
         super().__init__()
@@ -66,7 +74,7 @@ class Teacher(nn.Module):
     @property
     def layers(self) -> tuple[int, int]:
         """The layers that are read, from 1."""
-        return self.config.utility_layer, self.config.belief_layer
+        return self.config.utility_layer, self.config.posterior_layer
 
     def images(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Give what a batch needs of its images beside pixels or features: their m, h and utilities."""
@@ -78,7 +86,7 @@ class Teacher(nn.Module):
         }
 
     @torch.no_grad()
-    def lesson(self, batch: Batch) -> Lesson:
+    def lesson(self, batch: Batch) -> DistillationTargets:
         """Say what a reader of these images and votes should think."""
         shared, features = batch["taste_shared"], batch["taste_features"]
         told, asked = batch["told_image"], batch["target_image"]
@@ -96,9 +104,11 @@ class Teacher(nn.Module):
         )
         mean, deviation = moments(self.prior)
         utilities = batch["taste_utilities"][torch.cat([told, asked])]
-        return Lesson(utilities, shares.float(), ((tastes - mean) / deviation).float(), chances.float())
+        return DistillationTargets(
+            utilities, shares.float(), ((tastes - mean) / deviation).float(), chances.float()
+        )
 
-    def loss(self, batch: Batch, out: AnswerLogits, margins: Float[Tensor, "pairs 2"]) -> BeliefLoss:
+    def loss(self, batch: Batch, out: AnswerLogits, margins: Float[Tensor, "pairs 2"]) -> DistillationLoss:
         """Compare the model's early layer with utilities, its later layer with beliefs, its margin with the chance."""
         lesson = self.lesson(batch)
         early, late = (layer.float() for layer in out.layers)
@@ -107,5 +117,7 @@ class Teacher(nn.Module):
         # A vote is told when its second answer has been read: one place after the one that predicts it.
         after = batch["told"][1::2]
         vote = late[after[:, 0], after[:, 1] + 1]
-        belief = belief_loss(self.share(vote).float(), self.taste(vote).float(), lesson.shares, lesson.tastes)
-        return BeliefLoss(utility, belief, soft_loss(margins, lesson.chances))
+        belief = posterior_loss(
+            self.share(vote).float(), self.taste(vote).float(), lesson.shares, lesson.tastes
+        )
+        return DistillationLoss(utility, belief, soft_label_loss(margins, lesson.chances))

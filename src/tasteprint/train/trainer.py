@@ -1,4 +1,12 @@
-"""`transformers.Trainer` for preference models, as thin as the library allows.
+"""A stage's settings as `transformers.Trainer` takes them.
+
+Enters: a stage's settings, a folder, a seed. Leaves: `TrainingArguments`. Does not know: models, data.
+
+What a person sees while a stage trains: one bar with the loss, its three parts and the held-out accuracy.
+
+Enters: the trainer's logs. Leaves: a progress bar on standard error. Does not know: how anything is computed.
+
+`transformers.Trainer` for preference models, as thin as the library allows.
 
 Enters: an objective, a stream of examples, held-out examples. Leaves: checkpoints, and the best weights in the
 model. Does not know: files of votes, configs. accelerate, resuming and trackers come with the library.
@@ -13,19 +21,91 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
-from transformers import Trainer, TrainingArguments
+from tqdm.auto import tqdm
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from tasteprint.data.collate import Batch, collate, pack_example
+from tasteprint.config import StageConfig
+from tasteprint.incontext.packing import Batch, collate, pack_example
 from tasteprint.train.objective import Objective
 from tasteprint.train.stream import ExampleStream
 from tasteprint.types import Example
+
+
+def training_arguments(
+    path: Path, stage: StageConfig, seed: int, report_to: str = "none"
+) -> TrainingArguments:
+    """Say a stage in the library's words; checkpoints go to `path`, the best on held-out people is kept."""
+    return TrainingArguments(
+        output_dir=str(path),
+        max_steps=stage.steps,
+        per_device_train_batch_size=stage.batch_size,
+        gradient_accumulation_steps=stage.gradient_accumulation_steps,
+        learning_rate=stage.lr,
+        weight_decay=stage.weight_decay,
+        adam_beta2=stage.beta2,
+        warmup_steps=stage.warmup,
+        lr_scheduler_type=stage.schedule,
+        max_grad_norm=stage.max_grad_norm,
+        logging_steps=max(1, stage.evaluate_every // 5),
+        eval_strategy="steps",
+        eval_steps=stage.evaluate_every,
+        save_steps=stage.evaluate_every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="accuracy",
+        greater_is_better=True,
+        bf16=_fast_in_half(),
+        use_cpu=not torch.cuda.is_available(),
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=True,
+        report_to=report_to,
+        seed=seed,
+    )
+
+
+def _fast_in_half() -> bool:
+    """Whether this machine multiplies in bfloat16 itself, which takes two thirds of the time (docs/decisions.md)."""
+    return torch.cuda.is_available() or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+SHOWN = {"loss": "loss", "base": "base", "plus": "L+", "minus": "L-", "eval_accuracy": "held-out"}
+
+
+class StageBar(TrainerCallback):
+    """A bar over the steps of one stage."""
+
+    def __init__(self, title: str) -> None:
+        """Name the stage."""
+        self.title = title
+        self.shown: dict[str, str] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Open the bar where a resumed run stands."""
+        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.title, dynamic_ncols=True)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Move on."""
+        self.bar.update(state.global_step - self.bar.n)
+
+    def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        """Show the latest numbers."""
+        self.shown.update(
+            {SHOWN[name]: f"{value:.3f}" for name, value in more["logs"].items() if name in SHOWN}
+        )
+        self.bar.set_postfix(self.shown)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave the finished bar standing."""
+        self.bar.close()
+
 
 PEOPLE_A_CALL = 32
 Images = Callable[[Sequence[str]], dict[str, Tensor]]
 
 
 class PreferenceTrainer(Trainer):
-    """Trains what `enter_stage` left moving; `images` gives pixels or features by name."""
+    """Trains what `set_trainable` left moving; `images` gives pixels or features by name."""
 
     objective: Objective
 

@@ -1,0 +1,180 @@
+"""What each part of the training brings: `python runs/ablation.py --data runs/world/data --start RUN/stage1/model`.
+
+Enters: the dataset of `world_log.py`, its log, a teacher, the first stage of the recipe. Leaves: a run for each variant
+and seed, which `ablated.py` reads on the test people. In a table all take as many steps on the same people. Does not
+know: how anything is trained.
+
+With `--start` all go on from the recipe's first stage: the paper, too, starts from a model that can read conversations.
+Without, our parts are tried from nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import ConcatDataset
+
+from tasteprint.config import StageConfig, load_config
+from tasteprint.data.dataset import Dataset
+from tasteprint.simulate.log import read_world
+from tasteprint.simulate.painter import stream
+from tasteprint.simulate.people import Person, Pool, pool_of
+from tasteprint.simulate.taxonomy import SUBJECTS, prompt
+from tasteprint.train.run import Run
+from tasteprint.train.stream import ExampleStream
+from tasteprint.types import Vote
+
+SEEDS = (0, 1, 2)
+RECIPE = Path(__file__).with_name("mini.toml")
+COMMON = ("stage2.evaluate_people=60", "stage2.targets=4", "stage2.n_tokens=10", "stage2.train_tokens=true")
+CLEAR, EVEN = 4, 2
+"""A course begins with the best of four pictures against the worst, goes on with the better of two, ends with votes."""
+
+
+ALONE = "teacher.posterior=''"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of a table: settings beside the common ones, and whether votes come in a course."""
+
+    name: str
+    settings: tuple[str, ...]
+    course: bool = False
+
+
+def _paper(name: str, contrastive: float, tokens: int) -> Variant:
+    moving = str(tokens > 0).lower()
+    settings = (
+        f"contrastive={contrastive}",
+        f"n_tokens={tokens}",
+        f"train_tokens={moving}",
+        "history_labels=0.0",
+    )
+    return Variant(name, (ALONE, *(f"stage2.{setting}" for setting in settings)))
+
+
+PAPER = (
+    _paper("base", 0.0, 0),
+    _paper("cp", 1.0, 0),
+    _paper("tokens_5", 1.0, 5),
+    _paper("tokens_10", 1.0, 10),
+    _paper("tokens_20", 1.0, 20),
+)
+ONLY_SOFT = ("teacher.utility_weight=0.0", "teacher.posterior_weight=0.0")
+OURS = (
+    Variant("labels", (ALONE,)),
+    Variant("course", (ALONE,), course=True),
+    Variant("soft", ONLY_SOFT, course=True),
+    Variant("belief", (), course=True),
+    Variant("belief_no_course", ()),
+)
+"""Each adds to the one before, the first to `tokens_10`; the last leaves the course out again."""
+
+TABLES = {"paper": PAPER, "ours": OURS, "nothing": (PAPER[3], *OURS)}
+
+
+class CourseRun(Run):
+    """A run whose votes go from clear ones to ordinary ones, a third of the steps each."""
+
+    clear: Sequence[dict[str, list[Vote]]]
+
+    def _stream(self, stage: StageConfig) -> ConcatDataset:  # type: ignore[override]
+        data, seed = self.config.data, self.config.seed
+        each = stage.steps * stage.people // 3
+        votes = [*self.clear, self.dataset.votes_by_user("train")]
+        lengths = [each, each, stage.steps * stage.people - 2 * each]
+        return ConcatDataset(
+            [
+                ExampleStream(
+                    said, n, data.history_length, stage.targets, 0.0, False, f"{seed}{part}", stage.people
+                )
+                for part, (said, n) in enumerate(zip(votes, lengths, strict=True))
+            ]
+        )
+
+
+def main() -> None:
+    """Train what is not trained yet, a table after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--log", type=Path, required=True, help="The log of that dataset: its truth makes the course."
+    )
+    parser.add_argument("--posterior", required=True, help="The teacher.")
+    parser.add_argument("--start", type=Path, help="The recipe's stage 1; without it, from nothing.")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--people", type=int, required=True)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    common = (
+        *COMMON,
+        "stage1.steps=0",
+        f"stage2.steps={asked.steps}",
+        f"stage2.batch_size={asked.people}",
+        f"stage2.evaluate_every={asked.steps}",
+        "stage2.short_history_share=0.0",
+        "stage2.warmup=0.1",
+        *((f"init_from={asked.start}", "stage2.lr=5e-4") if asked.start else ("stage2.lr=3e-3",)),
+    )
+    taught = f"teacher.posterior={asked.posterior}"
+    for seed in asked.seeds:
+        for table in ("paper", "ours") if asked.start else ("nothing",):
+            for variant in TABLES[table]:
+                settings = (*common, taught, *variant.settings, f"seed={seed}")
+                train(variant, settings, asked.data, asked.log, asked.out / table / f"{variant.name}-{seed}")
+
+
+def train(variant: Variant, settings: tuple[str, ...], data: Path, log: Path, out: Path) -> None:
+    """Train one variant, or go on with it."""
+    kind = CourseRun if variant.course else Run
+    if variant.course:
+        CourseRun.clear = [clear_votes(log, CLEAR), clear_votes(log, EVEN)]
+    kind(load_config(RECIPE, settings), Dataset(data), out).go()
+
+
+@cache
+def clear_votes(log: Path, offered: int) -> dict[str, list[Vote]]:
+    """Votes of every training person in which the truly best of some pictures stands against the truly worst."""
+    world = read_world(log)
+    names = [name for name in world.pictures if name.startswith("train-")]
+    pool = pool_of([world.pictures[name] for name in names])
+    by_subject = [np.flatnonzero(pool.subjects == subject) for subject in range(len(SUBJECTS))]
+    people = world.people_in("train")
+    names = [
+        sha256((log / f"pictures/{name}.png").read_bytes()).hexdigest() for name in names
+    ]  # as in the dataset
+    count = len(world.votes) // len(world.people)
+    return {one.user_id: _clear(one, pool, by_subject, names, offered, count) for one in people}
+
+
+def _clear(
+    person: Person, pool: Pool, by_subject: list[np.ndarray], names: list[str], offered: int, count: int
+) -> list[Vote]:
+    """No picture stands twice."""
+    rng = stream(0, f"course {offered} {person.user_id}")
+    liking, votes, left = (
+        pool.attributes @ person.utilities,
+        [],
+        [rng.permutation(here) for here in by_subject],
+    )
+    for subject in rng.integers(len(SUBJECTS), size=count):
+        here, left[subject] = left[subject][:offered], left[subject][offered:]
+        worst, *_, best = here[liking[here].argsort()]
+        said = prompt(SUBJECTS[subject])
+        votes.append(Vote(person.user_id, said, names[best], names[worst], 1.0, datetime(2026, 1, 1)))
+    return votes
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Does guidance make pictures that people truly prefer? `python runs/guidance.py --judge FILE`.
+
+Enters: the models and the generator that come with the package, a judge of `attribute_reader.py`. Leaves:
+docs/results/guidance.json. Does not know: how any of them was trained.
+
+People, their votes and the pictures they voted on are those of `draw_test`, whom no model has met; 8 votes of history,
+three prompts each, the same noise for every method. A picture's true utility is what the judge reads from it, weighed
+by what the person truly likes, in units of the spread of that person's utilities over the painter's pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import torch
+from attribute_reader import open_reader
+from guided_outcomes import Outcome, figures
+from guided_people import People, rewards
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from tasteprint.config import GuideConfig
+from tasteprint.evaluate.results import write_results
+from tasteprint.guide.generators import open_generator
+from tasteprint.guide.reno import best_of, guide, noises
+from tasteprint.guide.rewards import Reward
+from tasteprint.guide.steps import Step
+from tasteprint.guide.text_to_image import TextToImage
+from tasteprint.simulate.simulation import draw_test
+from tasteprint.simulate.taxonomy import SUBJECTS, prompt
+
+PEOPLE, PROMPTS, SEED, AT_ONCE = 100, 3, 0, 25
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+METHODS = (
+    "average", "other_context", "other", "own_context", "own_context_margin", "own_posterior", "own_posterior_cautious",
+    "both", "oracle", "best_of_n",
+)  # fmt: skip
+
+
+def measured(
+    methods: Sequence[str], generator: TextToImage, people: People, config: GuideConfig
+) -> dict[str, Outcome]:
+    """Guide for everyone, by every method, from the same noise; `best_of_n` has the own posterior's time."""
+    found: dict[str, Outcome] = {}
+    for method in methods:
+        seconds = found["own_posterior"].each if method == "best_of_n" else None
+        found[method] = _by(method, generator, people, config, seconds)
+        _say(method, found[method])
+    return found
+
+
+def _by(
+    method: str, generator: TextToImage, people: People, config: GuideConfig, seconds: float | None
+) -> Outcome:
+    count = len(people.votes)
+    made = Outcome(np.zeros((count, PROMPTS)), np.zeros((count, PROMPTS), bool))
+    courses = np.zeros((2, config.steps + 1))
+    for rows, columns, subject in batches(count):
+        some, others = people.only(rows), people.only([(row + 1) % count for row in rows])
+        noise, reward = _noise(generator, rows, columns), rewards(method, some, others)
+        if seconds is None:
+            steps = guide(generator, prompt(subject), noise, reward, config)
+        else:
+            steps = _searched(generator, prompt(subject), noise, reward, seconds * len(rows))
+        seen = [(step, *some.truly(step.best.seen.images)) for step in _kept(steps, some, courses)]
+        (_, before, _), (last, after, shown) = seen[0], seen[-1]
+        made.gain[rows, columns] = (after - before).numpy()
+        made.subject[rows, columns] = (shown == SUBJECTS.index(subject)).numpy()
+        made.seconds += last.seconds
+        made.looks += (last.number + 1) * len(rows)
+    made.courses = courses / made.gain.size if seconds is None else None
+    return made
+
+
+def _kept(steps: Iterator[Step], people: People, courses: Float[np.ndarray, "2 steps"]) -> Iterator[Step]:
+    """The first step and the last; into `courses` go the sums of true utility and reward of every step's images."""
+    last = None
+    for step in steps:
+        if step.number < courses.shape[1]:
+            courses[0, step.number] += float(people.truly(step.seen.images)[0].sum())
+            courses[1, step.number] -= float(step.seen.loss.sum())
+        if last is None:
+            yield step
+        last = step
+    assert last is not None
+    yield last
+
+
+def _noise(generator: TextToImage, rows: Sequence[int], columns: Sequence[int]) -> Float[Tensor, "b c h w"]:
+    """The noise of everyone's prompt, the same for every method."""
+    seeds = [
+        1_000_000 * (SEED + 1) + row * PROMPTS + column for row, column in zip(rows, columns, strict=True)
+    ]
+    return next(noises(generator.noise_shape(), seeds))
+
+
+def batches(count: int) -> Iterator[tuple[list[int], list[int], str]]:
+    """Everyone's prompts, those of one subject together: rows, columns, the subject."""
+    wanted = np.stack(
+        [
+            np.random.default_rng([SEED, crc32(b"prompts"), row]).permutation(len(SUBJECTS))[:PROMPTS]
+            for row in range(count)
+        ]
+    )
+    for which, subject in enumerate(SUBJECTS):
+        places = np.argwhere(wanted == which)
+        for start in range(0, len(places), AT_ONCE):
+            rows, columns = places[start : start + AT_ONCE].T.tolist()
+            yield rows, columns, subject
+
+
+def _searched(
+    generator: TextToImage, asked: str, noise: Tensor, reward: Sequence[Reward], seconds: float
+) -> Iterator[Step]:
+    """Best of as many as there is time for, the given noise first."""
+    further = noises(generator.noise_shape(), [int(abs(float(one.sum())) * 1e4) for one in noise])
+    draws = (noise if n == 0 else more for n, more in enumerate(further))
+    return best_of(generator, asked, draws, reward, seconds)
+
+
+def _say(method: str, made: Outcome) -> None:
+    print(f"{method:24s} wins {made.wins.mean():.3f} gain {made.gain.mean():+.3f} subject {made.subject.mean():.3f} "
+          f"seconds {made.seconds:.0f}", flush=True)  # fmt: skip
+
+
+def main() -> None:
+    """Measure, write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--judge", type=Path, required=True)
+    parser.add_argument("--generator", default="mini-generator")
+    parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--first", type=int, default=0, help="For trials: others than those of the results.")
+    parser.add_argument("--steps", type=int, default=GuideConfig().steps)
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
+    parser.add_argument("--out", type=Path, default=DOCS / "results")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    generator = open_generator(asked.generator)
+    people = People.of(draw_test(), asked.people, open_reader(asked.judge), asked.first)
+    config = GuideConfig(steps=asked.steps)
+    found = measured(asked.methods, generator, people, config)
+    write_results(
+        asked.out / "guidance.json",
+        "runs/guidance.sh",
+        [SEED],
+        [*figures(found, _unguided(generator, people))],
+    )
+
+
+@torch.no_grad()
+def _unguided(generator: TextToImage, people: People) -> Bool[np.ndarray, "people prompts"]:
+    """Whether the picture of the first noise shows its subject."""
+    shown = np.zeros((len(people.votes), PROMPTS), bool)
+    for rows, columns, subject in batches(len(people.votes)):
+        _, seen = people.only(rows).truly(generator(_noise(generator, rows, columns), prompt(subject)))
+        shown[rows, columns] = (seen == SUBJECTS.index(subject)).numpy()
+    return shown
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""What happens inside the in-context model: people as vectors and their clusters, attention to preference tokens.
+
+Enters: a preference model, histories, one target picture that all are asked about. Leaves: embeddings, maps, figures.
+Does not know: how well anyone is foreseen. Both follow P section 3.3: clusters of the last layer's last token
+(table 6), attention of preference tokens and target tokens (figure 3).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from examined import AT_ONCE, Examined, reshuffled
+from foreseen import spread
+from jaxtyping import Float
+from rivals import RECIPE
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
+from torch import Tensor
+from ways import Ways
+
+from tasteprint.config import load_config
+from tasteprint.evaluate.metrics import RESAMPLES
+from tasteprint.evaluate.predictors import Candidate
+from tasteprint.evaluate.results import Figure
+from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.packing import SLOT, collate, pack
+from tasteprint.types import History
+
+Images = Callable[[Sequence[str]], dict[str, Tensor]]
+MAPS, SHOWN = 5, 4
+"""Random orders of a history in P figure 3, and how many people of a group are drawn."""
+BELIEFS = load_config(RECIPE).teacher.posterior_layer
+ENOUGH = 0.01
+TINY = float(np.finfo(np.float32).tiny)
+CLUSTERS = range(2, 11)
+"""P leaves K open; the best silhouette decides (method.md section 7)."""
+
+
+class People(NamedTuple):
+    """Everyone as a vector: the last layer where the answer is read (P), and the layer of beliefs after the votes."""
+
+    answering: Float[np.ndarray, "people d"]
+    believed: Float[np.ndarray, "people d"]
+
+
+@torch.no_grad()
+def embedded(
+    model: InContextModel, histories: Sequence[History], target: Candidate, images: Images
+) -> People:
+    """Everyone, asked about one picture; histories of one length, at least one vote."""
+    answering, believed = [], []
+    for batch in _batches(model, histories, target, images):
+        late, early = model(**batch, layers=(model.backbone.depth, BELIEFS)).layers
+        asked, told = batch["targets"], batch["told"].unflatten(0, (len(batch["targets"]), -1))[:, -1]
+        answering.append(late[asked[:, 0], asked[:, 1]].double())
+        # The last vote is told when its answer has been read: one place after the one that predicts it.
+        believed.append(early[told[:, 0], told[:, 1] + 1].double())
+    return People(torch.cat(answering).numpy(), torch.cat(believed).numpy())
+
+
+def clustered(ways: Ways, examined: Examined, votes: int, seeds: Sequence[int]) -> Iterator[Figure]:
+    """K-means of people's vectors, about one target picture a seed; from the lowest to the highest."""
+    told = examined.histories(votes)
+    people = [embedded(ways.model, told, examined.asked[seed][0], ways.images) for seed in seeds]
+    for kind, prefix in (("answering", "clusters"), ("believed", "clusters.beliefs")):
+        found = [
+            _clusters(getattr(one, kind), examined.groups, seed)
+            for one, seed in zip(people, seeds, strict=True)
+        ]
+        for name in found[0]:
+            yield spread(f"{prefix}.{name}", [one[name] for one in found])
+
+
+def attended(ways: Ways, examined: Examined, votes: int, path: Path) -> Iterator[Figure]:
+    """How alike the maps of people of one group are, and of two, by layer; some are kept in a file.
+
+    Shares differ by orders of magnitude, so maps are compared as logs. Nothing for a model without tokens.
+    """
+    if not len(ways.model.tokens):
+        return
+    told, target = examined.histories(votes), examined.asked[0][0]
+    orders = [attention_maps(ways.model, reshuffled(told, seed), target, ways.images) for seed in range(MAPS)]
+    maps = np.stack(orders, axis=1)
+    shares, logs = maps.sum(axis=-1).mean(axis=(0, 1, 4)), np.log(maps.clip(min=TINY))
+    keep_maps(path, logs, shares, examined.groups)
+    for layer, heads in enumerate(shares):
+        share = float(heads.mean())
+        yield Figure(
+            f"attention.share.{layer + 1}", share, float(heads.min()), float(heads.max()), len(heads)
+        )
+        mean = logs[:, :, layer].mean(axis=1).reshape(len(logs), -1)
+        yield from likeness(mean, examined.groups, layer + 1)
+
+
+def _clusters(vectors: Float[np.ndarray, "people d"], groups: np.ndarray, seed: int) -> dict[str, float]:
+    labels = {k: KMeans(k, n_init=10, random_state=seed).fit_predict(vectors) for k in CLUSTERS}
+    best = max(labels, key=lambda k: silhouette_score(vectors, labels[k]))
+    true = len(np.unique(groups))
+    return {
+        "k": float(best),
+        "silhouette": float(silhouette_score(vectors, labels[best])),
+        "davies_bouldin": float(davies_bouldin_score(vectors, labels[best])),
+        "ari": float(adjusted_rand_score(groups, labels[best])),
+        "ari.true_k": float(adjusted_rand_score(groups, labels[true])),
+        "silhouette.true_groups": float(silhouette_score(vectors, groups)),
+    }
+
+
+@torch.no_grad()
+def attention_maps(
+    model: InContextModel, histories: Sequence[History], target: Candidate, images: Images
+) -> Float[np.ndarray, "people layers heads visual tokens"]:
+    """How the visual tokens of one picture attend to the preference tokens; shares of all attention, 0 to 1."""
+    maps = []
+    with _weights_of(model) as seen:
+        for batch in _batches(model, histories, target, images):
+            model(**batch)
+            weights = torch.stack(seen, dim=1)
+            seen.clear()
+            image = model.backbone.network.config.image_token_id
+            asks = (batch["input_ids"] == image) & (batch["segments"] == 1)
+            slots = batch["input_ids"] == SLOT
+            for share, rows, columns in zip(weights, asks, slots, strict=True):
+                maps.append(share[:, :, rows][..., columns].double())
+    return torch.stack(maps).numpy()
+
+
+def likeness(maps: Float[np.ndarray, "people cells"], groups: np.ndarray, layer: int) -> Iterator[Figure]:
+    """How alike maps are within a group and across: cosine after the mean of all people is taken off; bootstrap."""
+    centred = maps - maps.mean(axis=0)
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True).clip(min=1e-12)
+    alike = centred @ centred.T
+    same = (groups[:, None] == groups) & ~np.eye(len(groups), dtype=bool)
+    other = groups[:, None] != groups
+    counts = np.random.default_rng(0).multinomial(
+        len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES
+    )
+    within, across = (
+        _means(alike, pairs, np.vstack([np.ones(len(groups)), counts])) for pairs in (same, other)
+    )
+    for name, values in {"within": within, "across": across, "within_minus_across": within - across}.items():
+        low, high = np.quantile(values[1:], [0.025, 0.975])
+        yield Figure(f"attention.{name}.{layer}", float(values[0]), float(low), float(high), len(groups))
+
+
+def _means(
+    alike: Float[np.ndarray, "people people"], pairs: np.ndarray, counts: Float[np.ndarray, "draws people"]
+) -> Float[np.ndarray, " draws"]:
+    """Mean over pairs of two people, each person as often as it was drawn; nobody is a pair with themselves."""
+    total, number = (((counts @ part) * counts).sum(axis=1) for part in (alike * pairs, pairs.astype(float)))
+    return total / number
+
+
+def keep_maps(
+    path: Path,
+    logs: Float[np.ndarray, "people orders layers heads visual tokens"],
+    shares: Float[np.ndarray, "layers heads"],
+    groups: np.ndarray,
+) -> None:
+    """Keep how far the maps of the first people of two groups lie from the mean of all people, as logs.
+
+    Of the last layer that gives the tokens a hundredth of some head's attention (else of the last), and the head that
+    gives most there.
+    """
+    enough = np.flatnonzero(shares.max(axis=1) >= ENOUGH)
+    layer = int(enough[-1]) if len(enough) else len(shares) - 1
+    head = int(shares[layer].argmax())
+    maps = logs[:, :, layer, head]
+    maps = maps - maps.mean(axis=(0, 1))
+    kept = {str(group): maps[np.flatnonzero(groups == group)[:SHOWN]].round(3).tolist() for group in (0, 1)}
+    path.write_text(json.dumps({"layer": layer + 1, "head": head + 1, "maps": kept}) + "\n", encoding="utf-8")
+
+
+def _batches(
+    model: InContextModel, histories: Sequence[History], target: Candidate, images: Images
+) -> Iterator[dict[str, Tensor]]:
+    model.eval()
+    for start in range(0, len(histories), AT_ONCE):
+        some = histories[start : start + AT_ONCE]
+        rows = [pack(history, [target], model.encoder, len(model.tokens)) for history in some]
+        batch, names = collate(rows, model.pad_id)
+        yield {**batch, **images(names)}
+
+
+@contextmanager
+def _weights_of(model: InContextModel) -> Iterator[list[Float[Tensor, "b heads s s"]]]:
+    """Attend by transformers' own slow way, which gives the weights, to the same masks; a tensor a layer and call."""
+    text = model.backbone.network.model.text_model
+    seen: list[Tensor] = []
+    before = text.config._attn_implementation
+    hooks = [
+        layer.self_attn.register_forward_hook(lambda *call: seen.append(call[2][1])) for layer in text.layers
+    ]
+    text.config._attn_implementation = "eager"
+    try:
+        yield seen
+    finally:
+        text.config._attn_implementation = before
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,81 @@
+"""Figures of `runs/world.py` from scores: accuracy, headroom, one against three, calibration, order.
+
+Enters: what predictors earn, or their scores and votes. Leaves: figures with intervals over people. Does not know:
+models, worlds. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+from examined import Examined, Scores
+from jaxtyping import Float
+from scipy.special import expit
+
+from tasteprint.evaluate.evaluation import one_of_four
+from tasteprint.evaluate.metrics import BINS, calibration_error, mean_interval, pair_outcomes, resampled
+from tasteprint.evaluate.results import Figure
+from tasteprint.simulate.oracle import headroom
+
+Earned = Float[np.ndarray, "people targets"]
+
+
+def share_of_headroom(name: str, right: Earned, average: Earned, best: Earned) -> Figure:
+    """The share of the way from the average person to the bound; all three are resampled together."""
+    totals = np.stack([right.mean(axis=1), average.mean(axis=1), best.mean(axis=1)], axis=1)
+
+    def shares(sums: Float[np.ndarray, "draws 3"]) -> Float[np.ndarray, " draws"]:
+        return np.array([headroom(*row) for row in sums])
+
+    return Figure(name, *resampled(totals, shares, seed=0))
+
+
+def tops(name: str, examined: Examined, scores: Scores, count: int) -> Iterator[Figure]:
+    """A liked picture among the first one, two, three of itself and three disliked ones, by votes that were cast."""
+    rows = one_of_four(examined.examples(count), examined.liked_first(scores), seed=0)
+    for k in (1, 2, 3):
+        yield Figure(f"top{k}{name}", *mean_interval([person[:, k - 1] for person in rows], seed=0))
+
+
+def calibration(margins: Sequence[Float[np.ndarray, "targets 2"]], name: str = "") -> Iterator[Figure]:
+    """Error of `sigmoid(margin difference)` against the votes that were cast, and its ten bins; liked in column 0."""
+    yield Figure(f"calibration.ece{name}", *calibration_error(margins, seed=0))
+    pairs = np.concatenate(list(margins))
+    confidence, right = expit(np.abs(pairs[:, 0] - pairs[:, 1])), pair_outcomes(pairs)
+    place = np.minimum((2 * confidence - 1) * BINS, BINS - 1).astype(int)
+    for number in np.unique(place):
+        here = place == number
+        yield _plain(f"calibration.said{name}.{number}", confidence[here])
+        yield _plain(f"calibration.right{name}.{number}", right[here])
+
+
+def flips(name: str, odds: Sequence[Float[np.ndarray, "people targets"]]) -> Figure:
+    """Share of answers that differ between two readings, over all pairs of readings; a tie differs from neither."""
+    pairs = [np.sign(one) * np.sign(other) < 0 for one, other in combinations(odds, 2)]
+    return Figure(name, *mean_interval(list(np.mean(pairs, axis=0)), seed=0))
+
+
+def flips_of_means(name: str, odds: Sequence[Float[np.ndarray, "people targets"]], together: int) -> Figure:
+    """The same between means of `together` readings that share none, over all ways to draw two such means."""
+    every = range(len(odds))
+    differ = []
+    for one in combinations(every, together):
+        rest = [place for place in every if place not in one]
+        for other in combinations(rest, together):
+            if one[0] < other[0]:
+                means = [np.mean([odds[place] for place in some], axis=0) for some in (one, other)]
+                differ.append(np.sign(means[0]) * np.sign(means[1]) < 0)
+    return Figure(name, *mean_interval(list(np.mean(differ, axis=0)), seed=0))
+
+
+def named(prefix: str, figures: Iterator[Figure]) -> Iterator[Figure]:
+    """Say of figures which world they are of."""
+    for f in figures:
+        yield Figure(f"{prefix}{f.name}", f.value, f.low, f.high, f.n)
+
+
+def _plain(name: str, values: np.ndarray) -> Figure:
+    mean = float(values.mean())
+    return Figure(name, mean, mean, mean, len(values))

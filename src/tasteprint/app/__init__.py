@@ -1,1 +1,0 @@
-"""The front: commands, and the pages that they write. The only room that wires rooms together."""

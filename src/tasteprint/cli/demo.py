@@ -1,0 +1,201 @@
+"""`tasteprint demo`: the models that come with the package on people they never met, pictures for three, some training.
+
+Enters: a folder. Leaves: log, dataset, runs, `results.json`, `report.html`. Does not know: how any part works; it
+goes through the same functions as the other commands. The same command again goes on with what is there.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tasteprint.cli.models import AnyModel
+    from tasteprint.config import Config
+    from tasteprint.data.dataset import Dataset
+    from tasteprint.evaluate.results import Figure
+    from tasteprint.posterior.model import TastePosterior
+    from tasteprint.report.page import Guidance
+    from tasteprint.simulate.simulation import World
+    from tasteprint.train.run import Run
+
+
+MODEL, KNOWN = "mini", "mini-posterior"
+"""What is shown: both ways, trained by `runs/train_mini.sh`."""
+
+GENERATOR = "mini-generator"
+"""What makes pictures for people, trained by `runs/train_generator.py`."""
+
+PEOPLE, VOTES, PICTURES_A_PERSON = 1500, 24, 2
+FIRST_SEED = 100
+"""No `--seed` draws the people and pictures from which `mini` learned (`runs/world_log.py`)."""
+
+TARGETS = 16
+POSTERIOR = ("posterior.components=12", "posterior.steps=500")
+"""Half a minute's worth; the config's own numbers are for results."""
+
+SHORT = ("init_from=mini", "stage1.steps=0", "stage2.steps=100", "stage2.lr=5e-4", "stage2.evaluate_every=25")
+"""The short training goes on from the bundled model: one from nothing is at chance after three minutes."""
+
+SHARES = ("data.validation=0.05", "data.test=0.05")
+"""A hundred people each: so many suffice for what a demo measures."""
+
+
+def demo_command(
+    out: Annotated[Path, typer.Option(help="The folder of the demo.")] = Path("runs/demo"),
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="section.key=value of the configs mini and posterior; may be repeated."),
+    ] = None,
+    people: Annotated[int, typer.Option(help="Simulated people.")] = PEOPLE,
+    seed: Annotated[int, typer.Option(help="Seed of the people, the pictures and the training.")] = 0,
+) -> None:
+    """Show what the bundled models know of simulated people they never met; then learn on from such people."""
+    from tasteprint.cli.models import open_model
+    from tasteprint.config import load_config
+    from tasteprint.posterior.model import TastePosterior
+
+    more = (*SHARES, *(setting or ()), f"seed={seed}")
+    config = load_config("mini", (*SHORT, *more, f"teacher.posterior={out / 'posterior' / 'model'}"))
+    started = time.monotonic()
+    world, dataset = _people(out, config, people)
+    known = TastePosterior.from_pretrained(KNOWN)
+    figures = _measured(open_model(MODEL), known, dataset, world, config)
+    _say(figures, f"{MODEL} on people and pictures never seen", time.monotonic() - started)
+    made = _guided(known, dataset, config)
+    typer.echo(
+        f"Now {MODEL} learns on, from {len(world.votes)} votes of {people} such people, and a new posterior ..."
+    )
+    run, here = _trained(out, dataset, config, load_config("posterior", (*POSTERIOR, *more)))
+    _report(out, run, dataset, known, [*figures, *here], made)
+    _say(here, "The same people, after this training", time.monotonic() - started)
+    typer.echo(f"Open {out / 'report.html'} to look at it.")
+
+
+def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
+    """Draw the world, write its log, build the dataset; what is there already is taken as it is."""
+    from tasteprint.data.build import build
+    from tasteprint.data.dataset import Dataset
+    from tasteprint.data.histories import split_users
+    from tasteprint.data.mapping import load_mapping
+    from tasteprint.simulate.log import read_world, write_log
+    from tasteprint.simulate.simulation import WorldConfig
+
+    log, data, shares = out / "log", out / "data", config.data
+    if not log.is_dir():
+        pools = {"train": max(400, PICTURES_A_PERSON * people), "validation": 400, "test": 400}
+        world = WorldConfig(people, VOTES, pools, seed=FIRST_SEED + config.seed)
+        write_log(log, world, lambda users: split_users(users, shares.validation, shares.test, config.seed))
+    if not (data / "summary.json").is_file():
+        build(str(log / "votes.csv"), data, load_mapping(log / "mapping.toml"), shares, config.seed)
+    return read_world(log), Dataset(data)
+
+
+def _measured(
+    model: AnyModel, posterior: TastePosterior, dataset: Dataset, world: World, config: Config
+) -> list[Figure]:
+    """Measure on the test people: both ways, their controls, and the best that could be reached."""
+    from tasteprint.cli.evaluate import measure_model
+    from tasteprint.evaluate.evaluation import figures
+    from tasteprint.evaluate.metrics import mean_interval
+    from tasteprint.evaluate.results import Figure
+    from tasteprint.simulate.oracle import bounds
+
+    history_length, seed = config.data.history_length, config.seed
+    measured = measure_model(model, dataset, "test", history_length, TARGETS, seed, beside=posterior)
+    test, votes = world.people_in("test"), world.votes_by_user()
+    best = bounds(world.population, test, votes, world.pictures)
+    return figures(measured, seed) + [
+        Figure(name, *mean_interval(list(b.earned), seed)) for name, b in best.items()
+    ]
+
+
+def _guided(
+    posterior: TastePosterior, dataset: Dataset, config: Config, generator: str = GENERATOR
+) -> Guidance | None:
+    """Make pictures for three of the test people; none, and a sentence, where the generator cannot be opened."""
+    from tasteprint.cli.generate import open_quietly
+    from tasteprint.report.guided_pictures import PEOPLE, guidance_of
+
+    try:
+        maker = open_quietly(generator, device="cpu")
+    except ValueError as error:
+        typer.echo(f"Pictures made for people are left out: {error}", err=True)
+        return None
+    typer.echo(f"Now the same pictures for {PEOPLE} people of different tastes ...")
+    return guidance_of(
+        posterior, maker, maker.noise_shape(), dataset, config.data.history_length, config.seed
+    )
+
+
+def _trained(out: Path, dataset: Dataset, config: Config, quick: Config) -> tuple[Run, list[Figure]]:
+    """Learn a posterior, then go on with a model that it teaches; measure both on the same pairs as before."""
+    from tasteprint.cli.models import predictor
+    from tasteprint.data.histories import fixed_examples
+    from tasteprint.evaluate.metrics import mean_interval, pair_outcomes
+    from tasteprint.evaluate.predictors import predict_pairs
+    from tasteprint.evaluate.results import Figure
+    from tasteprint.train.posterior_run import PosteriorRun
+    from tasteprint.train.run import Run
+
+    posterior = PosteriorRun(quick, dataset, out / "posterior").go()
+    run = Run(config, dataset, out / "run")
+    examples, _ = fixed_examples(
+        dataset.votes_by_user("test"), config.data.history_length, TARGETS, config.seed
+    )
+    models: dict[str, AnyModel] = {"own": run.go(), "posterior": posterior}
+    found = []
+    for name, model in models.items():
+        right = [pair_outcomes(person) for person in predict_pairs(predictor(model, dataset), examples)]
+        found.append(Figure(f"accuracy.here.{name}", *mean_interval(right, config.seed)))
+    return run, found
+
+
+def _report(
+    out: Path,
+    run: Run,
+    dataset: Dataset,
+    posterior: TastePosterior,
+    figures: list[Figure],
+    made: Guidance | None,
+) -> None:
+    from tasteprint.evaluate.results import write_results
+    from tasteprint.report.html import write_page
+    from tasteprint.report.page import Page
+    from tasteprint.report.people import learning_points, person_pages, taste_cards
+
+    write_results(out / "results.json", "tasteprint demo", [run.config.seed], figures)
+    record, seed, history_length = run.folder.read(), run.config.seed, run.config.data.history_length
+    page = Page(
+        title="What tasteprint learned about people it never met",
+        about="simulated people, whose votes were drawn from a taste of their own",
+        figures=figures,
+        main="accuracy.posterior",
+        people=person_pages(posterior, dataset, history_length, seed),
+        tastes=taste_cards(posterior, dataset, seed),
+        learning=learning_points(run.folder.path),
+        counts=dataset.summary,
+        settings=asdict(run.config),
+        versions=record["versions"],
+        seconds=({"guided pictures": made.seconds} if made else {}) | record["seconds"],
+        commands=["tasteprint demo"],
+        seeds=[seed],
+        commit=record["commit"],
+        hardware=record["hardware"],
+        history_length=history_length,
+        guidance=made,
+        went_on_from=run.config.init_from,
+    )
+    write_page(out / "report.html", page)
+
+
+def _say(figures: list[Figure], title: str, seconds: float) -> None:
+    from rich.console import Console
+
+    from tasteprint.evaluate.results import table
+
+    Console().print(table(figures, f"{title} ({seconds:.0f} s)"))

@@ -1,0 +1,65 @@
+"""The command line: where the rooms are wired together. Heavy imports stay inside the commands.
+
+Enters: arguments. Leaves: files and words; exit code 2 and one sentence for a user's mistake.
+Does not know: any mathematics.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+import tasteprint
+from tasteprint.cli.agents import agents_app
+from tasteprint.cli.data import data_app
+from tasteprint.cli.demo import demo_command
+from tasteprint.cli.evaluate import evaluate_command
+from tasteprint.cli.generate import generate_command
+from tasteprint.cli.score import rank_command, score_command
+from tasteprint.cli.train import train_command
+
+app = typer.Typer(
+    help="Learns what one person likes in pictures from their votes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data_app, name="data")
+app.add_typer(agents_app, name="agents")
+app.command("train")(train_command)
+app.command("evaluate")(evaluate_command)
+app.command("score")(score_command)
+app.command("rank")(rank_command)
+app.command("generate")(generate_command)
+app.command("demo")(demo_command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(tasteprint.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _tasteprint(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """Learns what one person likes in pictures from their votes."""
+
+
+def main() -> None:
+    """Run; a ValueError or OSError is a user's mistake and becomes one sentence (TASTEPRINT_DEBUG=1 shows all)."""
+    try:
+        app()
+    except (ValueError, OSError) as fault:
+        if os.environ.get("TASTEPRINT_DEBUG"):
+            raise
+        print(f"tasteprint: {fault}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("tasteprint: stopped; the same command can be given again.", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,128 @@
+"""`tasteprint score` and `tasteprint rank`: what one person thinks of pictures that they have not seen.
+
+Enters: the command line. Leaves: Q and margin an image, in the order given or the best first.
+Does not know: how scores are computed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from tasteprint.types import History, Vote
+
+
+Images = Annotated[list[Path], typer.Argument(help="Picture files.")]
+Model = Annotated[str, typer.Option(help="A model folder, a run's folder, or a Hub repository.")]
+HistoryFile = Annotated[
+    Path | None,
+    typer.Option(help="A CSV of votes: liked, disliked, and prompt if there is one; paths beside it."),
+]
+DataFolder = Annotated[Path | None, typer.Option(help="Instead of --history: a dataset, with --user.")]
+User = Annotated[str | None, typer.Option(help="A user of the dataset; the latest votes are the history.")]
+Prompt = Annotated[str, typer.Option(help="What the pictures were made for.")]
+Count = Annotated[int, typer.Option(help="Read at most so many votes, the latest.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def score_command(
+    images: Images, model: Model, history: HistoryFile = None, data: DataFolder = None, user: User = None,
+    prompt: Prompt = "", history_length: Count = 8, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Score pictures for one person, in the order given."""
+    _show(_scores(images, model, history, data, user, prompt, history_length), as_json)
+
+
+def rank_command(
+    images: Images, model: Model, history: HistoryFile = None, data: DataFolder = None, user: User = None,
+    prompt: Prompt = "", history_length: Count = 8, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Rank pictures for one person, the best first; equal ones keep the order given."""
+    scores = _scores(images, model, history, data, user, prompt, history_length)
+    _show(sorted(scores, key=lambda score: -score["margin"]), as_json)
+
+
+def read_history(path: Path) -> list[Vote]:
+    """Read a CSV of liked and disliked picture files; paths are relative to it."""
+    from tasteprint.data.logs import refuse_pickle
+    from tasteprint.types import Vote
+
+    if not path.is_file():
+        raise ValueError(
+            f"history {str(path)!r} is not there; expected a CSV with columns liked and disliked."
+        )
+    refuse_pickle(path)
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"liked", "disliked"} <= set(rows[0]):
+        columns = ", ".join(rows[0]) if rows else "no row"
+        raise ValueError(
+            f"history {str(path)!r} has {columns}; expected the columns liked and disliked: rename them."
+        )
+    beside = path.parent
+    return [
+        Vote("you", row.get("prompt") or "", str(beside / row["liked"]), str(beside / row["disliked"]), 1.0)
+        for row in rows
+    ]
+
+
+def person(
+    history: Path | None, data: Path | None, user: str | None, history_length: int
+) -> tuple[History, Callable[[str], Image]]:
+    """Give the latest `history_length` decided votes of a file or of a dataset's user, and what opens their images.
+
+    ValueError where neither or both are named, or there are fewer votes.
+    """
+    from tasteprint.data.dataset import Dataset
+    from tasteprint.data.images import open_image
+    from tasteprint.types import History
+
+    if (history is None) == (data is None or user is None):
+        raise ValueError(
+            "the person is missing or named twice; expected --history FILE, or --data DIR and --user ID."
+        )
+    dataset = None if data is None else Dataset(data)
+    votes = read_history(history) if history is not None else dataset.votes_of(user)  # type: ignore[union-attr,arg-type]
+    opener = open_image if dataset is None or dataset.images is None else dataset.images.open
+    decided = [vote for vote in votes if not vote.is_tie][-history_length:] if history_length else []
+    if len(decided) < history_length:
+        who = f"user {user!r}" if user else f"history {str(history)!r}"
+        raise ValueError(
+            f"{who} has {len(decided)} decided votes; expected at least {history_length}: give more, or lower --history-length."
+        )
+    return History(decided[0].user_id if decided else "you", tuple(decided)), opener
+
+
+def _scores(
+    images: list[Path],
+    model: str,
+    history: Path | None,
+    data: Path | None,
+    user: str | None,
+    prompt: str,
+    history_length: int,
+) -> list[dict[str, Any]]:
+    from tasteprint.cli.models import open_model
+    from tasteprint.data.images import open_image
+
+    pictures = [open_image(image) for image in images]
+    votes, opener = person(history, data, user, history_length)
+    margins = open_model(model).print_of(votes, opener).score_pictures(pictures, [prompt] * len(pictures))
+    pairs = zip(images, margins.tolist(), margins.sigmoid().tolist(), strict=True)
+    return [{"image": str(image), "q": q, "margin": margin} for image, margin, q in pairs]
+
+
+def _show(scores: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(scores, indent=1))
+        return
+    for score in scores:
+        typer.echo(f"{score['q']:.3f}  {score['margin']:+.3f}  {score['image']}")

@@ -1,0 +1,189 @@
+"""What the preference model needs of a multimodal model, one adapter a family, by transformers' own classes.
+
+Enters: a backbone's name and settings. Leaves: a `Backbone`: features of images, hidden states, answer logits.
+Does not know: votes, templates, preference tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from peft import LoraConfig
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoProcessor, BitsAndBytesConfig, Idefics2ForConditionalGeneration
+from transformers.utils import is_bitsandbytes_available
+
+from tasteprint.config import ModelConfig
+from tasteprint.incontext import attention
+from tasteprint.incontext.mini import mini_model, mini_processor
+
+# LUP: low-rank updates in the text model, the modality projection and the perceiver resampler, not in the vision tower.
+IDEFICS2_LORA_TARGETS = (
+    r".*(text_model|modality_projection|perceiver_resampler).*"
+    r"(down_proj|gate_proj|up_proj|k_proj|q_proj|v_proj|o_proj)$"
+)
+
+
+class Idefics2Backbone(nn.Module):
+    """Idefics2 as the preference model sees it. Attention always goes through the masks given to `hidden`."""
+
+    def __init__(self, network: Idefics2ForConditionalGeneration, processor: Any) -> None:
+        """Hold a built network and its processor."""
+        super().__init__()
+        processor.image_processor.do_image_splitting = False
+        network.model.text_model.config._attn_implementation = attention.NAME
+        self.network = network
+        self.processor = processor
+
+    @property
+    def language_config(self) -> Any:
+        """Settings of the language model, as transformers holds them."""
+        return self.network.config.text_config
+
+    @property
+    def width(self) -> int:
+        """Width of the language model's embedding space (`d`)."""
+        return self.language_config.hidden_size
+
+    @property
+    def depth(self) -> int:
+        """Number of the language model's layers."""
+        return self.language_config.num_hidden_layers
+
+    @property
+    def window(self) -> int:
+        """Longest sequence that the language model was made for, in tokens."""
+        text = self.language_config
+        return min(text.max_position_embeddings, text.sliding_window or text.max_position_embeddings)
+
+    @property
+    def vision(self) -> list[nn.Module]:
+        """The parts that see: P trains them, LUP freezes them."""
+        return [self.network.model.vision_model, self.network.model.connector]
+
+    def image_features(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k d"]:
+        """Give the `k` visual tokens of each image from normalised pixels."""
+        # transformers takes an image that is exactly 0 everywhere for padding and drops it.
+        blank = (pixels == 0).flatten(1).all(dim=1)
+        pixels = pixels + blank[:, None, None, None] * 1e-6
+        features = self.network.model.get_image_features(pixels[:, None], return_dict=True).pooler_output
+        return torch.stack(list(features))
+
+    def embed(
+        self, ids: Int[Tensor, "b s"], images: Float[Tensor, "m k d"] | None = None
+    ) -> Float[Tensor, "b s d"]:
+        """Embed text, with the visual tokens of each image, in order, where its `<image>` tokens stand."""
+        embedded = self.network.get_input_embeddings()(ids)
+        if images is None or not len(images):
+            return embedded
+        return self.network.model.inputs_merger(ids, embedded, images.flatten(0, 1))
+
+    def hidden(
+        self,
+        embedded: Float[Tensor, "b s d"],
+        mask: Float[Tensor, "b 1 s t"],
+        positions: Int[Tensor, "b s"],
+        cache: Any = None,
+    ) -> Float[Tensor, "b s d"]:
+        """Run the language model; `mask` is added to attention scores; a cache holds keys and grows in place."""
+        return self.hidden_states(embedded, mask, positions, cache)[0]
+
+    def hidden_states(
+        self,
+        embedded: Float[Tensor, "b s d"],
+        mask: Float[Tensor, "b 1 s t"],
+        positions: Int[Tensor, "b s"],
+        cache: Any = None,
+        layers: Sequence[int] = (),
+    ) -> list[Float[Tensor, "b s d"]]:
+        """Give the last hidden state, then those after the layers asked for (1 is the first layer)."""
+        if wrong := [layer for layer in layers if not 0 < layer <= self.depth]:
+            raise ValueError(
+                f"layer {wrong[0]} was asked for; expected 1 to {self.depth}, the backbone's depth."
+            )
+        out = self.network.model.text_model(
+            inputs_embeds=embedded,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+            output_hidden_states=bool(layers),
+        )
+        return [out.last_hidden_state, *(out.hidden_states[layer] for layer in layers)]
+
+    def logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
+        """Give next-token logits at the places that are read, and only there, in the precision of the weights.
+
+        Half precision, which autocast would take, has too few digits for the differences that are asked of them.
+        """
+        head = self.network.lm_head
+        with torch.autocast(hidden.device.type, enabled=False):
+            return head(hidden.to(head.weight.dtype))
+
+
+MINI = "mini"
+FAMILIES = {"idefics2": Idefics2ForConditionalGeneration}
+
+
+def load_backbone(config: ModelConfig, captions: Iterable[str] = ()) -> Idefics2Backbone:
+    """Build `mini` from nothing (the captions fit its tokenizer), or load a backbone by hub name or folder."""
+    if config.lora_r and config.backbone == MINI:
+        raise ValueError("mini was given lora_r; expected 0: it is built from nothing and trained whole.")
+    if config.backbone == MINI:
+        processor = mini_processor(captions, config.image_size)
+        network = mini_model(processor)
+    else:
+        family = _family(config.backbone)
+        processor = AutoProcessor.from_pretrained(config.backbone, do_image_splitting=False, backend="pil")
+        network = family.from_pretrained(config.backbone, **_precision(config))
+    if config.lora_r:
+        network.add_adapter(lora_config(config))
+    return Idefics2Backbone(network, processor)
+
+
+def lora_config(config: ModelConfig) -> LoraConfig:
+    """LoRA as LUP has it; the vision tower, where it is trained, is saved whole in the same adapter."""
+    return LoraConfig(
+        r=config.lora_r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        init_lora_weights="gaussian",
+        target_modules=IDEFICS2_LORA_TARGETS,
+        modules_to_save=["vision_model"] if config.lora_vision else None,
+    )
+
+
+def _family(name: str) -> type[Idefics2ForConditionalGeneration]:
+    try:
+        kind = AutoConfig.from_pretrained(name).model_type
+    except (OSError, ValueError) as fault:
+        raise ValueError(
+            f"backbone {name!r} could not be opened; expected 'mini', a folder, or a hub name that can be reached, "
+            "such as 'HuggingFaceM4/idefics2-8b'."
+        ) from fault
+    if kind not in FAMILIES:
+        raise ValueError(
+            f"backbone {name!r} is of the family {kind!r}; expected one of {', '.join(FAMILIES)}."
+        )
+    return FAMILIES[kind]
+
+
+def _precision(config: ModelConfig) -> dict[str, Any]:
+    if not config.quantize:
+        return {"dtype": torch.bfloat16 if torch.cuda.is_available() else torch.float32}
+    if not (torch.cuda.is_available() and is_bitsandbytes_available()):
+        raise ValueError(
+            "4-bit weights were asked for without a GPU or without bitsandbytes; expected both: install "
+            "tasteprint[qlora] on a machine with a GPU, or set model.quantize=false."
+        )
+    four_bit = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_use_double_quant=True,
+        llm_int8_skip_modules=["lm_head", "vision_model"],
+    )
+    return {"dtype": torch.bfloat16, "quantization_config": four_bit}

@@ -1,0 +1,1 @@
+"""The taste posterior: a person from a few answers, in closed form, on image embeddings."""

@@ -1,0 +1,166 @@
+"""How the prior is learned from many people: by how well a few of each one's opinions foretell others.
+
+Enters: embeddings of images, people's opinions on them. Leaves: a utility map, a prior and cuts that have learned.
+Does not know: image names, encoders, files. Everything is learned end to end through `infer` (method.md section 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tasteprint.config import PosteriorConfig
+from tasteprint.posterior.likelihoods import ALONE, Cutpoints, Opinions, answers
+from tasteprint.posterior.mixture import MixturePrior, UtilityMap, infer
+
+CLIP = 1.0
+CHECKS = 10
+"""How often, during training, the people held out are asked."""
+
+LEARNING_STEPS = 6
+"""Newton steps in training, where the prior changes from step to step anyway."""
+
+Progress = Callable[[int, float], None]
+
+
+class LearnedPrior(nn.Module):
+    """All that is learned: the utility map, the prior, the cuts of ratings."""
+
+    def __init__(self, embeddings: Float[Tensor, "images e"], config: PosteriorConfig) -> None:
+        """Begin at random, from torch's current seed; constant columns of embeddings are left as they are."""
+        super().__init__()
+        deviation = embeddings.std(dim=0)
+        scale = torch.where(deviation > 0, deviation, 1.0)
+        hidden = [config.hidden] * config.layers
+        self.map = UtilityMap(embeddings.mean(dim=0), scale, hidden, config.features)
+        self.prior = MixturePrior(config.components, config.features)
+        self.cutpoints = Cutpoints()
+
+    @torch.no_grad()
+    def centre(self, embeddings: Float[Tensor, "images e"]) -> None:
+        """Put zero where each person's utility of an average image is: choices do not say where it lies.
+
+        `σ(u)` is then about how likely an image is preferred to an average one.
+        """
+        shared, features = self.map(embeddings)
+        last = self.map.layers[-1]
+        assert isinstance(last, nn.Linear)
+        last.bias.sub_(torch.cat([shared.mean()[None], features.mean(dim=0)]))
+
+    def log_loss(
+        self, embeddings: Float[Tensor, "images e"], earlier: Sequence[Opinions], later: Sequence[Opinions]
+    ) -> Float[Tensor, ""]:
+        """Nats a later opinion, given the earlier ones; ln 2 is guessing."""
+        rows, earlier, later = _only_shown(earlier, later)
+        shared, features = self.map(embeddings[rows])
+        table = self.cutpoints.table()
+        belief = infer(self.prior, answers(earlier, shared, features, table), LEARNING_STEPS)
+        asked = answers(later, shared, features, table)
+        log_chances = belief.predict_proba(asked).clamp_min(1e-12).log()
+        return -(log_chances * asked.weights).sum() / asked.weights.sum()
+
+
+def learn(
+    embeddings: Float[Tensor, "images e"],
+    people: Sequence[Opinions],
+    config: PosteriorConfig,
+    held_out: Sequence[Opinions] = (),
+    seed: int = 0,
+    progress: Progress = lambda step, loss: None,
+) -> LearnedPrior:
+    """Learn from people with at least two opinions each; with `held_out`, the state that foresees theirs best is kept.
+
+    Each step takes `config.batch_size` at random, of each a random number (0 to `config.max_context`) of earlier
+    opinions and up to `config.max_targets` later ones. AdamW, one cycle. The same for the same seed; leaves torch's
+    random state alone. ValueError for fewer than two such people.
+    """
+    people = enough(people)
+    with torch.random.fork_rng(devices=[]), _one_thread():
+        torch.manual_seed(seed)
+        learner = _taught(LearnedPrior(embeddings, config), embeddings, people, config, held_out, progress)
+    if not any((one.images == ALONE).any() for one in people):
+        learner.centre(embeddings)
+    return learner.eval().requires_grad_(False)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small matrices gain a seventh from a second thread, and lose severalfold where another process wants its core."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def enough(people: Sequence[Opinions]) -> list[Opinions]:
+    """People with two opinions or more. ValueError for fewer than two of them."""
+    found = [one for one in people if len(one.weights) > 1]
+    if len(found) < 2:
+        raise ValueError(
+            f"{len(found)} people have two opinions or more; expected at least two people, and a hundred to learn "
+            "from: bring more raters."
+        )
+    return found
+
+
+def _taught(
+    learner: LearnedPrior,
+    embeddings: Tensor,
+    people: Sequence[Opinions],
+    config: PosteriorConfig,
+    held_out: Sequence[Opinions],
+    progress: Progress,
+) -> LearnedPrior:
+    optimiser = torch.optim.AdamW(learner.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps)
+    check = _episode([one for one in held_out if len(one.weights) > 1], config)
+    best, least = learner, float("inf")
+    for step in range(1, config.steps + 1):
+        chosen = torch.randperm(len(people))[: config.batch_size].tolist()
+        loss = learner.log_loss(embeddings, *_episode([people[i] for i in chosen], config))
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
+        optimiser.step()
+        cycle.step()
+        progress(step, float(loss.detach()))
+        if check[0] and step % max(1, config.steps // CHECKS) == 0:
+            with torch.no_grad():
+                now = float(learner.log_loss(embeddings, *check))
+            if now < least:
+                best, least = deepcopy(learner), now
+    return best
+
+
+def _episode(people: Sequence[Opinions], config: PosteriorConfig) -> tuple[list[Opinions], list[Opinions]]:
+    """Part each person's opinions at random into earlier and later ones, at least one of them later."""
+    earlier, later = [], []
+    for one in people:
+        order = torch.randperm(len(one.weights))
+        most = min(config.max_context, len(order) - 1)
+        cut = int(torch.randint(most + 1, ()))
+        earlier.append(one.chosen(order[:cut]))
+        later.append(one.chosen(order[most : most + config.max_targets]))
+    return earlier, later
+
+
+def _only_shown(
+    earlier: Sequence[Opinions], later: Sequence[Opinions]
+) -> tuple[Tensor, list[Opinions], list[Opinions]]:
+    """The rows of the image table that opinions name, and the opinions on a table of these alone."""
+    rows, places = torch.unique(
+        torch.cat([one.images.flatten() for one in (*earlier, *later)]), return_inverse=True
+    )
+    alone = int(rows[0] == -1)
+    parts = (places - alone).split([one.images.numel() for one in (*earlier, *later)])
+    moved = [
+        one._replace(images=part.reshape(-1, 2)) for one, part in zip((*earlier, *later), parts, strict=True)
+    ]
+    return rows[alone:], moved[: len(earlier)], moved[len(earlier) :]

@@ -1,0 +1,184 @@
+"""What an answer says about a utility: that, with logistic noise, it fell between two bounds.
+
+Enters: utilities, or differences of two, and the bounds that an answer stands for. Leaves: log-probabilities and their
+derivatives. Does not know: people, images, priors. One law serves every kind of answer:
+
+    A was preferred to B       u(A) - u(B) above 0                  (Bradley and Terry 1952)
+    a tie                      both answers, each of weight one half
+    a like, or a dislike       u(z) above, or below, the like threshold
+    k of n stars               u(z) between the cuts k - 1 and k     (McCullagh 1980, proportional odds)
+
+People's votes and ratings as numbers: which images, between which bounds, with what weight.
+
+Enters: votes and ratings, the place of each image in a table of features. Leaves: `Opinions` of one person, `Answers`
+of many. Does not know: priors, beliefs, files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid, softplus
+from torch.nn.utils.rnn import pad_sequence
+
+from tasteprint.types import MOST_STARS, Rating, Vote
+
+FAR = 1e9
+"""Stands for a bound that is not there, in logits; infinity itself would turn products with 0 into NaN."""
+
+
+class Answers(NamedTuple):
+    """Many answers of many people. Answer `n` says that `utility + noise` lay in (low, high); weight 0 pads.
+
+    Rows are an image's features h, or the difference of two images'; offsets the shared taste m, likewise, so
+    that with a taste w the utility is `offset + row · w`. A bound that is not there is -FAR or FAR.
+    """
+
+    rows: Float[Tensor, "*people n d"]
+    offsets: Float[Tensor, "*people n"]
+    low: Float[Tensor, "*people n"]
+    high: Float[Tensor, "*people n"]
+    weights: Float[Tensor, "*people n"]
+
+    @classmethod
+    def choices(cls, rows: Float[Tensor, "*people n d"], offsets: Float[Tensor, "*people n"]) -> Answers:
+        """Say of every difference of two images that the first was preferred."""
+        even = torch.zeros_like(offsets)
+        return cls(rows, offsets, even, even + FAR, even + 1)
+
+
+def log_likelihood(
+    utility: Float[Tensor, "*n"], low: Float[Tensor, "*#n"], high: Float[Tensor, "*#n"]
+) -> Float[Tensor, "*n"]:
+    """Log-probability that `utility + noise` lies in (low, high), noise standard logistic; at most 0.
+
+    `σ(u - low) - σ(u - high) = σ(u - low) σ(high - u) (1 - e^(low - high))`, which neither overflows nor cancels,
+    and is concave in u.
+    """
+    width = torch.log(-torch.expm1(low - high))
+    return logsigmoid(utility - low) + logsigmoid(high - utility) + width
+
+
+def slope_and_bend(
+    utility: Float[Tensor, "*n"], low: Float[Tensor, "*#n"], high: Float[Tensor, "*#n"]
+) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
+    """First derivative of `log_likelihood` in the utility, -1 to 1, and minus the second, 0 to 1/2."""
+    above, below = torch.sigmoid(utility - low), torch.sigmoid(high - utility)
+    return below - above, above * (1 - above) + below * (1 - below)
+
+
+def probability(
+    mean: Float[Tensor, "*n"],
+    variance: Float[Tensor, "*n"],
+    low: Float[Tensor, "*#n"] | float = 0.0,
+    high: Float[Tensor, "*#n"] | float = FAR,
+) -> Float[Tensor, "*n"]:
+    """Probability of an answer where the utility itself is normal: σ(k (mean - low)) - σ(k (mean - high)).
+
+    MacKay's approximation (1992): `k = 1 / sqrt(1 + π/8 · variance)`; within 0.02 of the integral, or 0.04 between
+    two bounds.
+    """
+    scale = (1 + torch.pi / 8 * variance).rsqrt()
+    return log_likelihood(scale * mean, scale * low, scale * high).exp()
+
+
+Opinion = Vote | Rating
+BELOW, EVEN, ABOVE = range(3)
+"""Where -FAR, 0 and FAR stand in the table of bounds; the cuts of the scales of 2, 3, ... stars follow."""
+
+ALONE = -1
+"""Stands for the second image of an opinion on one image."""
+
+START_WIDTH = 1.5
+"""Cuts begin at `1.5 logit(k / n)`: a population whose utilities have variance near 1.2 uses all stars alike."""
+
+LEAST_GAP = 1e-3
+"""Least distance of two cuts in logits: of stars without room between their cuts nothing could be said."""
+
+
+class Opinions(NamedTuple):
+    """One person's opinions: rows of the image table, rows of the table of bounds, weights."""
+
+    images: Int[Tensor, "n 2"]
+    bounds: Int[Tensor, "n 2"]
+    weights: Float[Tensor, " n"]
+
+    def chosen(self, order: Int[Tensor, " k"]) -> Opinions:
+        """Some of them, in the order given."""
+        return Opinions(*(part[order] for part in self))
+
+
+class Cutpoints(nn.Module):
+    """Where the stars of every scale part, in logits of utility; the cut of a like is that of two stars."""
+
+    def __init__(self) -> None:
+        """Begin with every scale's stars equally common."""
+        super().__init__()
+        scales = [torch.arange(1, n) / n for n in range(2, MOST_STARS + 1)]
+        cutpoints = [START_WIDTH * torch.logit(scale) for scale in scales]
+        self.first = nn.Parameter(torch.stack([scale[0] for scale in cutpoints]))
+        self.gaps = nn.Parameter(torch.cat([(scale.diff() - LEAST_GAP).expm1().log() for scale in cutpoints]))
+
+    def table(self) -> Float[Tensor, " bounds"]:
+        """Every bound that an opinion can have, in float64; cuts rise within a scale."""
+        gaps = (LEAST_GAP + softplus(self.gaps.double())).split([n - 2 for n in range(2, MOST_STARS + 1)])
+        cutpoints = [
+            first + torch.cat([first.new_zeros(1), gap.cumsum(0)])
+            for first, gap in zip(self.first.double(), gaps, strict=True)
+        ]
+        return torch.cat([torch.tensor([-FAR, 0.0, FAR], dtype=torch.float64), *cutpoints])
+
+
+def opinions_of(said: Sequence[Opinion], place: Mapping[str, int]) -> Opinions:
+    """One person's opinions by rows of an image table; a tie is both choices, each of weight one half."""
+    rows = [row for one in said for row in _rows(one, place)]
+    images = torch.tensor([row[0] for row in rows], dtype=torch.long).reshape(-1, 2)
+    bounds = torch.tensor([row[1] for row in rows], dtype=torch.long).reshape(-1, 2)
+    return Opinions(images, bounds, torch.tensor([row[2] for row in rows], dtype=torch.float64))
+
+
+def images_of(said: Sequence[Opinion]) -> list[str]:
+    """Every image that opinions show, each once, in the order of the opinions."""
+    return list(dict.fromkeys(name for one in said for name in _shown(one)))
+
+
+def answers(
+    people: Sequence[Opinions],
+    shared: Float[Tensor, " images"],
+    features: Float[Tensor, "images d"],
+    bounds: Float[Tensor, " bounds"],
+) -> Answers:
+    """Opinions of many people on a table of images, padded with weight 0, in float64."""
+    images = pad_sequence([one.images for one in people], batch_first=True)
+    between = pad_sequence([one.bounds for one in people], batch_first=True)
+    weights = pad_sequence([one.weights for one in people], batch_first=True)
+    second = images[..., 1].clamp(min=0)
+    high = between[..., 1].where(weights > 0, ABOVE)  # padding: anything between -FAR and FAR
+    pair = (images[..., 1] != ALONE).double()
+    rows = features.double()[images[..., 0]] - pair[..., None] * features.double()[second]
+    offsets = shared.double()[images[..., 0]] - pair * shared.double()[second]
+    return Answers(rows, offsets, bounds[between[..., 0]], bounds[high], weights)
+
+
+def _shown(one: Opinion) -> tuple[str, ...]:
+    return one.images if isinstance(one, Vote) else (one.image,)
+
+
+def _rows(one: Opinion, place: Mapping[str, int]) -> list[tuple[tuple[int, int], tuple[int, int], float]]:
+    if isinstance(one, Rating):
+        return [((place[one.image], ALONE), _between(one), 1.0)]
+    first, second = (place[name] for name in one.images)
+    both = [((first, second), one.label_0), ((second, first), 1 - one.label_0)]
+    return [(images, (EVEN, ABOVE), float(weight)) for images, weight in both if weight]
+
+
+def _between(rating: Rating) -> tuple[int, int]:
+    """Rows of the bounds of `stars` of `out_of`: the scale of n stars has n - 1 cuts."""
+    begin = ABOVE + 1 + sum(n - 1 for n in range(2, rating.out_of))
+    low = BELOW if rating.stars == 1 else begin + rating.stars - 2
+    high = ABOVE if rating.stars == rating.out_of else begin + rating.stars - 1
+    return low, high

@@ -1,0 +1,155 @@
+"""What a few raters said, in two steps: the taste that they share, and where each of them leans away from it.
+
+Enters: features of images, opinions. Leaves: utilities that all share, and each rater's own weights.
+Does not know: image names, encoders, priors over people. Everything in float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from tasteprint.posterior.likelihoods import (
+    ALONE,
+    Answers,
+    Cutpoints,
+    Opinions,
+    answers,
+    log_likelihood,
+    slope_and_bend,
+)
+from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
+
+MOST = 128
+"""Of a rater with more opinions, the first so many say where they lean: work and memory grow with the cube."""
+
+RATERS = 16
+"""Raters whose leanings are found together."""
+
+JITTER = 1e-9
+"""Added to a kernel's diagonal, in squared logits: the same opinion twice makes it singular."""
+
+
+class SharedTaste(NamedTuple):
+    """Utility `features · weights`, and for images that were rated what is the image's `own` on top; the cuts."""
+
+    weights: Float[Tensor, " q"]
+    own: Float[Tensor, " images"]
+    cutpoints: Cutpoints
+
+    def utility(self, features: Float[Tensor, "images q"]) -> Float[Tensor, " images"]:
+        """Utility of the images of the table that it was found on."""
+        return features @ self.weights + self.own
+
+
+class RaterEffects(NamedTuple):
+    """A rater's utility minus the shared one: `features · weights`, and for images that they rated `own` on top."""
+
+    weights: Float[Tensor, "raters q"]
+    own: Float[Tensor, "raters images"]
+
+    def at(self, features: Float[Tensor, "images q"]) -> Float[Tensor, "images raters"]:
+        """Every rater's leaning at every image of the table."""
+        return features @ self.weights.T + self.own.T
+
+
+def shared_taste(
+    features: Float[Tensor, "images q"], people: Sequence[Opinions], spread: float, own: float
+) -> SharedTaste:
+    """Find the likeliest taste as if all opinions were one person's: Bradley and Terry's strengths, shrunk.
+
+    Weights have the normal prior of standard deviation `spread`, an image's own part that of `own`; the cuts of
+    ratings have none.
+    """
+    cutpoints = Cutpoints().double()
+    whole = Opinions(*(torch.cat(part) for part in zip(*people, strict=True)))
+    weights = features.new_zeros(features.shape[1]).requires_grad_()
+    parts = features.new_zeros(features.shape[0]).requires_grad_()
+    optimiser = torch.optim.LBFGS(
+        [weights, parts, *cutpoints.parameters()],
+        max_iter=200,
+        tolerance_grad=1e-6,
+        line_search_fn="strong_wolfe",
+    )
+
+    def log_loss() -> Tensor:
+        optimiser.zero_grad()
+        utility = spread * features @ weights + own * parts
+        asked = answers([whole], utility, utility[:, None], cutpoints.table())
+        told = asked.weights * log_likelihood(asked.offsets, asked.low, asked.high)
+        loss = (weights.square().sum() + parts.square().sum()) / 2 - told.sum()
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        optimiser.step(log_loss)
+    return SharedTaste(
+        spread * weights.detach(), own * parts.detach(), cutpoints.float().eval().requires_grad_(False)
+    )
+
+
+def rater_effects(
+    features: Float[Tensor, "images q"], people: Sequence[Opinions], taste: SharedTaste, spread: float
+) -> RaterEffects:
+    """Find every rater's likeliest leaning, of standard deviation `spread` at an image.
+
+    Half of the variance is the features', half the image's own: what two images share is what features say.
+    """
+    found = [
+        _some(features, people[start : start + RATERS], taste, spread)
+        for start in range(0, len(people), RATERS)
+    ]
+    return RaterEffects(*(torch.cat(part) for part in zip(*found, strict=True)))
+
+
+def _some(
+    features: Float[Tensor, "images q"], people: Sequence[Opinions], taste: SharedTaste, spread: float
+) -> RaterEffects:
+    people = [Opinions(*(part[:MOST] for part in one)) for one in people]
+    seen = answers(people, taste.utility(features), features, taste.cutpoints.table())
+    images = pad_sequence([one.images for one in people], batch_first=True)
+    share = spread**2 / 2
+    pull = share * pulls(share * (seen.rows @ seen.rows.mT + _overlap(images)), seen)
+    own = features.new_zeros(len(people), len(features))
+    own.scatter_add_(1, images[..., 0], pull)
+    own.scatter_add_(1, images[..., 1].clamp(min=0), torch.where(images[..., 1] == ALONE, 0, -pull))
+    return RaterEffects((pull[..., None, :] @ seen.rows)[..., 0, :], own)
+
+
+def _overlap(images: Int[Tensor, "people n 2"]) -> Float[Tensor, "people n n"]:
+    """Inner products of opinions that say of images 1 for the first and -1 for the second, if there is one."""
+    first, second = images[..., 0], images[..., 1]
+
+    def same(one: Tensor, other: Tensor) -> Tensor:
+        return (one[..., :, None] == other[..., None, :]).double()
+
+    both = same(second, second) * (second != ALONE)[..., None]
+    return same(first, first) + both - same(first, second) - same(second, first)
+
+
+def pulls(kernel: Float[Tensor, "people n n"], seen: Answers) -> Float[Tensor, "people n"]:
+    """Laplace's posterior in its dual form: what each answer pulls at the mode, `weight * slope`.
+
+    The utilities there are `offsets + kernel pulls` (Rasmussen and Williams 2006, equation 3.17). The mode is found
+    by `infer`, on the kernel's Cholesky factor in the place of features; `seen.rows` are not read.
+    """
+    prior = standard(kernel.shape[-1])
+    roots = torch.linalg.cholesky(kernel + JITTER * torch.eye(kernel.shape[-1], dtype=kernel.dtype))
+    mode = infer(prior, seen._replace(rows=roots)).taste
+    slope, _ = slope_and_bend(seen.offsets + (roots @ mode[..., None])[..., 0], seen.low, seen.high)
+    return seen.weights * slope
+
+
+def standard(features: int) -> MixturePrior:
+    """One taste in the middle, of spread 1 in every direction: N(0, I)."""
+    with torch.random.fork_rng(devices=[]):
+        prior = MixturePrior(1, features)
+    nn.init.zeros_(prior.means)
+    nn.init.constant_(prior.raw_spread, math.log(1 - LEAST_SPREAD))
+    return prior.requires_grad_(False)

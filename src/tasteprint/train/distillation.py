@@ -1,0 +1,139 @@
+"""The losses of belief supervision, on numbers alone (method.md section 11, ours beyond the paper).
+
+Enters: what a model said, what its teacher knows. Leaves: scalars, lower is better, 0 where both agree but for the
+soft labels. Does not know: models, teachers, batches.
+
+What a taste posterior believes along a batch of histories, vote by vote.
+
+Enters: a prior, votes of several people in one list. Leaves: beliefs after each vote, chances of pairs after the last.
+Does not know: models that are taught, losses.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
+from tasteprint.config import TeacherConfig
+from tasteprint.posterior.likelihoods import Answers
+from tasteprint.posterior.mixture import MixturePosterior, MixturePrior, infer
+
+
+class DistillationLoss(NamedTuple):
+    """The three terms before weighting: a variance, nats a vote, nats a target pair."""
+
+    utility: Float[Tensor, ""]
+    belief: Float[Tensor, ""]
+    soft: Float[Tensor, ""]
+
+    def total(self, config: TeacherConfig) -> Float[Tensor, ""]:
+        """Weigh and add."""
+        return (
+            config.utility_weight * self.utility
+            + config.posterior_weight * self.belief
+            + config.soft_label_weight * self.soft
+        )
+
+
+def utility_loss(said: Float[Tensor, "n q"], true: Float[Tensor, "n q"]) -> Float[Tensor, ""]:
+    """Mean squared error of an image's utilities, which come standardised; 1 is what saying nothing costs."""
+    return mse_loss(said, true)
+
+
+def posterior_loss(
+    said_shares: Float[Tensor, "votes r"],
+    said_taste: Float[Tensor, "votes d"],
+    shares: Float[Tensor, "votes r"],
+    taste: Float[Tensor, "votes d"],
+) -> Float[Tensor, ""]:
+    """Nats a vote: divergence of the components' shares (`said_shares` logits, `shares` logs), and of the mean taste.
+
+    Tastes come in the prior's deviations, so that half their squared distance is the divergence of two normal
+    distributions as wide as the prior. 0 without votes.
+    """
+    off = said_shares.log_softmax(dim=-1)
+    nats = (shares.exp() * (shares - off)).sum(dim=-1) + (said_taste - taste).square().sum(dim=-1) / 2
+    return nats.sum() / max(1, len(nats))
+
+
+def soft_label_loss(margins: Float[Tensor, "pairs 2"], chances: Float[Tensor, " pairs"]) -> Float[Tensor, ""]:
+    """Cross-entropy between `σ(margin of the first - margin of the second)` and the teacher's probability of it."""
+    return binary_cross_entropy_with_logits(margins[:, 0] - margins[:, 1], chances)
+
+
+class DistillationTargets(NamedTuple):
+    """What the teacher says about a batch: of every answer's image, after every vote, of every target pair.
+
+    Utilities are standardised, tastes in deviations from the prior's mean; `shares` are logs.
+    """
+
+    utilities: Float[Tensor, "answers q"]
+    shares: Float[Tensor, "votes r"]
+    tastes: Float[Tensor, "votes d"]
+    chances: Float[Tensor, " pairs"]
+
+
+def beliefs(
+    prior: MixturePrior,
+    votes: Answers,
+    voters: Int[Tensor, " votes"],
+    pairs: Answers,
+    askers: Int[Tensor, " pairs"],
+) -> tuple[Float[Tensor, "votes r"], Float[Tensor, "votes d"], Float[Tensor, " pairs"]]:
+    """Log shares and mean tastes after each vote and all before it of the same person; chances after all.
+
+    `voters` and `askers` number the people; a person's votes lie together, the earliest first, all of weight 1.
+    """
+    people = 1 + int(torch.cat([voters, askers]).max())
+    counts = torch.bincount(voters, minlength=people)
+    most = int(counts.max())
+    nth = torch.arange(len(voters), device=voters.device) - (counts.cumsum(0) - counts)[voters]
+    padded = _padded(votes, voters, nth, people, most)
+    # Row k of a person's (most + 1) beliefs has heard the first k votes.
+    heard = torch.ones(most + 1, most, dtype=torch.float64, device=voters.device).tril(-1)
+    rows, offsets, low, high, _ = (part[:, None].expand(-1, most + 1, *part.shape[1:]) for part in padded)
+    belief = infer(prior, Answers(rows, offsets, low, high, heard.expand(people, -1, -1)))
+    after = (voters, nth + 1)
+    last = (askers, counts[askers])
+    final = MixturePosterior(
+        belief.log_weights[last], belief.modes[last], belief.factors[last], belief.spread
+    )
+    chances = final.predict_proba(Answers(*(part[:, None] for part in pairs)))[:, 0]
+    return belief.log_weights[after], belief.taste[after], chances
+
+
+def _padded(
+    votes: Answers, voters: Int[Tensor, " votes"], nth: Int[Tensor, " votes"], people: int, most: int
+) -> Answers:
+    """Votes a row a person; what is padded is never heard."""
+    parts = []
+    for part, fill in zip(votes, (0.0, 0.0, 0.0, 1.0, 0.0), strict=True):
+        whole = part.new_full((people, most, *part.shape[1:]), fill)
+        whole[voters, nth] = part
+        parts.append(whole)
+    return Answers(*parts)
+
+
+def moments(prior: MixturePrior) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+    """Give mean and standard deviation of a person's taste before anything is said."""
+    weights, means = prior.log_weights.exp()[:, None], prior.means.double()
+    mean = (weights * means).sum(dim=0)
+    within = prior.spread.square() + (weights * (means - mean).square()).sum(dim=0)
+    return mean, within.sqrt()
+
+
+@torch.no_grad()
+def standardised(
+    prior: MixturePrior, shared: Float[Tensor, " n"], features: Float[Tensor, "n d"]
+) -> Float[Tensor, "n q"]:
+    """Utilities of images under every component's mean taste, and one deviation along every feature.
+
+    Centred over the images, all in the mean deviation of the components' utilities.
+    """
+    tastes = shared[:, None] + features @ prior.means.T
+    whole = torch.cat([tastes, features * prior.spread.float()], dim=1)
+    return (whole - whole.mean(dim=0)) / tastes.std(dim=0).mean().clamp(min=1e-6)

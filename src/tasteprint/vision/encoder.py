@@ -1,0 +1,184 @@
+"""Pictures to embeddings by a frozen encoder: SigLIP, CLIP, DINOv2, DINOv3, a preference model's eye, or statistics.
+
+Enters: an encoder's name; pictures, or tensors in [0, 1]. Leaves: a raw embedding a picture, with gradients to the
+pixels where tensors came in. Does not know: votes, people, where embeddings are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain, islice
+from pathlib import Path
+
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from tasteprint.data.decode import open_image
+from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.states import fingerprint
+from tasteprint.incontext.storage import ABOUT
+from tasteprint.vision.eye import EYE, bundled_eye
+from tasteprint.vision.families import FAMILIES, family_of, open_tower
+from tasteprint.vision.pixels import as_floats, differentiable, numbers, prepared, twin
+from tasteprint.vision.statistics import SIDE, WIDTH, Statistics, squashed
+
+BATCH = 64
+"""Pictures that go through an encoder together."""
+
+STATISTICS = "statistics"
+"""Name of the encoder that has no weights: colour and gradient statistics."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEncoder:
+    """A frozen image encoder; make one by `from_pretrained` or `of`.
+
+    Embeddings are raw, neither centred nor brought to length 1, and `width` numbers long; `name` opens it again.
+    `prepare` and `twin` give the encoder's pixels of a picture and of tensors, `features` embeds those pixels.
+    """
+
+    name: str
+    width: int
+    parts: Sequence[nn.Module]
+    prepare: Callable[[Image.Image], Tensor]
+    twin: Callable[[Tensor], Tensor]
+    features: Callable[[Tensor], Tensor]
+    preparation: str
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, device: str | torch.device | None = None) -> ImageEncoder:
+        """Open a folder or a Hub name: one of `encoders.FAMILIES`, or a preference model, which is read whole;
+        or "eye", the bundled one; or "statistics", for which nothing is read.
+
+        Safetensors only, never code from elsewhere. Pictures are prepared by transformers' PIL processors whether or
+        not torchvision is there, so that pixels are the same everywhere; DINOv3's, which transformers has on
+        torchvision only, by the same steps in torch. ValueError for what cannot be opened or is of another family.
+        """
+        if str(name) == STATISTICS:
+            return cls._of_statistics(device)
+        if str(name) == EYE:
+            return cls.of(bundled_eye().to(device or "cpu"), EYE)
+        kind, config = family_of(name)
+        if kind in FAMILIES:
+            return cls._of_tower(str(name), kind, config, device)
+        if _is_ours(name):
+            model = InContextModel.from_pretrained(name).requires_grad_(False)
+            return cls.of(model.to(device) if device else model, str(name))
+        if kind:
+            raise ValueError(
+                f"image encoder {str(name)!r} is of the family {kind!r}; expected a tasteprint model, or one of "
+                f"{', '.join(FAMILIES)}: name another."
+            )
+        raise ValueError(
+            f"image encoder {str(name)!r} could not be opened; expected a folder, or a Hub name that can be reached, "
+            "such as 'facebook/dinov2-base': check its spelling, and log in where a licence must be accepted."
+        )
+
+    @classmethod
+    def _of_statistics(cls, device: str | torch.device | None) -> ImageEncoder:
+        read = Statistics()
+        return cls(
+            name=STATISTICS,
+            width=WIDTH,
+            parts=[read.to(device) if device else read],
+            prepare=lambda image: squashed(as_floats(image)),
+            twin=squashed,
+            features=read,
+            preparation=f"{STATISTICS} 1, square {SIDE}",
+        )
+
+    @classmethod
+    def _of_tower(
+        cls, name: str, kind: str, config: object, device: str | torch.device | None
+    ) -> ImageEncoder:
+        family = FAMILIES[kind]
+        tower, processor = open_tower(name, family, config)
+        in_torch = partial(twin, processor=processor)
+        return cls(
+            name=name,
+            width=getattr(tower.config, family.width),
+            parts=[tower.to(device) if device else tower],
+            prepare=(lambda image: in_torch(as_floats(image)))
+            if family.floats
+            else partial(prepared, processor=processor),
+            twin=in_torch,
+            features=lambda pixels: tower(pixels)[family.output],
+            preparation=numbers(processor),
+        )
+
+    @classmethod
+    def of(cls, model: InContextModel, name: str | None = None) -> ImageEncoder:
+        """See as a preference model does: its k visual tokens after the connector, one after the other (k * d).
+
+        The weights stay the model's own, in its place and precision. ValueError while they train.
+        """
+        backbone, square = model.backbone, model.settings.image_size
+        if any(p.requires_grad for part in backbone.vision for p in part.parameters()):
+            raise ValueError(
+                "the vision part is training; expected a frozen one, since features of changing weights age: call "
+                "requires_grad_(False) on the model."
+            )
+        return cls(
+            name=name or model.settings.backbone,
+            width=backbone.processor.image_seq_len * backbone.width,
+            parts=backbone.vision,
+            prepare=lambda image: model.pixels([image]),
+            twin=partial(differentiable, processor=backbone.processor, square=square),
+            features=lambda pixels: backbone.image_features(pixels).flatten(1),
+            preparation=f"square {square} {numbers(backbone.processor.image_processor)}",
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self._weight.device
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Name of the weights and the preparation, 64 hex digits; read when first asked for."""
+        return hashlib.sha256(f"{fingerprint(*self.parts)} {self.preparation}".encode()).hexdigest()
+
+    @torch.no_grad()
+    def embed_pictures(self, pictures: Iterable[Image.Image]) -> Float[Tensor, "n e"]:
+        """Embed pictures of any size and mode, in float32, on the CPU; 64 at once, opened as they are needed."""
+        ready = (self.prepare(_rgb(picture)) for picture in pictures)
+        rows = [torch.zeros(0, self.width)]
+        while batch := list(islice(ready, BATCH)):
+            rows.append(self._embedded(torch.cat(batch)).float().cpu())
+        return torch.cat(rows)
+
+    def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b e"]:
+        """Embed images in [0, 1] of any size, on the encoder's device, with gradients to their pixels.
+
+        The pixels that the encoder sees differ by about 1/255 at most from those of `embed_pictures` (`pixels.twin`).
+        """
+        if not len(images):
+            return images.new_zeros(0, self.width)
+        return self._embedded(self.twin(images.to(self.device))).to(images.dtype)
+
+    @property
+    def _weight(self) -> Tensor:
+        return next(chain(self.parts[0].parameters(), self.parts[0].buffers()))
+
+    def _embedded(self, pixels: Tensor) -> Tensor:
+        return self.features(pixels.to(self._weight.device, self._weight.dtype))
+
+
+def _is_ours(name: str | Path) -> bool:
+    if Path(name).is_dir():
+        return (Path(name) / ABOUT).is_file()
+    try:
+        return bool(hf_hub_download(str(name), ABOUT))
+    except (HfHubHTTPError, HFValidationError, OSError):
+        return False
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    return picture if picture.mode == "RGB" else open_image(picture)

@@ -1,1 +1,0 @@
-"""The simulated world: people whose true taste is known, the pictures they see, the votes they give."""
