@@ -12,7 +12,7 @@ from tasteprint.incontext.network import InContextModel
 from tasteprint.incontext.storage import BUNDLED, find
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.simulate.painter import paint
-from tasteprint.simulate.simulation import draw_test
+from tasteprint.simulate.world import draw_test
 from tasteprint.types import History
 from tasteprint.vision.encoder import ImageEncoder
 

@@ -16,9 +16,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from tasteprint.simulate.agents import Agent
+from tasteprint.simulate.agents import Agent, Request, requests
 from tasteprint.simulate.painter import stream
-from tasteprint.simulate.prompts import Request, requests
 from tasteprint.simulate.taxonomy import PAPER, prompt
 from tasteprint.types import Generator
 
