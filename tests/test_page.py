@@ -144,7 +144,9 @@ PROBABILITIES = ((0.91, 0.32, 0.5), (0.08, 0.88, 0.44), (0.5, 0.21, 0.9994))
 """Row i: of the picture made for person i, how probable it is that each prefers it to the unguided one."""
 
 
-def guidance(prompts=("a house", "a fish"), names=("person-1", "person-2", "person-3"), probabilities=PROBABILITIES):
+def guidance(
+    prompts=("a house", "a fish"), names=("person-1", "person-2", "person-3"), probabilities=PROBABILITIES
+):
     images = [ScoredPicture(image) for image in pictures(12 + 4 * len(prompts), seed=7)]
     people = tuple(GuidedPerson(name, tuple(images[4 * i : 4 * i + 4])) for i, name in enumerate(names))
     made = []
@@ -375,7 +377,9 @@ def test_of_every_guided_picture_it_says_what_each_person_thinks(tmp_path):
 
 def test_the_model_that_training_continued_from_is_named(tmp_path):
     write_page(tmp_path / "report.html", full_page(init_from="mini"))
-    assert "continued from the model mini, on these people’s votes" in section(tmp_path / "report.html", "How it learned")
+    assert "continued from the model mini, on these people’s votes" in section(
+        tmp_path / "report.html", "How it learned"
+    )
     write_page(tmp_path / "report.html", full_page())
     assert "continued from" not in section(tmp_path / "report.html", "How it learned")
 
@@ -412,7 +416,8 @@ def test_what_is_not_finite_is_left_out(tmp_path):
     nan = float("nan")
     points = (LearningPoint(0, "stage 1", nan, 0.7, nan, nan, nan), LearningPoint(5, "stage 1", 1e30, 0.6))
     page = full_page(
-        figures=(Measure("accuracy.own", 0.7, nan, nan), Measure("accuracy.0", nan, 0.0, 1.0)), learning=points
+        figures=(Measure("accuracy.own", 0.7, nan, nan), Measure("accuracy.0", nan, 0.0, 1.0)),
+        learning=points,
     )
     write_page(tmp_path / "report.html", page)
     assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", text_of(tmp_path / "report.html")))

@@ -310,7 +310,7 @@ def test_no_steps_and_no_rewards():
         next(guide(images_of, "", start(), [near(), near()]))
 
 
-def test_caution_is_handed_on():
+def test_pessimism_reaches_the_scorer():
     class Unsure:
         def score(self, images, prompts, pessimism):
             return images.flatten(1).mean(dim=1) - pessimism

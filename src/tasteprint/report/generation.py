@@ -124,7 +124,9 @@ class GenerationTrace:
                 q = self.figures[number]["noises"][row]["q"].values()
                 marked = f"step {number}{', best' if number == chosen else ''}"
                 pen.text((x + 2, y), marked, fill="black")
-                pen.text((x + 2, y + LINE), "Q " + " / ".join(_two_digits(value) for value in q), fill="black")
+                pen.text(
+                    (x + 2, y + LINE), "Q " + " / ".join(_two_digits(value) for value in q), fill="black"
+                )
                 sheet.paste(self._tiles[number][row], (x, y + 2 * LINE))
         return sheet
 

@@ -47,7 +47,10 @@ class OnePersonPerImage:
         """Score images in [0, 1], as many as people; higher is better, with gradients to the pixels."""
         rows = self.people[0].model.encoder.embed(images).split(1)
         return torch.cat(
-            [person.score_embeddings(row, self.pessimism) for person, row in zip(self.people, rows, strict=True)]
+            [
+                person.score_embeddings(row, self.pessimism)
+                for person, row in zip(self.people, rows, strict=True)
+            ]
         )
 
 

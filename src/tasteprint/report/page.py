@@ -105,7 +105,9 @@ class Ranking:
 
     def __post_init__(self) -> None:
         """Refuse a ranking that cannot be drawn."""
-        if not 0 <= self.liked < len(self.candidates) or any(picture.q is None for picture in self.candidates):
+        if not 0 <= self.liked < len(self.candidates) or any(
+            picture.q is None for picture in self.candidates
+        ):
             raise ValueError(
                 f"a ranking of {len(self.candidates)} candidates has the liked one at {self.liked}; "
                 "expected a place among them and a Q for each: correct the ranking."

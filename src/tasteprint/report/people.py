@@ -136,9 +136,7 @@ def with_reasons(
     probabilities, influence = person.prefers(first, second), person.influence(first, second)
     return tuple(
         replace(pair, probability=probability, reasons=_strongest_reasons(person.opinions, moves, history))
-        for pair, probability, moves in zip(
-            pairs, probabilities.tolist(), influence.T.tolist(), strict=True
-        )
+        for pair, probability, moves in zip(pairs, probabilities.tolist(), influence.T.tolist(), strict=True)
     )
 
 
