@@ -8,7 +8,7 @@ import torch
 
 import tasteprint
 from tasteprint.cli.models import open_model
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.incontext.storage import BUNDLED, find
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.simulate.painter import paint

@@ -28,7 +28,7 @@ from tasteprint.evaluate.per_person_finetune import per_person_finetune
 from tasteprint.evaluate.predictors import predict_pairs
 from tasteprint.evaluate.results import markdown, meaning, table
 from tasteprint.evaluate.shared_tastes import SharedTastes, fit, probability
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.types import Example, History, Vote
 
 IMAGES = 400

@@ -13,7 +13,6 @@ from sklearn.decomposition import PCA
 
 from tasteprint.evaluate.baselines import bradley_terry
 from tasteprint.evaluate.predictors import PosteriorPredictor
-from tasteprint.incontext.states import fingerprint
 from tasteprint.posterior import cross_validation as crossval
 from tasteprint.posterior.basis import Basis, features
 from tasteprint.posterior.cross_validation import find_prior, folds
@@ -24,6 +23,7 @@ from tasteprint.posterior.mixture import infer
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.posterior.prints import PosteriorPrint
 from tasteprint.posterior.rater_effects import pulls, rater_effects, shared_taste, standard
+from tasteprint.provenance import fingerprint
 from tasteprint.types import History, Rating, Vote
 from tasteprint.vision.encoder import ImageEncoder
 from tastes import COLOURS, SMALL, colour_encoder, embeddings, picture, some_people, votes_of

@@ -30,7 +30,7 @@ def posterior():
 
 def teacher_of(posterior, model, **settings):
     torch.manual_seed(1)
-    return Teacher.of(posterior, NAMES, embeddings, model.backbone, TeacherConfig(**settings))
+    return Teacher.of(posterior, NAMES, embeddings, model.network.backbone, TeacherConfig(**settings))
 
 
 def an_example(user, earlier, later, likes=0):
@@ -52,11 +52,13 @@ PEOPLE = [
 
 
 def batch_of(examples, model, teacher=None):
-    rows = [pack_example(example, model.encoder, len(model.tokens)) for example in examples]
-    batch, names = collate(rows, model.pad_id)
+    rows = [pack_example(example, model.network.encoder, len(model.network.tokens)) for example in examples]
+    batch, names = collate(rows, model.network.pad_id)
     batch |= teacher.images(names) if teacher else {}
     with torch.no_grad():
-        features = model.backbone.image_features(model.pixels([picture(name) for name in names]))
+        features = model.network.backbone.image_features(
+            model.network.pixels([picture(name) for name in names])
+        )
     return {**batch, "image_features": features}
 
 
@@ -118,11 +120,11 @@ def test_what_is_read_where(posterior, model):
     predicted, answered = (
         {tuple(place) for place in layer.grad.any(dim=-1).nonzero().tolist()} for layer in (early, late)
     )
-    places = [tuple(place) for place in [*batch["told"].tolist(), *batch["targets"].tolist()]]
+    places = [tuple(place) for place in [*batch["context"].tolist(), *batch["targets"].tolist()]]
     assert predicted == set(places)
-    second = [(row, column + 1) for row, column in batch["told"][1::2].tolist()]
+    second = [(row, column + 1) for row, column in batch["context"][1::2].tolist()]
     assert answered == set(second)
-    assert {int(batch["input_ids"][place]) for place in second} == set(model.answers)
+    assert {int(batch["input_ids"][place]) for place in second} == set(model.network.answers)
 
 
 def test_every_readout_learns(posterior, model):
@@ -146,7 +148,7 @@ def test_without_a_teacher_the_loss_is_the_papers(posterior, model):
     out = Objective(model, stage)(**batch)
     said = model(**batch)
     pairs = said.targets.unflatten(0, (-1, 2))
-    parts = preference_loss(pairs, said.told, batch["told_liked"], model.answers)
+    parts = preference_loss(pairs, said.told, batch["context_liked"], model.network.answers)
     by_hand = parts.base + 0.5 * (parts.plus + parts.minus) + 0.25 * parts.history
     assert torch.equal(out["loss"], by_hand)
     assert set(out) == {"loss", "base", "plus", "minus", "history", "train_accuracy"}
@@ -179,7 +181,7 @@ def test_with_a_teacher_its_terms_are_weighed_and_added(posterior, model):
     with torch.no_grad():
         alone, taught_too = Objective(model, FIRST)(**batch), Objective(model, FIRST, teacher)(**batch)
         said = model(**batch, layers=(2, 4))
-        parts = teacher.loss(batch, said, margin(said.targets.unflatten(0, (-1, 2)), model.answers))
+        parts = teacher.loss(batch, said, margin(said.targets.unflatten(0, (-1, 2)), model.network.answers))
     more = 2 * parts.utility + 0.5 * parts.belief + 4 * parts.soft
     assert taught_too["loss"].item() == pytest.approx((alone["loss"] + more).item(), rel=1e-6)
     assert [taught_too[name].item() for name in parts._fields] == pytest.approx(
@@ -192,7 +194,9 @@ def test_a_teacher_that_learned_from_other_images_is_refused(posterior, model):
     with pytest.raises(
         ValueError, match=r"^the taste posterior learned from other images, none of these 3; .*\.$"
     ):
-        Teacher.of(posterior, others, lambda names: embeddings(NAMES[:3]), model.backbone, TeacherConfig())
+        Teacher.of(
+            posterior, others, lambda names: embeddings(NAMES[:3]), model.network.backbone, TeacherConfig()
+        )
     posterior.expect_known(["x", NAMES[0]])
     TastePosterior(posterior.encoder, posterior.config, posterior.learner).expect_known(
         others
@@ -206,13 +210,13 @@ def test_a_teacher_of_another_width_is_refused(posterior, model):
     with pytest.raises(
         ValueError, match=r"^embeddings of shape \(40, 5\) came in; expected 3 numbers an image.*\.$"
     ):
-        Teacher.of(posterior, NAMES, wider, model.backbone, TeacherConfig())
+        Teacher.of(posterior, NAMES, wider, model.network.backbone, TeacherConfig())
 
 
 @pytest.mark.parametrize("name", ["utility_layer", "posterior_layer"])
 @pytest.mark.parametrize("layer", [0, 7, -1])
 def test_a_layer_that_the_backbone_does_not_have_is_refused(posterior, model, name, layer):
-    assert model.backbone.depth == 6
+    assert model.network.backbone.depth == 6
     with pytest.raises(
         ValueError, match=rf"^teacher\.{name} is {layer}; expected 1 to 6, the backbone's depth: .*\.$"
     ):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tasteprint.data.dataset import Dataset
     from tasteprint.evaluate.predictors import Predictor
-    from tasteprint.incontext.network import InContextModel
+    from tasteprint.incontext.model import InContextModel
     from tasteprint.posterior.model import TastePosterior
     from tasteprint.vision.feature_store import FeatureStore
 
@@ -21,14 +21,14 @@ def open_model(name: str) -> AnyModel:
     """Open a model of either way by folder or Hub name, or one of those that come with the package."""
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-    from tasteprint.incontext.network import InContextModel
-    from tasteprint.incontext.storage import find, read_about
+    from tasteprint.hub import find_model, read_about
+    from tasteprint.incontext.model import InContextModel
     from tasteprint.posterior.model import TastePosterior
     from tasteprint.posterior.storage import KIND
 
     disable_progress_bar()
     set_verbosity_error()  # "the fast image processor needs torchvision": the slow one is meant
-    folder = find(name)
+    folder = find_model(name)
     is_posterior = read_about(folder).get("kind") == KIND
     return (TastePosterior if is_posterior else InContextModel).from_pretrained(folder)
 
@@ -86,7 +86,7 @@ def _read_by(model: AnyModel, store: FeatureStore) -> Predictor:
 def _own(model: AnyModel, store: FeatureStore, dataset: Dataset) -> dict[str, Predictor]:
     """The model as a reader; of an in-context one also a twin that sees one person's votes and nothing else."""
     from tasteprint.evaluate.per_person_finetune import per_person_finetune
-    from tasteprint.incontext.network import InContextModel
+    from tasteprint.incontext.model import InContextModel
 
     if not isinstance(model, InContextModel):
         return {"own": _read_by(model, store)}

@@ -115,7 +115,7 @@ def others(weights: Mapping[str, float], device: str | None = None) -> list[Rewa
 
 def _taste(name: str, who: History, opener: Callable[[str], Image], device: str | None) -> Taste:
     from tasteprint.cli.models import open_model
-    from tasteprint.incontext.network import InContextModel
+    from tasteprint.incontext.model import InContextModel
 
     model = open_model(name)
     if isinstance(model, InContextModel):

@@ -6,24 +6,27 @@ Enters: a way to make an untrained model, and images by name. Leaves: a reader. 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from tasteprint.evaluate.predictors import Candidate, Predictor
+from tasteprint.incontext.images import PixelCache
 from tasteprint.incontext.loss import preference_loss
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.incontext.packing import collate, pack_example
-from tasteprint.incontext.prints import OpenImage
 from tasteprint.types import Example, History
-from tasteprint.vision.feature_store import Pixels
+
+if TYPE_CHECKING:
+    from tasteprint.types import OpenImage
 
 STEPS = 20
 RATE = 1e-3
 
 
 def per_person_finetune(
-    fresh: Callable[[], InContextModel],
+    fresh: Callable[[], PreferenceNetwork],
     open_image: OpenImage,
     steps: int = STEPS,
     rate: float = RATE,
@@ -40,7 +43,7 @@ def per_person_finetune(
         torch.manual_seed(seed)
         model = fresh()
     start = {name: value.detach().clone() for name, value in model.named_parameters() if value.requires_grad}
-    images = Pixels(model, open_image)
+    images = PixelCache(model, open_image)
 
     def person(history: History, candidates: Sequence[Candidate]) -> np.ndarray:
         if not history.votes:
@@ -52,18 +55,18 @@ def per_person_finetune(
     return lambda histories, candidates: [person(*row) for row in zip(histories, candidates, strict=True)]
 
 
-def _teach(model: InContextModel, history: History, images: Pixels, steps: int, rate: float) -> None:
+def _teach(model: PreferenceNetwork, history: History, images: PixelCache, steps: int, rate: float) -> None:
     row = pack_example(Example(History(history.user_id), history.votes), model.encoder, len(model.tokens))
     batch, names = collate([row], model.pad_id)
     batch |= images(names)
-    liked = batch.pop("told_liked").to(model.device)
+    liked = batch.pop("context_liked").to(model.device)
     batch = {name: value.to(model.device) for name, value in batch.items()}
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=rate)
     model.eval()  # no dropout: the same person is taught the same twice
     for _ in range(steps):
         logits = model(**batch)
         pairs = logits.targets.unflatten(0, (-1, 2))
-        loss = preference_loss(pairs, logits.told, liked, model.answers).total()
+        loss = preference_loss(pairs, logits.context, liked, model.answers).total()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tasteprint.incontext.states import fingerprint
+from tasteprint.provenance import fingerprint
 
 _PROMPTS = 16  # prompts, each with its number of images; one of FLUX.1-schnell takes 2 MB an image
 

@@ -11,6 +11,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,10 +19,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tasteprint.config import PosteriorConfig
-from tasteprint.incontext.network import open_picture
-from tasteprint.incontext.prints import OpenImage
-from tasteprint.incontext.states import fingerprint
-from tasteprint.incontext.storage import push
+from tasteprint.data.decode import open_image as open_picture
+from tasteprint.hub import push_folder as push
+from tasteprint.provenance import fingerprint
+
+if TYPE_CHECKING:
+    from tasteprint.types import OpenImage
 from tasteprint.posterior.cross_validation import find_prior
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, utilities
 from tasteprint.posterior.learned_prior import LearnedPrior, Progress

@@ -27,8 +27,8 @@ from tasteprint.posterior.mixture import MixturePosterior, infer
 from tasteprint.posterior.storage import read_print, write_print
 
 if TYPE_CHECKING:
-    from tasteprint.incontext.prints import OpenImage
     from tasteprint.posterior.model import Embeddings, TastePosterior
+    from tasteprint.types import OpenImage
 
 
 Pictures = Sequence[Image.Image] | Float[Tensor, "b 3 h w"]

@@ -39,7 +39,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tasteprint.config import PosteriorConfig
-from tasteprint.incontext.storage import ABOUT, FORMAT, find, read_about
+from tasteprint.hub import ABOUT, FORMAT, read_about
+from tasteprint.hub import find_model as find
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import Opinion, images_of
