@@ -172,7 +172,7 @@ def test_a_scorer_that_fails_on_the_way_ends_the_run_and_the_best_is_kept(
         (["--steps", 0], "steps is 0; expected at least 1"),
         (["--weight", -1], "weight is -1.0; expected a number of at least 0"),
         (["--weight", "nan"], "weight is nan; expected a number of at least 0"),
-        (["--reward", "pickscore=abc"], "reward 'pickscore=abc' was asked for; expected name=WEIGHT"),
+        (["--reward", "pickscore=abc"], "reward is 'pickscore=abc'; expected name=WEIGHT"),
         (["--reward", "pickscore=-1"], "the weight a number of at least 0"),
         (["--reward", "pickscore=nan"], "the weight a number of at least 0"),
         (["--reward", "pickscore"], "expected name=WEIGHT"),
@@ -192,7 +192,7 @@ def test_mistakes_are_found_before_a_model_is_opened(votes, tmp_path, monkeypatc
     def never(*given):
         raise AssertionError("a model was opened")
 
-    monkeypatch.setattr("tasteprint.cli.models.open_model", never)
+    monkeypatch.setattr("tasteprint.methods.open_model", never)
     more = ["--data", str(tmp_path), *more] if sentence is None else more
     with pytest.raises(ValueError, match=sentence or "expected"):
         generate(tmp_path / "out", votes, *more)
@@ -201,7 +201,7 @@ def test_mistakes_are_found_before_a_model_is_opened(votes, tmp_path, monkeypatc
 
 def test_pessimism_without_a_posterior_and_a_model_twice(painted, votes, tmp_path):
     with pytest.raises(
-        ValueError, match="none of the models knows how sure it is; expected a taste posterior"
+        ValueError, match="none of the models knows its uncertainty; expected a taste posterior"
     ):
         generate(tmp_path / "out", votes, "--pessimism", 1)
     with pytest.raises(ValueError, match="the models are mini, mini; expected each once"):
@@ -272,7 +272,7 @@ def test_through_the_front_door(votes, tmp_path):
     refused = subprocess.run([*run, *map(str, words)], capture_output=True, text=True)
     assert refused.returncode == 2 and refused.stdout == "" and not list(tmp_path.iterdir())
     assert (
-        refused.stderr.startswith("tasteprint: reward 'clip=abc'") and len(refused.stderr.splitlines()) == 1
+        refused.stderr.startswith("tasteprint: reward is 'clip=abc'") and len(refused.stderr.splitlines()) == 1
     )
 
 

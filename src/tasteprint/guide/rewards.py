@@ -6,7 +6,7 @@ Does not know: generators, how noise is changed, which model stands behind a sco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Protocol, runtime_checkable
@@ -75,28 +75,12 @@ class Reward:
 
 
 @runtime_checkable
-class UncertainScorer(Protocol):
-    """A scorer that knows the standard deviation of its score, as a taste posterior's print does."""
+class KnowsUncertainty(Protocol):
+    """A print that knows the standard deviation of its score, as a taste posterior's does."""
 
-    def score(
-        self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str], pessimism: float
-    ) -> Float[Tensor, " b"]:
-        """Score as a `Scorer` does, less `pessimism` standard deviations of the score."""
+    def pessimistic(self, deviations: float) -> Scorer:
+        """Give a scorer of mean − deviations · standard deviation, which does not reward what is unknown."""
         ...
-
-
-class Pessimistic:
-    """Scores the mean less `pessimism` standard deviations, so that guidance does not seek what is unknown."""
-
-    def __init__(self, scorer: UncertainScorer, pessimism: float) -> None:
-        """Hold a print. ValueError for a pessimism that is negative or not a number."""
-        if not 0 <= pessimism < float("inf"):
-            raise ValueError(f"pessimism is {pessimism}; expected a number of at least 0: correct it.")
-        self._scorer, self._pessimism = scorer, pessimism
-
-    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
-        """Score images in [0, 1], higher is better, with gradients to the pixels."""
-        return self._scorer.score(images, prompts, pessimism=self._pessimism)
 
 
 def regulariser(noise: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
