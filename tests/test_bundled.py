@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import tasteprint
+from tasteprint.hub import BUNDLED, find_model
 from tasteprint.incontext.model import InContextModel
-from tasteprint.incontext.storage import BUNDLED, find
 from tasteprint.methods import open_model
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.simulate.painter import paint
@@ -54,9 +54,9 @@ def test_they_open_by_name_and_are_small(monkeypatch):
     kinds = {name: type(open_model(name)) for name in BUNDLED}
     assert kinds == {"mini": InContextModel, "mini-posterior": TastePosterior}
     weights = Path(tasteprint.__file__).parent / "weights"
-    files = [weights / "eye.safetensors", *(file for name in BUNDLED for file in find(name).iterdir())]
+    files = [weights / "eye.safetensors", *(file for name in BUNDLED for file in find_model(name).iterdir())]
     assert sum(path.stat().st_size for path in files) < 12_000_000
-    assert all((find(name) / "README.md").is_file() for name in BUNDLED)
+    assert all((find_model(name) / "README.md").is_file() for name in BUNDLED)
     assert {p.dtype for p in InContextModel.from_pretrained("mini").parameters()} == {torch.float32}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tasteprint.cli.progress import progress_bar, quiet_libraries
-from tasteprint.cli.score import Count, DataFolder, HitraceFile, User, read_person
+from tasteprint.cli.score import Count, DataFolder, HistoryFile, User, read_person
 from tasteprint.cli.steering import check_loss, open_prints, other_rewards, own_rewards, read_weights
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", help="A model that reads the hitrace; default mini. Several share the weight."),
+    typer.Option("--model", help="A model that reads the history; default mini. Several share the weight."),
 ]
 Rewards = Annotated[
     list[str] | None,
@@ -48,10 +48,10 @@ Generator = Annotated[
 def generate_command(
     prompt: Annotated[str, typer.Option(help="What the picture shows.")],
     out: Annotated[Path, typer.Option(help="The folder of the result; new or empty.")],
-    hitrace: HitraceFile = None,
+    history: HistoryFile = None,
     data: DataFolder = None,
     user: User = None,
-    hitrace_length: Count = 8,
+    history_length: Count = 8,
     model: Models = None,
     generator: Generator = "mini-generator",
     steps: Annotated[int, typer.Option(help="Gradient steps on the noise.")] = 30,
@@ -85,7 +85,7 @@ def generate_command(
     from tasteprint.report.generation import generation_record, require_place, write_folder
 
     require_place(out)  # a mistake should show before a model is loaded
-    person, opener = read_person(hitrace, data, user, hitrace_length)
+    person, opener = read_person(history, data, user, history_length)
     maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
     prints = open_prints(model or ["mini"], person, opener, device)
     rewards = [*own_rewards(prints, config.weight, loss, pessimism), *other_rewards(weights, device)]

@@ -50,11 +50,15 @@ REASONS, LEAST_INFLUENCE = 3, 0.05
 
 
 @runtime_checkable
-class Explainable(Print, Protocol):
+class Explainable(Protocol):
     """A print that can explain itself: which of the model's shared tastes the person has, and which opinions matter.
 
-    A model whose prints have these three gets them shown; nothing else about it needs to be known.
+    Whatever model made it: a print that has these is shown with its reasons.
     """
+
+    def prefers(self, a: Pictures, b: Pictures) -> Float[Tensor, " b"]:
+        """Probability that the person prefers each of `a` to the one of `b` at its place."""
+        ...
 
     @property
     def opinions(self) -> Sequence[Opinion]:
