@@ -1,7 +1,6 @@
 """Training: what moves, what is repeated exactly, what a kill in the middle leaves."""
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -16,7 +15,6 @@ from people import history, vote
 from tasteprint.config import StageConfig, load_config
 from tasteprint.incontext.network import InContextModel
 from tasteprint.incontext.packing import collate, pack_example
-from tasteprint.train.eye import CLASSES, reading_loss, teach_eye
 from tasteprint.train.objective import set_trainable
 from tasteprint.train.run import Run
 from tasteprint.train.run_folder import last_checkpoint
@@ -103,27 +101,6 @@ def test_people_with_too_few_votes_are_refused():
         ExampleStream({"a": history(8).votes}, 10, 8, 1)
 
 
-def test_reading_loss_of_equal_logits():
-    expected = sum(math.log(count) for count in CLASSES) / len(CLASSES)
-    assert reading_loss(
-        torch.zeros(3, sum(CLASSES)), torch.zeros(3, len(CLASSES), dtype=torch.long)
-    ).item() == pytest.approx(expected)
-
-
-def test_the_eye_learns():
-    config = load_config("mini")
-    torch.manual_seed(0)
-    model = InContextModel.from_config(config.model)
-    losses = []
-    read = teach_eye(
-        model,
-        replace(config.eye, steps=30, pictures=600, batch=64),
-        0,
-        lambda step, loss: losses.append(loss),
-    )
-    assert losses[-1] < losses[0] - 0.2 and read["palette"] > 0.4
-
-
 def test_another_run_in_the_folder_is_refused(dataset, tmp_path):
     Run(load_config("mini", TINY), dataset, tmp_path)
     Run(load_config("mini", TINY), dataset, tmp_path)
@@ -163,7 +140,7 @@ def test_killed_in_the_middle_it_reaches_the_same_weights(dataset, tmp_path):
     assert (
         record["config"]["stage1"]["steps"] == 6
         and record["versions"]["torch"]
-        and set(record["seconds"]) == {"eye", "stage1", "stage2"}
+        and set(record["seconds"]) == {"stage1", "stage2"}
     )
     points = json.loads((killed / "learning.json").read_text())
     assert {"base", "plus", "minus"} <= set(points[0]) and any("eval_accuracy" in point for point in points)

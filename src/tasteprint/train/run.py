@@ -1,4 +1,4 @@
-"""A whole training run: the eye, the teacher, stage 1, stage 2; killed at any time, it goes on where it was.
+"""A whole training run: the teacher, stage 1, stage 2; interrupted at any time, the same run again resumes it.
 
 Enters: a config, a built dataset, a run folder. Leaves: the best model in `model/`, `learning.json`, `run.json`.
 Does not know: command lines, evaluation on test people.
@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 
 from accelerate import PartialState
-from tqdm.auto import tqdm
 from transformers import ProgressCallback, set_seed
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
@@ -26,7 +25,6 @@ from tasteprint.incontext.network import InContextModel
 from tasteprint.posterior.likelihoods import images_of
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.train.allocator import keep_freed_memory
-from tasteprint.train.eye import teach_eye
 from tasteprint.train.objective import Objective, set_trainable
 from tasteprint.train.posterior_run import LEARN, PosteriorRun
 from tasteprint.train.run_folder import RunFolder, last_checkpoint
@@ -35,7 +33,7 @@ from tasteprint.train.teacher import Teacher, check_layers
 from tasteprint.train.trainer import Images, PreferenceTrainer, StageBar, training_arguments
 from tasteprint.types import Example
 from tasteprint.vision.encoder import ImageEncoder
-from tasteprint.vision.eye import give_eye
+from tasteprint.vision.eye import EYE, give_eye
 from tasteprint.vision.feature_store import FeatureStore, Pixels
 
 STAGES = ("stage1", "stage2")
@@ -68,7 +66,6 @@ class Run:
         model = self._begun()
         if self.config.teacher.posterior:
             check_layers(self.config.teacher, model.backbone.depth)
-        self._part("eye", model, self._eye)
         for name in STAGES:
             if getattr(self.config, name).steps:
                 self._part(name, model, self._stage)
@@ -78,7 +75,10 @@ class Run:
     def _begun(self) -> InContextModel:
         if self.config.init_from:
             return InContextModel.from_pretrained(self.config.init_from)
-        return InContextModel.from_config(self.config.model, self.dataset.prompts())
+        model = InContextModel.from_config(self.config.model, self.dataset.prompts())
+        if self.config.model.vision_weights == EYE:
+            give_eye(model.backbone)
+        return model
 
     def _part(self, name: str, model: InContextModel, work: Callable[[str, InContextModel], None]) -> None:
         """Do a part and keep its weights, or take over the weights of an earlier try that finished it."""
@@ -93,16 +93,6 @@ class Run:
             if self.processes.is_main_process:
                 model.save_pretrained(kept)
             self.processes.wait_for_everyone()
-
-    def _eye(self, name: str, model: InContextModel) -> None:
-        config = self.config.eye
-        if config.bundled and not self.config.init_from:
-            give_eye(model.backbone)
-        if not config.steps:
-            return
-        with tqdm(total=config.steps, desc=name, dynamic_ncols=True) as bar:
-            read = teach_eye(model, config, self.config.seed, lambda step, loss: _advance(bar, step, loss))
-        self.folder.keep(f"{name}/read.json", read)
 
     def _stage(self, name: str, model: InContextModel) -> None:
         stage: StageConfig = getattr(self.config, name)
@@ -206,8 +196,3 @@ class Run:
             if written.is_file():
                 points += [{"stage": name, **point} for point in json.loads(written.read_text("utf-8"))]
         self.folder.keep("learning.json", points)
-
-
-def _advance(bar: tqdm, step: int, loss: float) -> None:
-    bar.update(step - bar.n)
-    bar.set_postfix(loss=f"{loss:.3f}")

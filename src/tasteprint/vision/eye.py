@@ -1,7 +1,7 @@
 """The bundled eye: weights with which the vision part and connector of `mini` already see.
 
 Enters: a model of `mini`'s shape. Leaves: the same, seeing; or the file, written anew. Does not know: how it was taught
-(`train/eye.py`), or what its features serve for.
+(`experiments/eye_lesson.py`), or what its features serve for.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def give_eye(backbone: Idefics2Backbone) -> None:
         n: v.shape for n, v in parts.state_dict().items()
     }:
         raise ValueError(
-            "the bundled eye does not fit this backbone; expected the vision part of `mini` at 48 pixels: train an eye "
-            "of its own (eye.steps), or leave model.image_size at 48."
+            "the bundled eye does not fit this backbone; expected the vision part of `mini` at 48 pixels: leave "
+            "model.image_size at 48, or model.vision_weights empty."
         )
     parts.load_state_dict(seen)
 
