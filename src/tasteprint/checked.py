@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 T = TypeVar("T")
 
 Switch = Annotated[bool, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Positive = Annotated[int, Field(strict=True, ge=1)]
 Amount = Annotated[float, Field(strict=True, ge=0)]
@@ -61,7 +62,7 @@ def checked(root: str = "") -> Callable[[type[T]], type[T]]:
             try:
                 build(self, *values, **named)
             except ValidationError as fault:
-                raise ValueError(_sentence(fault.errors()[0], made, root)) from fault
+                raise ValueError(_sentence(_first(fault), made, root)) from fault
 
         made.__init__ = __init__
         return made
@@ -69,9 +70,14 @@ def checked(root: str = "") -> Callable[[type[T]], type[T]]:
     return decorate
 
 
+def _first(fault: ValidationError) -> ErrorDetails:
+    """A name that is no field explains one that is missing."""
+    return min(fault.errors(), key=lambda error: error["type"] != "unexpected_keyword_argument")
+
+
 def _sentence(fault: ErrorDetails, kind: Any, root: str) -> str:
     *section, name = fault["loc"] or ("",)
-    where = ".".join(map(str, filter(None, (root, *section))))
+    where = ".".join(str(part) for part in (root, *section) if part != "")
     if fault["type"] == "value_error":  # raised by the class's own check
         return str(fault["ctx"]["error"])
     if fault["type"] == "unexpected_keyword_argument":
