@@ -19,7 +19,7 @@ from tasteprint.train.run import Run
 from tasteprint.vision.eye import bundled_eye
 from tiny import TINY
 
-SHORT = (*TINY, "eye.steps=0", "stage1.steps=2", "stage2.steps=0")
+SHORT = (*TINY, "stage1.steps=2", "stage2.steps=0")
 
 
 @pytest.fixture(scope="module")

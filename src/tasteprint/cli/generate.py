@@ -16,7 +16,6 @@ import typer
 from tasteprint.cli.data import progress_bar
 from tasteprint.cli.score import Count, DataFolder, HistoryFile, User, person
 from tasteprint.cli.steering import check_own, open_tastes, others, own, weights_of
-from tasteprint.config import GuideConfig
 
 if TYPE_CHECKING:
     from tasteprint.guide.text_to_image import TextToImage
@@ -77,6 +76,8 @@ def generate_command(
 ) -> None:
     """Make a picture that one person will like: a generator's noise is changed until the person's taste is met."""
     asked = dict(locals())
+    from tasteprint.config import GuideConfig
+
     config = GuideConfig(steps=steps, weight=weight, patience=patience)
     peers = weights_of(reward or [])
     check_own(loss, pessimism)
