@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import tasteprint
-from tasteprint.cli.models import open_model
-from tasteprint.hub import BUNDLED, find_model
 from tasteprint.incontext.model import InContextModel
+from tasteprint.hub import BUNDLED, find_model
+from tasteprint.methods import open_model
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.simulate.painter import paint
 from tasteprint.simulate.simulation import draw_test
