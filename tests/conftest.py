@@ -21,6 +21,14 @@ def model():
     return InContextModel.from_config(ModelConfig(), ["a house", "a fish"], n_tokens=10)
 
 
+@pytest.fixture
+def network(model):
+    """The same network, one's own, with gradients: what a trainer holds."""
+    from copy import deepcopy
+
+    return deepcopy(model.network).requires_grad_(True)
+
+
 @pytest.fixture(scope="session")
 def pictures():
     """Forty small painted pictures, by the names "0" to "39"."""

@@ -57,12 +57,12 @@ def test_they_open_by_name_and_are_small(monkeypatch):
     files = [weights / "eye.safetensors", *(file for name in BUNDLED for file in find_model(name).iterdir())]
     assert sum(path.stat().st_size for path in files) < 12_000_000
     assert all((find_model(name) / "README.md").is_file() for name in BUNDLED)
-    assert {p.dtype for p in InContextModel.from_pretrained("mini").parameters()} == {torch.float32}
+    assert {p.dtype for p in InContextModel.from_pretrained("mini").network.parameters()} == {torch.float32}
 
 
 def test_mini_knows_people_that_it_never_met(met):
     histories, asked, seen = met
-    mini = InContextModel.from_pretrained("mini")
+    mini = InContextModel.from_pretrained("mini").network
 
     def images(names):
         return {"image_features": torch.stack([seen[name] for name in names]).unflatten(1, (-1, 128))}

@@ -28,7 +28,7 @@ from tasteprint.evaluate.per_person_finetune import per_person_finetune
 from tasteprint.evaluate.predictors import predict_pairs
 from tasteprint.evaluate.results import markdown, meaning, table
 from tasteprint.evaluate.shared_tastes import SharedTastes, fit_shared_tastes, mixture_probability
-from tasteprint.incontext.model import InContextModel
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.types import Example, History, Vote
 
 IMAGES = 400
@@ -269,7 +269,7 @@ def test_own_only_learns_one_person_and_starts_afresh_for_the_next():
         return Example(History(user, tuple(votes[:4])), tuple(votes[4:]))
 
     predictor = per_person_finetune(
-        lambda: InContextModel.from_config(ModelConfig(), ["a cat"]), open_image, steps=8
+        lambda: PreferenceNetwork.from_config(ModelConfig(), ["a cat"]), open_image, steps=8
     )
     ann, bob = person("ann", "red", "blue"), person("bob", "blue", "red")
     alone = predict_pairs(predictor, [bob])

@@ -21,7 +21,7 @@ def demo(tmp_path_factory):
     """The whole demo on few people, for few steps."""
     out = tmp_path_factory.mktemp("demo") / "demo"
     short = {
-        "data.test": 0.2, "eye.steps": 3, "eye.pictures": 200, "eye.batch": 16,
+        "data.test": 0.2,
         "posterior.prior": "learned", "posterior.steps": 10,
         "stage1.steps": 4, "stage1.batch_size": 4, "stage1.evaluate_every": 2,
         "stage2.steps": 2, "stage2.batch_size": 4, "stage2.evaluate_every": 2,
@@ -206,7 +206,7 @@ def mistakes(out, person):
             "--set",
             "stage1.step=3",
         ],
-        "expected int": [
+        "expected a whole number": [
             "train",
             "--data",
             out / "data",

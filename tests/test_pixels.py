@@ -1,7 +1,5 @@
 """Pixels by torch with gradients beside those of the published processors, on pictures made to tell them apart."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -10,17 +8,13 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from tasteprint.incontext.mini import mini_processor
+from tasteprint.vision.eye import eye_processor
 from tasteprint.vision.pixels import as_floats, prepared, square_pixels, square_twin, twin
 
-EIGHT = SimpleNamespace(
-    image_processor=Idefics2ImageProcessorPil(
-        do_image_splitting=False, size={"longest_edge": 980, "shortest_edge": 378}
-    )
-)
+EIGHT = Idefics2ImageProcessorPil(do_image_splitting=False, size={"longest_edge": 980, "shortest_edge": 378})
 """The preparation of the 8B model; `square_twin` asks a processor for nothing else."""
 
-BACKBONES = {"mini": (mini_processor(), 48), "8b": (EIGHT, 512)}
+BACKBONES = {"mini": (eye_processor(), 48), "8b": (EIGHT, 512)}
 ENCODERS = {"clip": CLIPImageProcessorPil(), "siglip": SiglipImageProcessorPil()}
 
 # Pillow rounds to bytes after each of its two passes: half a step, which the second pass weighs by the kernel's
@@ -70,7 +64,7 @@ def test_a_backbone_sees_what_its_processor_would_show_it(name, kind):
     for size in SIZES:
         picture = drawn(kind, size)
         ours, theirs = (
-            in_bytes(pixels, processor.image_processor)
+            in_bytes(pixels, processor)
             for pixels in (
                 square_twin(as_floats(picture), processor, square),
                 square_pixels([picture], processor, square),

@@ -1,4 +1,4 @@
-"""Tasteprints: extended, kept, shared and shelved, each against the slow way."""
+"""In-context prints: extended, kept, shared and shelved, each against the slow way."""
 
 import json
 import resource
@@ -12,11 +12,10 @@ from safetensors.torch import load_file, save_file
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from people import history, vote
-from tasteprint.incontext import attention
-from tasteprint.incontext import scoring as requests
+from tasteprint.incontext import attention, scoring
 from tasteprint.incontext.images import PixelCache
 from tasteprint.incontext.model import InContextModel
-from tasteprint.incontext.past import Int8Keys, PassCost
+from tasteprint.incontext.past import Int8Keys, PassCost, Past
 from tasteprint.incontext.prints import InContextPrint, rounding_loss, score_requests
 from tasteprint.incontext.shelf import PrintShelf
 from tasteprint.types import History, Rating
@@ -53,12 +52,12 @@ def nudged(model):
 def test_an_extended_print_equals_one_from_scratch(model, opened, shown, slow, first):
     whole = history(4)
     begun = model.print_of(replace(whole, votes=whole.votes[:first]), opened)
-    before, scores = begun.keys.clone(), begun.score_pictures(shown, PROMPTS)
+    before, scores = begun.past.keys.clone(), begun.score_pictures(shown, PROMPTS)
     taste = begun.extended(whole.votes[first:], opened)
     assert taste.score_pictures(shown, PROMPTS).numpy() == pytest.approx(slow(whole), abs=1e-5)
-    assert torch.allclose(taste.keys, model.print_of(whole, opened).keys, atol=1e-5)
-    assert torch.equal(begun.keys, before) and torch.equal(begun.score_pictures(shown, PROMPTS), scores)
-    assert taste.made_from.votes == model.print_of(whole, opened).made_from.votes
+    assert torch.allclose(taste.past.keys, model.print_of(whole, opened).past.keys, atol=1e-5)
+    assert torch.equal(begun.past.keys, before) and torch.equal(begun.score_pictures(shown, PROMPTS), scores)
+    assert taste.history == whole and taste.fingerprint == model.fingerprint
 
 
 def test_only_new_images_are_opened(model, pictures):
@@ -69,14 +68,14 @@ def test_only_new_images_are_opened(model, pictures):
 
 
 def test_images_of_a_history_may_go_in_several_batches(model, opened, monkeypatch):
-    together = model.print_of(history(3), opened).keys
-    monkeypatch.setattr(Cost, "images_at_once", 2)
-    assert torch.allclose(model.print_of(history(3), opened).keys, together, atol=1e-5)
+    together = model.print_of(history(3), opened).past.keys
+    monkeypatch.setattr(PassCost, "images_at_once", 2)
+    assert torch.allclose(model.print_of(history(3), opened).past.keys, together, atol=1e-5)
 
 
 def test_at_the_window_the_newest_votes_that_fit_are_read(model, opened, shown, slow, monkeypatch):
     longest = len(model.network.encoder.target("", first=False)) + 100
-    room = model.print_of(history(3), opened).length + longest
+    room = model.print_of(history(3), opened).past.length + longest
     monkeypatch.setattr(
         model.network.backbone.network.config.text_config, "max_position_embeddings", room + 2
     )
@@ -89,7 +88,7 @@ def test_at_the_window_the_newest_votes_that_fit_are_read(model, opened, shown, 
     assert longer.history == newest
     assert longer.score_pictures(shown, PROMPTS).numpy() == pytest.approx(slow(newest), abs=1e-5)
     with pytest.warns(UserWarning, match="the newest 3 are read"):
-        assert torch.allclose(model.print_of(history(4), opened).keys, longer.keys, atol=1e-5)
+        assert torch.allclose(model.print_of(history(4), opened).past.keys, longer.past.keys, atol=1e-5)
 
 
 def test_requests_of_many_people_score_as_alone(model, opened):
@@ -141,15 +140,11 @@ def test_a_small_budget_makes_small_passes_of_equal_scores(model, opened, shown,
     people = [model.print_of(history(n), opened) for n in (0, 1, 2)]
     images = torch.rand(9, 3, 48, 48, generator=torch.Generator().manual_seed(1))
     whole = score_requests(people * 3, images, ["a fish"] * 9).detach()
-    sizes, seen = [], requests.read_on
-    monkeypatch.setattr(requests, "read_on", lambda *a: sizes.append(len(a[3])) or seen(*a))
-    monkeypatch.setattr(
-        requests,
-        "WORKING_MEMORY",
-        PassCost(model.network.backbone)(
-            1, 2 * len(model.network.encoder.target("a fish", first=False)), people[2].past.length, 2
-        ),
-    )
+    sizes, read_on = [], model.read_on
+    monkeypatch.setattr(model, "read_on", lambda *a: sizes.append(len(a[2])) or read_on(*a))
+    turn = len(model.network.encoder.target("a fish", first=False))
+    enough = PassCost(model.network.backbone)(1, 2 * turn, people[2].past.length, 2)
+    monkeypatch.setattr(scoring, "WORKING_MEMORY", enough)
     parts = score_requests(people * 3, images, ["a fish"] * 9).detach()
     assert len(sizes) > len(people) and parts.numpy() == pytest.approx(whole.numpy(), abs=1e-5)
 
@@ -246,7 +241,7 @@ def test_a_print_survives_the_disk(model, opened, shown, tmp_path, int8):
     assert torch.equal(back.score_pictures(shown, PROMPTS), kept.score_pictures(shown, PROMPTS))
     (stored,) = [value for name, value in load_file(tmp_path / "u.print").items() if name == "keys"]
     assert stored.shape[-2] == taste.past.length - len(model.network.tokens) - 1
-    assert back.extended(history(1, start=8).votes, opened).length > back.past.length
+    assert back.extended(history(1, start=8).votes, opened).past.length > back.past.length
     assert [path.name for path in tmp_path.iterdir()] == ["u.print"]
 
 
@@ -339,7 +334,9 @@ def test_a_thousand_prints_do_not_grow_memory(model, opened):
 
     def fill(names):
         for name in names:
-            shelf.put(name, InContextPrint(model, taste.history, taste.past.own.clone()))
+            shelf.put(
+                name, InContextPrint(model, taste.history, Past(taste.past.shared, taste.past.own.clone()))
+            )
             assert shelf.nbytes <= shelf.limit
 
     fill(range(100))

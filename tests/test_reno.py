@@ -297,12 +297,12 @@ def test_a_weight_that_is_no_weight(weight):
         ValueError, match=f"reward 'near' has weight {weight}; expected a number of at least 0"
     ):
         near(weight)
-    with pytest.raises(ValueError, match=f"weight is {weight}; expected a number of at least 0"):
+    with pytest.raises(ValueError, match=f"^weight is {weight}; expected a (finite )?number"):
         GuideConfig(weight=weight)
 
 
 def test_no_steps_and_no_rewards():
-    with pytest.raises(ValueError, match="steps is 0; expected at least 1: raise the number"):
+    with pytest.raises(ValueError, match="steps is 0; expected a number of at least 1"):
         GuideConfig(steps=0)
     with pytest.raises(ValueError, match=r"the rewards are \[\]; expected at least one"):
         next(guide(images_of, "", start(), []))

@@ -16,7 +16,7 @@ CANDIDATES = [[("30", "a fish"), ("31", "a cup")]]
 
 
 def margins(model, pictures):
-    return model.network.margins([history(2)], CANDIDATES, PixelCache(model, pictures.__getitem__))[0]
+    return model.network.margins([history(2)], CANDIDATES, PixelCache(model.network, pictures.__getitem__))[0]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def saved(model, tmp_path_factory):
 def test_save_load_same_score(model, saved, pictures):
     loaded = InContextModel.from_pretrained(saved)
     assert (margins(loaded, pictures) == margins(model, pictures)).all()
-    assert len(loaded.tokens) == 10
+    assert len(loaded.network.tokens) == 10
 
 
 def test_only_safetensors_and_text(saved):
@@ -98,12 +98,12 @@ def adapted(model, tmp_path_factory):
     model.network.backbone.network.save_pretrained(base)
     model.network.backbone.processor.save_pretrained(base)
     config = replace(ModelConfig(), backbone=str(base), lora_r=4, lora_alpha=4, lora_dropout=0.0)
-    return InContextModel.from_config(config, n_tokens=3).eval()
+    return InContextModel.from_config(config, n_tokens=3)
 
 
 def test_an_adapter_is_saved_in_pefts_form_and_read_back(adapted, pictures, tmp_path):
     with torch.no_grad():
-        for name, parameter in adapted.named_parameters():
+        for name, parameter in adapted.network.named_parameters():
             if "lora_B" in name or "vision_model.modules_to_save" in name:
                 parameter.add_(0.05 * torch.ones_like(parameter))
     adapted.save_pretrained(tmp_path)
@@ -117,7 +117,7 @@ def test_an_adapter_is_saved_in_pefts_form_and_read_back(adapted, pictures, tmp_
     assert (tmp_path / "adapter_config.json").is_file() and not (tmp_path / "model.safetensors").exists()
     loaded = InContextModel.from_pretrained(tmp_path)
     assert margins(loaded, pictures) == pytest.approx(margins(adapted, pictures), abs=1e-6)
-    loaded.load_weights(tmp_path)
+    loaded.network.load_weights(tmp_path)
     assert margins(loaded, pictures) == pytest.approx(margins(adapted, pictures), abs=1e-6)
 
 

@@ -112,7 +112,9 @@ def test_what_a_conversation_costs(simulated):
 
 
 def test_an_image_turn_is_short_for_every_simulated_prompt(simulated):
-    told = [simulated.told(prompt(subject), liked, False) for subject in SUBJECTS for liked in (True, False)]
+    told = [
+        simulated.context(prompt(subject), liked, False) for subject in SUBJECTS for liked in (True, False)
+    ]
     assert max(map(len, told)) <= 14
 
 

@@ -102,7 +102,6 @@ def _parted(one: Opinions, chance: torch.Generator) -> tuple[Opinions, Opinions]
     return earlier, later if again.all() else later.chosen((~again).nonzero()[:, 0])
 
 
-PRIORS = ("auto", "learned", "estimated")
 MANY = 200
 """So many people are enough to learn a prior end to end; with fewer, `auto` tries both."""
 
@@ -140,8 +139,6 @@ def find_prior(
     An estimate does not look at `held_out`, and reports its progress once, at the end. ValueError for fewer than two
     people with two opinions.
     """
-    if config.prior not in PRIORS:
-        raise ValueError(f"posterior.prior is {config.prior!r}; expected one of {', '.join(PRIORS)}.")
     people = enough(people)
     if config.prior == "learned" or (config.prior == "auto" and len(people) >= MANY):
         return learn(embeddings, people, config, held_out, seed, progress)

@@ -1,4 +1,4 @@
-"""A whole training run: the eye, the teacher, stage 1, stage 2; killed at any time, it goes on where it was.
+"""A whole training run: the teacher, stage 1, stage 2; interrupted at any time, the same run again resumes it.
 
 Enters: a config, a built dataset, a run folder. Leaves: the best model in `model/`, `learning.json`, `run.json`.
 Does not know: command lines, evaluation on test people.
@@ -35,7 +35,7 @@ from tasteprint.train.teacher import Teacher, check_layers
 from tasteprint.train.trainer import Images, PreferenceTrainer, StageBar, training_arguments
 from tasteprint.types import Example
 from tasteprint.vision.encoder import ImageEncoder
-from tasteprint.vision.eye import eye_weights
+from tasteprint.vision.eye import EYE, eye_weights
 from tasteprint.vision.feature_store import FeatureStore
 
 STAGES = ("stage1", "stage2")
@@ -78,7 +78,7 @@ class Run:
         if self.config.init_from:
             return PreferenceNetwork.from_pretrained(self.config.init_from)
         network = PreferenceNetwork.from_config(self.config.model, self.dataset.prompts())
-        if self.config.eye.bundled:
+        if self.config.model.vision_weights == EYE:
             network.vision_part.load(eye_weights())
         return network
 
