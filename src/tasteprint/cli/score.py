@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ import typer
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from tasteprint.types import History, Vote
+    from tasteprint.types import History, Print, Vote
 
 
 Images = Annotated[list[Path], typer.Argument(help="Picture files.")]
@@ -49,7 +49,7 @@ def rank_command(
 ) -> None:  # fmt: skip
     """Rank pictures for one person, the best first; equal ones keep the order given."""
     scores = _scores(images, model, history, data, user, prompt, history_length)
-    _print_scores(sorted(scores, key=lambda score: -score["margin"]), as_json)
+    _print_scores(ranked(scores), as_json)
 
 
 def read_history(path: Path) -> list[Vote]:
@@ -109,6 +109,20 @@ def read_person(
     return History(decided[0].user_id if decided else "you", tuple(decided)), opener
 
 
+def scores_of(
+    person: Print, names: Sequence[str | Path], pictures: Sequence[Image], prompt: str = ""
+) -> list[dict[str, Any]]:
+    """Score pictures with a person's print: name, Q and margin of each, in the order given."""
+    margins = person.score_pictures(pictures, [prompt] * len(pictures))
+    rows = zip(names, margins.tolist(), margins.sigmoid().tolist(), strict=True)
+    return [{"image": str(name), "q": q, "margin": margin} for name, margin, q in rows]
+
+
+def ranked(scores: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sort scores, the best first; equal ones keep their order."""
+    return sorted(scores, key=lambda score: -score["margin"])
+
+
 def _scores(
     images: list[Path],
     model: str,
@@ -124,10 +138,8 @@ def _scores(
 
     pictures = [open_image(image) for image in images]
     quiet_libraries()
-    votes, opener = read_person(history, data, user, history_length)
-    margins = open_model(model).print_of(votes, opener).score_pictures(pictures, [prompt] * len(pictures))
-    pairs = zip(images, margins.tolist(), margins.sigmoid().tolist(), strict=True)
-    return [{"image": str(image), "q": q, "margin": margin} for image, margin, q in pairs]
+    person, opener = read_person(history, data, user, history_length)
+    return scores_of(open_model(model).print_of(person, opener), images, pictures, prompt)
 
 
 def _print_scores(scores: list[dict[str, Any]], as_json: bool) -> None:
