@@ -75,7 +75,7 @@ def store_of(model: AnyModel, dataset: Dataset) -> FeatureStore:
 
 
 def _read_by(model: AnyModel, store: FeatureStore) -> Predictor:
-    from tasteprint.evaluate.predictors import PosteriorPredictor
+    from tasteprint.posterior.predictor import PosteriorPredictor
     from tasteprint.posterior.model import TastePosterior
 
     if isinstance(model, TastePosterior):
