@@ -230,7 +230,7 @@ def test_it_is_kept_with_its_images_names(posterior, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["rows", "width", "missing"])
-def test_damage_is_raters(posterior, tmp_path, monkeypatch, damage):
+def test_damage_is_refused(posterior, tmp_path, monkeypatch, damage):
     monkeypatch.setattr(ImageEncoder, "from_pretrained", lambda name: colour_encoder())
     posterior.save_pretrained(tmp_path)
     state = load_file(tmp_path / "posterior.safetensors")
@@ -304,11 +304,6 @@ def test_one_rater_is_no_population(count):
 def test_two_raters_are_enough():
     found = fit(some_people(2), FEW)
     assert isinstance(found.fitted, EmpiricalBayesPrior)
-
-
-def test_an_unknown_prior_is_raters():
-    with pytest.raises(ValueError, match="expected one of auto, learned, estimated"):
-        find_prior(NAMES, ROWS, raters(4), replace(FEW, prior="guessed"))
 
 
 def test_contradicting_and_separable_votes_are_taken():

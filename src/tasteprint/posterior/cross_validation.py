@@ -32,7 +32,6 @@ CONTEXT = 8
 HIDDEN = 0.2
 """Share of the images whose opinions a fold leaves out of its training people."""
 
-PRIORS = ("auto", "learned", "estimated")
 MANY = 200
 """So many people are enough to learn a prior end to end; with fewer, `auto` tries both."""
 
@@ -78,8 +77,6 @@ def find_prior(
     An estimate does not look at `held_out`, and reports its progress once, at the end. ValueError for fewer than two
     people with two opinions.
     """
-    if config.prior not in PRIORS:
-        raise ValueError(f"posterior.prior is {config.prior!r}; expected one of {', '.join(PRIORS)}.")
     people = with_two_opinions(people)
     if config.prior == "learned" or (config.prior == "auto" and len(people) >= MANY):
         return learn_prior(embeddings, people, config, held_out, seed, progress)
