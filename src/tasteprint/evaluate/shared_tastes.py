@@ -27,7 +27,7 @@ RATE = 5e-3
 WEIGHT_DECAY = 0.1
 CHECK_EVERY = 25
 
-Votes = Int[Tensor, "_ 2"]
+VotePairs = Int[Tensor, "_ 2"]
 """One person's votes as rows of the feature table: liked, disliked."""
 
 
@@ -83,8 +83,8 @@ def mixture_probability(
 
 def fit_shared_tastes(
     features: Float[Tensor, "n d"],
-    people: Sequence[Votes],
-    held_out: Sequence[Votes] = (),
+    people: Sequence[VotePairs],
+    held_out: Sequence[VotePairs] = (),
     tastes: int = TASTES,
     hidden: int = HIDDEN,
     steps: int = STEPS,
@@ -106,7 +106,7 @@ def fit_shared_tastes(
 
 
 def _statistics(
-    features: Float[Tensor, "n d"], people: Sequence[Votes]
+    features: Float[Tensor, "n d"], people: Sequence[VotePairs]
 ) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
     seen = features[torch.cat(list(people)).unique()]
     scale = seen.std(dim=0, correction=0)
@@ -116,8 +116,8 @@ def _statistics(
 def _trained(
     model: SharedTastes,
     features: Float[Tensor, "n d"],
-    people: Sequence[Votes],
-    held_out: Sequence[Votes],
+    people: Sequence[VotePairs],
+    held_out: Sequence[VotePairs],
     steps: int,
 ) -> SharedTastes:
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
@@ -139,7 +139,7 @@ def _trained(
 
 @torch.no_grad()
 def _judged(
-    model: SharedTastes, features: Float[Tensor, "n d"], held: Sequence[Votes]
+    model: SharedTastes, features: Float[Tensor, "n d"], held: Sequence[VotePairs]
 ) -> tuple[float, dict[str, Tensor]]:
     """The log loss of held-out people, and the weights as they are now."""
     state = {name: value.clone() for name, value in model.state_dict().items()}
@@ -149,7 +149,7 @@ def _judged(
 def tastes_log_loss(
     model: SharedTastes,
     features: Float[Tensor, "n d"],
-    people: Sequence[Votes],
+    people: Sequence[VotePairs],
     shuffle: bool = False,
 ) -> Float[Tensor, ""]:
     """Nats a vote, over each person's first 17 votes (at random 17 with `shuffle`); ln 2 is guessing."""
@@ -161,7 +161,7 @@ def tastes_log_loss(
     return -model.evidence(utilities[:, :, 0] - utilities[:, :, 1], weights).sum() / weights.sum()
 
 
-def _some(votes: Votes, shuffle: bool) -> Votes:
+def _some(votes: VotePairs, shuffle: bool) -> VotePairs:
     order = torch.randperm(len(votes)) if shuffle else torch.arange(len(votes))
     return votes[order[:VOTES_A_STEP].to(votes.device)]
 
@@ -185,6 +185,6 @@ def fit_tastes(
     return fit_shared_tastes(features, learn, check, tastes=tastes, steps=steps, seed=seed)
 
 
-def _rows(votes: Sequence[Vote], place: Mapping[str, int]) -> Votes:
+def _rows(votes: Sequence[Vote], place: Mapping[str, int]) -> VotePairs:
     rows = [(place[vote.liked], place[vote.disliked]) for vote in votes if not vote.is_tie]
     return torch.tensor(rows, dtype=torch.long).reshape(-1, 2)
