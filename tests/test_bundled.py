@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import tasteprint
-from tasteprint.incontext.model import InContextModel
 from tasteprint.hub import BUNDLED, find_model
+from tasteprint.incontext.model import InContextModel
 from tasteprint.methods import open_model
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.simulate.painter import paint

@@ -25,7 +25,7 @@ from tasteprint.report.page import (
     ScoredPicture,
     TasteCard,
 )
-from tasteprint.types import Example, Opinion, Pictures, Print, TasteModel, Vote
+from tasteprint.types import Example, Opinion, Print, TasteModel, Vote
 from tasteprint.vision.feature_store import FeatureStore
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tasteprint.data.dataset import Dataset
     from tasteprint.data.images import ImageStore
     from tasteprint.posterior.model import TastePosterior
+    from tasteprint.types import Pictures
 
 PEOPLE = 3
 PAIRS = 6
