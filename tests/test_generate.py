@@ -272,7 +272,8 @@ def test_through_the_front_door(votes, tmp_path):
     refused = subprocess.run([*run, *map(str, words)], capture_output=True, text=True)
     assert refused.returncode == 2 and refused.stdout == "" and not list(tmp_path.iterdir())
     assert (
-        refused.stderr.startswith("tasteprint: reward is 'clip=abc'") and len(refused.stderr.splitlines()) == 1
+        refused.stderr.startswith("tasteprint: reward is 'clip=abc'")
+        and len(refused.stderr.splitlines()) == 1
     )
 
 
