@@ -27,9 +27,9 @@ from jaxtyping import Float
 from jaxtyping import Int8 as Bytes
 from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from tasteprint.files import write_tensors
 from tasteprint.incontext.packing import pack
 from tasteprint.incontext.states import identity, state_of
 from tasteprint.types import History, Vote
@@ -85,10 +85,7 @@ def write_print(path: Path, about: dict[str, str], history: History, own: Tensor
     """Write a person's own keys and values and what they belong to, replacing the file in one step."""
     told = json.dumps(asdict(history), default=datetime.isoformat)
     tensors = {"keys": own} if isinstance(own, Tensor) else {"keys": own.rounded, "scales": own.scales}
-    part = path.with_name(path.name + ".part")
-    stored = {name: value.cpu().contiguous() for name, value in tensors.items()}
-    save_file(stored, part, {"format": FORMAT, **about, "history": told})
-    part.replace(path)
+    write_tensors(path, tensors, {"format": FORMAT, **about, "history": told})
 
 
 def read_print(path: Path, model: InContextModel) -> tuple[History, Tensor | Int8]:

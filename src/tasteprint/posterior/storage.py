@@ -39,6 +39,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tasteprint.config import PosteriorConfig
+from tasteprint.files import write_tensors
 from tasteprint.incontext.storage import ABOUT, FORMAT, find, read_about
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.learned_prior import LearnedPrior
@@ -65,9 +66,7 @@ def write_print(
         "names": json.dumps(names),
         "said": json.dumps([asdict(one) for one in said], default=datetime.isoformat),
     }
-    part = path.with_name(path.name + ".part")
-    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, part, about)
-    part.replace(path)
+    write_tensors(path, tensors, about)
 
 
 def read_print(
