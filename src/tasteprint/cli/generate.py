@@ -82,7 +82,8 @@ def generate_command(
     peers = weights_of(reward or [])
     check_own(loss, pessimism)
     _check_counts(seed, noises, best_of)
-    from tasteprint.report.generation import record, require_place, write_folder
+    from tasteprint.files import require_place, write_folder
+    from tasteprint.report.generation import record
 
     require_place(out)  # a mistake should show before a model is loaded
     who, opener = person(history, data, user, history_length)
