@@ -11,14 +11,22 @@ import pytest
 
 @pytest.fixture(scope="session")
 def model():
-    """An untrained mini with ten preference tokens; do not change its weights."""
+    """An untrained mini with ten preference tokens, frozen; do not change its weights."""
     import torch
 
     from tasteprint.config import ModelConfig
-    from tasteprint.incontext.network import InContextModel
+    from tasteprint.incontext.model import InContextModel
 
     torch.manual_seed(0)
-    return InContextModel.from_config(ModelConfig(), ["a house", "a fish"], n_tokens=10).eval()
+    return InContextModel.from_config(ModelConfig(), ["a house", "a fish"], n_tokens=10)
+
+
+@pytest.fixture
+def network(model):
+    """The same network, one's own, with gradients: what a trainer holds."""
+    from copy import deepcopy
+
+    return deepcopy(model.network).requires_grad_(True)
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,8 @@ POINTS = 50
 class PosteriorRun:
     """One run from a config to a posterior. `go` does what is left to do; it takes a minute, so it begins anew."""
 
-    def __init__(self, config: Config, dataset: Dataset, path: Path) -> None:
-        """Open or begin the run's folder; ValueError where it holds another run."""
+    def __init__(self, config: Config, dataset: Dataset, path: Path, report_to: str = "none") -> None:
+        """Open or begin the run's folder; ValueError where it holds another run. Trackers (`report_to`) get nothing."""
         if dataset.images is None:
             raise ValueError(
                 f"dataset {dataset.folder} has no images; expected some: build it with its images."
