@@ -191,7 +191,7 @@ def test_raters_images_are_known_by_name_and_others_by_their_embedding(posterior
 
 
 def test_eight_votes_tell_a_new_person_apart(posterior):
-    people = {f"v{n}": votes_of(f"v{n}", n % 2, 24) for n in range(20)}
+    people = {f"v{n}": votes_of(f"v{n}", n % 2, 24) for n in range(100)}
     histories = [History(user, tuple(votes[:8])) for user, votes in people.items()]
     targets = [
         [(name, "") for vote in votes[8:] for name in (vote.liked, vote.disliked)]
@@ -210,7 +210,8 @@ def test_eight_votes_tell_a_new_person_apart(posterior):
             [*histories[1:], histories[0]],
         )
     )
-    assert own > 0.8 > nobody > other
+    # Of 1,600 pairs: a share errs by 0.011 at most. They are 0.88, 0.75 and 0.59.
+    assert own > 0.8 + 4 * 0.011 > 0.8 - 3 * 0.011 > nobody > other + 4 * 0.011 * 2**0.5
 
 
 def test_gradients_reach_the_pixels(posterior):
@@ -345,7 +346,8 @@ def test_statistics_see_which_way_an_edge_runs():
 @pytest.mark.parametrize("size", [(64, 64), (7, 90), (300, 20), (1, 1)])
 def test_statistics_of_any_shape_repeat_and_have_gradients(size):
     encoder = ImageEncoder.from_pretrained("statistics")
-    picture = Image.effect_noise(size, 80).convert("RGB").resize(size)
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    picture = Image.fromarray(noise)
     first, second = (encoder.embed_pictures([picture]) for _ in range(2))
     assert first.shape == (1, encoder.width) and torch.equal(first, second)
     image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255
