@@ -178,7 +178,9 @@ def test_the_evidence_is_the_chain_of_predictions():
 def test_shared_tastes_learn_a_planted_world_and_the_evaluation_sees_it():
     table_of_features = torch.tensor(FEATURES, dtype=torch.float32)
     state = torch.random.get_rng_state()
-    model = fit_shared_tastes(table_of_features, rows(opposites(60, seed=1)), rows(opposites(10, seed=2)), 2, 8, 150)
+    model = fit_shared_tastes(
+        table_of_features, rows(opposites(60, seed=1)), rows(opposites(10, seed=2)), 2, 8, 150
+    )
     assert torch.equal(torch.random.get_rng_state(), state)
     train = [vote for votes in opposites(60, seed=1).values() for vote in votes]
     predictors = {"own": shared_tastes(model, features), "population": population(train)}

@@ -1,6 +1,5 @@
 """The optimisation of the noise against arithmetic on paper, torch's own optimiser, and what goes wrong."""
 
-from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -11,7 +10,6 @@ from tasteprint.config import GuideConfig
 from tasteprint.guide import reno
 from tasteprint.guide.reno import best_of, clipped, guide, nesterov, noises
 from tasteprint.guide.rewards import Reward, below, minus_margin, one_minus_q, regulariser
-from tasteprint.types import History, Scorer, Vote
 
 SHAPE = (4, 2, 2)
 

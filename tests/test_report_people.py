@@ -87,7 +87,8 @@ def test_reasons_are_what_leaving_one_vote_out_takes_from_the_log_odds(posterior
     page, example = people[0], examples[0]
     whole = torch.logit(probabilities(print_of(posterior, dataset, example), dataset, example.targets))
     lost = [
-        whole - torch.logit(probabilities(print_of(posterior, dataset, example, {i}), dataset, example.targets))
+        whole
+        - torch.logit(probabilities(print_of(posterior, dataset, example, {i}), dataset, example.targets))
         for i in range(HISTORY_LENGTH)
     ]
     for place, pair in enumerate(page.pairs):
@@ -175,7 +176,9 @@ def test_the_farthest_are_the_ends_of_the_longest_distance_then_who_is_far_from_
 
 
 def prints(posterior, dataset, made):
-    examples = {e.history.user_id: e for e in fixed_examples(dataset.votes_by_user("test"), HISTORY_LENGTH, 1, 3)[0]}
+    examples = {
+        e.history.user_id: e for e in fixed_examples(dataset.votes_by_user("test"), HISTORY_LENGTH, 1, 3)[0]
+    }
     return [print_of(posterior, dataset, examples[person.user_id]) for person in made.people]
 
 

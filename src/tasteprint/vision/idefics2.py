@@ -56,16 +56,12 @@ class VisionPart:
     @classmethod
     def from_config(cls, config: Idefics2Config, image_processor: Any, image_size: int) -> VisionPart:
         """Build the two parts with random weights from torch's current seed; no language model is built."""
+        perceiver: Any = config.perceiver_config
+        text: Any = config.text_config
         vision_model = Idefics2VisionTransformer._from_config(config.vision_config)
-        length = config.perceiver_config.resampler_n_latents
-        return cls(
-            vision_model,
-            Idefics2Connector(config),
-            image_processor,
-            image_size,
-            length,
-            config.text_config.hidden_size,
-        )
+        connector = Idefics2Connector(config)
+        length, width = perceiver.resampler_n_latents, text.hidden_size
+        return cls(vision_model, connector, image_processor, image_size, length, width)
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> VisionPart:
