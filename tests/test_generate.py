@@ -170,7 +170,7 @@ def test_a_scorer_that_fails_on_the_way_ends_the_run_and_the_best_is_kept(
         (["--steps", 0], "steps is 0; expected a number of at least 1"),
         (["--weight", -1], "weight is -1.0; expected a number of at least 0"),
         (["--weight", "nan"], "weight is nan; expected a finite number"),
-        (["--reward", "pickscore=abc"], "reward 'pickscore=abc' was asked for; expected name=WEIGHT"),
+        (["--reward", "pickscore=abc"], "reward is 'pickscore=abc'; expected name=WEIGHT"),
         (["--reward", "pickscore=-1"], "the weight a number of at least 0"),
         (["--reward", "pickscore=nan"], "the weight a number of at least 0"),
         (["--reward", "pickscore"], "expected name=WEIGHT"),
