@@ -68,8 +68,6 @@ def store_of(model: AnyModel, dataset: Dataset) -> FeatureStore:
     from tasteprint.posterior.model import TastePosterior
     from tasteprint.vision.feature_store import FeatureStore
 
-    if dataset.images is None:
-        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
     eye = model.encoder if isinstance(model, TastePosterior) else model.requires_grad_(False)
     return FeatureStore(dataset.folder / "features", eye, dataset.images.open)
 
@@ -90,7 +88,7 @@ def _own(model: AnyModel, store: FeatureStore, dataset: Dataset) -> dict[str, Pr
 
     if not isinstance(model, InContextModel):
         return {"own": _read_by(model, store)}
-    captions, open_image = dataset.prompts(), dataset.images.open  # type: ignore[union-attr]
+    captions, open_image = dataset.prompts(), dataset.images.open
 
     def untrained() -> InContextModel:
         return InContextModel.from_config(model.settings, captions, len(model.tokens))

@@ -87,8 +87,6 @@ def farthest(tastes: Float[Tensor, "n d"], count: int) -> list[int]:
 def _people(
     posterior: TastePosterior, dataset: Dataset, history_length: int, seed: int
 ) -> list[PosteriorPrint]:
-    if dataset.images is None:
-        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
     examples, _ = fixed_examples(dataset.votes_by_user("test"), history_length, 1, seed)
     if not examples:
         raise ValueError(
@@ -118,7 +116,6 @@ def _made(
 
 def _admirer(who: PosteriorPrint, dataset: Dataset) -> Admirer:
     """Of what the person took, show what fits best to what is believed of them."""
-    assert dataset.images is not None
     liked = [dataset.images.open(vote.liked) for vote in who.said if isinstance(vote, Vote)]
     order = who.score_pictures(liked).argsort(descending=True, stable=True)[:LIKED].tolist()
     return Admirer(who.user_id, tuple(ScoredPicture(liked[place]) for place in order))

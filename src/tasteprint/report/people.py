@@ -74,7 +74,6 @@ def learning_points(run: Path) -> tuple[LearningPoint, ...]:
 
 
 def _person(model: AnyModel, dataset: Dataset, example: Example) -> PersonPage:
-    assert dataset.images is not None
     person = model.print_of(example.history, dataset.images.open)
     scores = _scores(person, dataset, example.targets)
     history = tuple(_choice(vote, dataset, {}) for vote in example.history.votes)
@@ -101,7 +100,6 @@ def _with_reasons(
 def _scores(
     person: InContextPrint | PosteriorPrint, dataset: Dataset, votes: Sequence[Vote]
 ) -> dict[str, float]:
-    assert dataset.images is not None
     asked = [(image, vote.prompt) for vote in votes for image in vote.images]
     pictures = [dataset.images.open(image) for image, _ in asked]
     margins = person.score_pictures(pictures, [prompt for _, prompt in asked])
@@ -114,7 +112,6 @@ def _choice(vote: Vote, dataset: Dataset, scores: dict[str, float]) -> Choice:
 
 
 def _shown(image: str, dataset: Dataset, scores: dict[str, float]) -> ScoredPicture:
-    assert dataset.images is not None
     return ScoredPicture(dataset.images.open(image), scores.get(image))
 
 
@@ -140,8 +137,6 @@ def taste_cards(posterior: TastePosterior, dataset: Dataset, seed: int = 0) -> t
 
     Of more than 1,500 pictures so many are drawn, by `seed`. ValueError where the dataset has no images.
     """
-    if dataset.images is None:
-        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
     names = _some_of_training(dataset, seed)
     store = FeatureStore(dataset.folder / "features", posterior.encoder, dataset.images.open)
     found = likings(posterior, posterior.shown(names, store.rows), min(PICTURES, len(names) // 2))
