@@ -9,43 +9,41 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
+from eye_lesson import teach_eye
 from tqdm import tqdm
 
-from tasteprint.config import EyeConfig, ModelConfig
+from tasteprint.config import ModelConfig
 from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.incontext.network import InContextModel
 from tasteprint.train.allocator import keep_freed_memory
-from tasteprint.train.eye import teach_eye
 from tasteprint.vision.eye import FILE, keep_eye
 
 ROOT = Path(__file__).parents[1]
-LESSON = EyeConfig(steps=3500, pictures=60_000, batch=128, lr=2e-3)
+STEPS, PICTURES = 3500, 60_000
 SEED = 77_000
 
 
 def main() -> None:
     """Paint, teach, examine, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=LESSON.steps)
-    parser.add_argument("--pictures", type=int, default=LESSON.pictures)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--out", type=Path, default=ROOT / "src/tasteprint" / FILE)
     asked = parser.parse_args()
     keep_freed_memory()
     torch.manual_seed(0)
     model = InContextModel.from_config(ModelConfig(), (), 0)
-    lesson = replace(LESSON, steps=asked.steps, pictures=asked.pictures)
     started = time.process_time()
-    with tqdm(total=lesson.steps, desc="eye", mininterval=10) as bar:
+    with tqdm(total=asked.steps, desc="eye", mininterval=10) as bar:
 
         def told(step: int, loss: float) -> None:
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-        read = teach_eye(model, lesson, SEED, told)
+        read = teach_eye(model, asked.steps, asked.pictures, SEED, progress=told)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     keep_eye(model.backbone, asked.out)
     took = time.process_time() - started

@@ -1,7 +1,6 @@
 """Training: what moves, what is repeated exactly, what a kill in the middle leaves."""
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -14,9 +13,8 @@ from safetensors.torch import load_file
 
 from people import history, vote
 from tasteprint.config import StageConfig, load_config
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.incontext.packing import collate, pack_example
-from tasteprint.train.eye import CLASSES, reading_loss, teach_eye
 from tasteprint.train.objective import set_trainable
 from tasteprint.train.run import Run
 from tasteprint.train.run_folder import last_checkpoint
@@ -25,12 +23,12 @@ from tasteprint.types import Example
 from tiny import TINY, command
 
 
-def weights(model):
-    return {name: value.clone() for name, value in model.state_dict().items()}
+def weights(network):
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def changed(before, model):
-    now = model.state_dict()
+def changed(before, network):
+    now = network.state_dict()
     return {name for name, value in before.items() if not torch.equal(value, now[name])}
 
 
@@ -47,7 +45,7 @@ def changed(before, model):
     ],
 )
 def test_each_stage_changes_only_its_own_parameters(model, pictures, stage, moving):
-    mine = InContextModel.from_config(model.settings, ["a fish"], 10)
+    mine = PreferenceNetwork.from_config(model.network.settings, ["a fish"], 10)
     set_trainable(mine, stage)
     before = weights(mine)
     example = Example(history(2), (vote(20, 21),))
@@ -63,10 +61,10 @@ def test_each_stage_changes_only_its_own_parameters(model, pictures, stage, movi
 
 
 def test_with_an_adapter_the_backbone_below_stays(model, tmp_path):
-    model.backbone.network.save_pretrained(tmp_path)
-    model.backbone.processor.save_pretrained(tmp_path)
-    settings = replace(model.settings, backbone=str(tmp_path), lora_r=2)
-    adapted = InContextModel.from_config(settings)
+    model.network.backbone.network.save_pretrained(tmp_path)
+    model.network.backbone.processor.save_pretrained(tmp_path)
+    settings = replace(model.network.settings, backbone=str(tmp_path), lora_r=2)
+    adapted = PreferenceNetwork.from_config(settings)
     set_trainable(adapted, StageConfig(train_vision=True))
     moving = [name for name, p in adapted.named_parameters() if p.requires_grad]
     assert all("lora_" in name or "vision_model.modules_to_save" in name for name in moving)
@@ -101,27 +99,6 @@ def test_the_stream_repeats_and_shuffles():
 def test_people_with_too_few_votes_are_refused():
     with pytest.raises(ValueError, match="none of 1 people has more than 8 decided votes"):
         ExampleStream({"a": history(8).votes}, 10, 8, 1)
-
-
-def test_reading_loss_of_equal_logits():
-    expected = sum(math.log(count) for count in CLASSES) / len(CLASSES)
-    assert reading_loss(
-        torch.zeros(3, sum(CLASSES)), torch.zeros(3, len(CLASSES), dtype=torch.long)
-    ).item() == pytest.approx(expected)
-
-
-def test_the_eye_learns():
-    config = load_config("mini")
-    torch.manual_seed(0)
-    model = InContextModel.from_config(config.model)
-    losses = []
-    read = teach_eye(
-        model,
-        replace(config.eye, steps=30, pictures=600, batch=64),
-        0,
-        lambda step, loss: losses.append(loss),
-    )
-    assert losses[-1] < losses[0] - 0.2 and read["palette"] > 0.4
 
 
 def test_another_run_in_the_folder_is_refused(dataset, tmp_path):
@@ -163,7 +140,7 @@ def test_killed_in_the_middle_it_reaches_the_same_weights(dataset, tmp_path):
     assert (
         record["config"]["stage1"]["steps"] == 6
         and record["versions"]["torch"]
-        and set(record["seconds"]) == {"eye", "stage1", "stage2"}
+        and set(record["seconds"]) == {"stage1", "stage2"}
     )
     points = json.loads((killed / "learning.json").read_text())
     assert {"base", "plus", "minus"} <= set(points[0]) and any("eval_accuracy" in point for point in points)

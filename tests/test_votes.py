@@ -268,15 +268,20 @@ def test_a_mapping_is_checked_when_it_is_read(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     for text, match in {
         good: "",
-        good.replace("votes", "stars"): "kind 'stars'",
+        good.replace("votes", "stars"): "kind is 'stars'",
         good.replace('label = "l"', ""): "no column for 'label'",
         good + 'size = "s"\n': "column of 'size'",
-        "colour = 1\n" + good: "key 'colour'",
-        good + "[images]\nplace = 'moon'\n": "images.place 'moon'",
+        "colour = 1\n" + good: "has no setting 'colour'",
+        good + "[images]\nplace = 'moon'\n": "images.place is 'moon'",
         good + "[[filters]]\ncolumn = 'x'\nkeep = ['1']\n": "reason",
-        good + "[[filters]]\nwhere = 'x'\n": "key of filters: 'where'",
+        good + "[[filters]]\nwhere = 'x'\n": r"filters\.0 has no setting 'where'",
         "kind = ": "is not TOML",
         "kind = 'votes'": "no 'columns'",
+        good + "[images]\ntable = 3\n": "images.table is 3",
+        "prompt = 3\n" + good: "prompt is 3",
+        "optional = 'label'\n" + good: "optional is 'label'; expected a list",
+        "min_gap = 0\n" + good: "min_gap is 0; expected a number above 0",
+        good + "[labels]\nyes = 'one'\n": "labels.yes is 'one'; expected a number",
     }.items():
         own.write_text(text)
         if not match:

@@ -3,7 +3,7 @@
 import sys
 
 TINY = (
-    "eye.steps=2", "eye.pictures=200", "eye.batch=16", "posterior.steps=5", "posterior.prior=learned",
+    "posterior.steps=5", "posterior.prior=learned",
     "stage1.steps=6", "stage1.batch_size=4", "stage1.targets=2", "stage1.evaluate_every=2", "stage1.evaluate_people=3",
     "stage2.steps=4", "stage2.batch_size=4", "stage2.targets=2", "stage2.evaluate_every=2", "stage2.evaluate_people=3",
 )  # fmt: skip

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import get_cosine_schedule_with_warmup
 
-from tasteprint.config import EyeConfig
 from tasteprint.incontext.network import InContextModel
 from tasteprint.simulate.painter import fresh
 from tasteprint.simulate.taxonomy import READABLE
@@ -27,17 +26,25 @@ CLASSES = [len(values) for values in READABLE.values()]
 
 def teach_eye(
     model: InContextModel,
-    config: EyeConfig,
+    steps: int,
+    pictures: int,
     seed: int,
+    batch_size: int = 128,
+    lr: float = 2e-3,
     progress: Callable[[int, float], None] = lambda step, loss: None,
 ) -> dict[str, float]:
-    """Train the vision part on fresh pictures; returns the share read right of each dimension, on new ones."""
+    """Train the vision part on fresh pictures; returns the share read right of each dimension, on new ones.
+
+    `steps` of `batch_size` are drawn from so many `pictures`; `progress` takes each step and its loss.
+    """
     parts = nn.ModuleList(model.backbone.vision).requires_grad_(True)
     heads = nn.Linear(model.backbone.width * model.backbone.processor.image_seq_len, sum(CLASSES))
     learn = [*parts.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(learn, lr=config.lr, weight_decay=1e-2)
-    schedule = get_cosine_schedule_with_warmup(optimizer, config.steps // 10, config.steps)
-    for step, (pixels, labels) in enumerate(_batches(config, seed, model.settings.image_size), 1):
+    optimizer = torch.optim.AdamW(learn, lr=lr, weight_decay=1e-2)
+    schedule = get_cosine_schedule_with_warmup(optimizer, steps // 10, steps)
+    for step, (pixels, labels) in enumerate(
+        _batches(steps, pictures, batch_size, seed, model.settings.image_size), 1
+    ):
         loss = reading_loss(heads(model.backbone.image_features(pixels).flatten(1)), labels)
         optimizer.zero_grad()
         loss.backward()
@@ -56,11 +63,13 @@ def reading_loss(
     return torch.stack(losses).mean()
 
 
-def _batches(config: EyeConfig, seed: int, side: int) -> Iterator[tuple[Tensor, Tensor]]:
-    pixels, labels = _pictures(config.pictures, seed, side)
-    for step in range(config.steps):
+def _batches(
+    steps: int, pictures: int, batch_size: int, seed: int, side: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    pixels, labels = _pictures(pictures, seed, side)
+    for step in range(steps):
         chosen = torch.randint(
-            len(labels), (config.batch,), generator=torch.Generator().manual_seed(seed + step)
+            len(labels), (batch_size,), generator=torch.Generator().manual_seed(seed + step)
         )
         yield _normalised(pixels[chosen]), labels[chosen]
 
