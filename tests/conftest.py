@@ -47,7 +47,7 @@ def dataset(tmp_path_factory):
     from tasteprint.data.histories import split_users
     from tasteprint.data.mapping import load_mapping
     from tasteprint.simulate.log import write_log
-    from tasteprint.simulate.simulation import WorldConfig
+    from tasteprint.simulate.world import WorldConfig
 
     folder = tmp_path_factory.mktemp("world")
     config = WorldConfig(people=24, votes=20, pictures={"train": 160, "validation": 60, "test": 60})

@@ -22,7 +22,7 @@ from tasteprint.report.html import write_page
 from tasteprint.report.page import Page
 from tasteprint.report.people import ordered_memberships, person_pages, taste_cards, with_reasons
 from tasteprint.simulate.log import write_log
-from tasteprint.simulate.simulation import WorldConfig
+from tasteprint.simulate.world import WorldConfig
 from tasteprint.types import History
 from tasteprint.vision.feature_store import FeatureStore
 from tastes import SMALL, colour_encoder

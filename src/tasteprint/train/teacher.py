@@ -69,7 +69,7 @@ class Teacher(nn.Module):
     ) -> Teacher:
         """Let a posterior teach about these images. ValueError where it learned from others."""
         posterior.expect_known(names)
-        return cls(posterior.learner.prior, posterior.shown(names, embeddings), backbone, config)
+        return cls(posterior.prior, posterior.images(names, embeddings), backbone, config)
 
     @property
     def layers(self) -> tuple[int, int]:
