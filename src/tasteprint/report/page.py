@@ -29,10 +29,7 @@ class ScoredPicture:
 
     def __post_init__(self) -> None:
         """Refuse what is not a probability."""
-        if self.q is not None and not 0 <= self.q <= 1:
-            raise ValueError(
-                f"q is {self.q!r}; expected a probability from 0 to 1, or None: give Q of Eq. 6."
-            )
+        _require_probability("q", self.q)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +53,7 @@ class Choice:
             raise ValueError(
                 f"chosen is {self.chosen!r}; expected 0 (the first) or 1 (the second): leave ties out."
             )
-        if self.probability is not None and not 0 <= self.probability <= 1:
-            raise ValueError(
-                f"probability is {self.probability!r}; expected a number from 0 to 1, or None: give the first's."
-            )
+        _require_probability("probability", self.probability)
 
     @property
     def liked(self) -> ScoredPicture:
@@ -258,3 +252,8 @@ class Page:
                     f"user {person.user_id!r} has {len(person.memberships)} memberships; expected the page's "
                     f"{len(self.tastes)}: give the page the tastes of the same posterior."
                 )
+
+
+def _require_probability(name: str, value: float | None) -> None:
+    if value is not None and not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1, or None: correct it.")
