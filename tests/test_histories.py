@@ -227,7 +227,7 @@ def test_a_history_file_gives_votes_of_pictures_beside_it(tmp_path: Path) -> Non
     ]
     tie = Vote("you", "", "e", "f", 0.5)
     assert latest([*votes, tie], 1, "x").votes == votes[1:] and latest((), 0, "x").user_id == "you"
-    with pytest.raises(ValueError, match="^a user has 2 decided votes; expected at least 3"):
+    with pytest.raises(ValueError, match=r"^a user has 2 decided votes; expected at least 3"):
         latest([*votes, tie], 3, "a user")
 
 
