@@ -15,14 +15,22 @@ settings.load_profile("tasteprint")
 
 @pytest.fixture(scope="session")
 def model():
-    """An untrained mini with ten preference tokens; do not change its weights."""
+    """An untrained mini with ten preference tokens, frozen; do not change its weights."""
     import torch
 
     from tasteprint.config import ModelConfig
-    from tasteprint.incontext.network import InContextModel
+    from tasteprint.incontext.model import InContextModel
 
     torch.manual_seed(0)
-    return InContextModel.from_config(ModelConfig(), ["a house", "a fish"], n_tokens=10).eval()
+    return InContextModel.from_config(ModelConfig(), ["a house", "a fish"], n_tokens=10)
+
+
+@pytest.fixture
+def network(model):
+    """The same network, one's own, with gradients: what a trainer holds."""
+    from copy import deepcopy
+
+    return deepcopy(model.network).requires_grad_(True)
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +51,7 @@ def dataset(tmp_path_factory):
     from tasteprint.data.histories import split_users
     from tasteprint.data.mapping import load_mapping
     from tasteprint.simulate.log import write_log
-    from tasteprint.simulate.simulation import WorldConfig
+    from tasteprint.simulate.world import WorldConfig
 
     folder = tmp_path_factory.mktemp("world")
     config = WorldConfig(people=24, votes=20, pictures={"train": 160, "validation": 60, "test": 60})

@@ -1,6 +1,7 @@
 """A world small enough for tests: pictures of one colour, people who like one of two colours, an encoder of means."""
 
 import random
+from dataclasses import replace
 
 import torch
 from PIL import Image
@@ -52,7 +53,9 @@ def embeddings(names):
     return colour_encoder().embed_pictures([picture(name) for name in names]).numpy()
 
 
-def taught(**settings):
-    from dataclasses import replace
+def fit(people, config=SMALL, rows=embeddings, **more):
+    return TastePosterior.fit(people, config, encoder=colour_encoder(), embeddings=rows, **more)
 
-    return TastePosterior(colour_encoder(), replace(SMALL, **settings)).fit(some_people(), embeddings)
+
+def fitted(**settings):
+    return fit(some_people(), replace(SMALL, **settings))

@@ -22,15 +22,15 @@ def benchmarks(monkeypatch):
 def person(benchmarks, model, tmp_path):
     from works import Person
 
-    gradients = [parameter.requires_grad for parameter in model.parameters()]
+    gradients = [parameter.requires_grad for parameter in model.network.parameters()]
     yield Person(model.requires_grad_(True), "mini", tmp_path, votes=3, candidates=4)
     model.zero_grad(set_to_none=True)
-    for parameter, needed in zip(model.parameters(), gradients, strict=True):
+    for parameter, needed in zip(model.network.parameters(), gradients, strict=True):
         parameter.requires_grad_(needed)
 
 
 def gradients(model):
-    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    return torch.cat([p.grad.flatten() for p in model.network.parameters() if p.grad is not None])
 
 
 def near(one, other, relative=1e-4):
@@ -64,12 +64,12 @@ def test_a_training_step_has_the_gradients_of_two_passes_a_pair(person, pairs):
 def test_cached_features_give_the_gradients_of_the_parts_that_still_learn(person):
     from works import frozen
 
-    with frozen(person.model.backbone.vision):
+    with frozen(person.model.network.backbone.vision):
         person.published_step(1)
     slow = gradients(person.model)
     person.step(1, cached=True)
     assert near(gradients(person.model), slow)
-    assert all(parameter.requires_grad for parameter in person.model.parameters())
+    assert all(parameter.requires_grad for parameter in person.model.network.parameters())
 
 
 def test_guidance_has_the_gradient_of_the_whole_conversation(person):

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 import tasteprint
-from tasteprint.cli.models import open_model
-from tasteprint.incontext.network import InContextModel
-from tasteprint.incontext.storage import BUNDLED, find
+from tasteprint.hub import BUNDLED, find_model
+from tasteprint.incontext.model import InContextModel
+from tasteprint.methods import open_model
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.simulate.painter import paint
-from tasteprint.simulate.simulation import draw_test
+from tasteprint.simulate.world import draw_test
 from tasteprint.types import History
 from tasteprint.vision.encoder import ImageEncoder
 
@@ -54,15 +54,15 @@ def test_they_open_by_name_and_are_small(monkeypatch):
     kinds = {name: type(open_model(name)) for name in BUNDLED}
     assert kinds == {"mini": InContextModel, "mini-posterior": TastePosterior}
     weights = Path(tasteprint.__file__).parent / "weights"
-    files = [weights / "eye.safetensors", *(file for name in BUNDLED for file in find(name).iterdir())]
+    files = [weights / "eye.safetensors", *(file for name in BUNDLED for file in find_model(name).iterdir())]
     assert sum(path.stat().st_size for path in files) < 12_000_000
-    assert all((find(name) / "README.md").is_file() for name in BUNDLED)
-    assert {p.dtype for p in InContextModel.from_pretrained("mini").parameters()} == {torch.float32}
+    assert all((find_model(name) / "README.md").is_file() for name in BUNDLED)
+    assert {p.dtype for p in InContextModel.from_pretrained("mini").network.parameters()} == {torch.float32}
 
 
 def test_mini_knows_people_that_it_never_met(met):
     histories, asked, seen = met
-    mini = InContextModel.from_pretrained("mini")
+    mini = InContextModel.from_pretrained("mini").network
 
     def images(names):
         return {"image_features": torch.stack([seen[name] for name in names]).unflatten(1, (-1, 128))}

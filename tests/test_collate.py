@@ -3,22 +3,23 @@
 import torch
 
 from people import history, vote
-from tasteprint.incontext.attention import PreferenceTokens, visible
+from tasteprint.incontext.attention import visible
+from tasteprint.incontext.network import PreferenceTokens
 from tasteprint.incontext.packing import SLOT, collate, pack, pack_example
 from tasteprint.types import Example, History
 
 
 def test_the_batch_as_a_literal(model):
-    encoder = model.encoder
+    encoder = model.network.encoder
     long = pack(history(1), [("8", "a fish"), ("9", "a fish")], encoder, n_tokens=2)
     short = pack(History("v"), [("0", "a fish")], encoder, n_tokens=2)
     batch, names = collate([long, short], pad_id=7)
     told, asked, alone = (
-        len(encoder.told("a fish", True, False)),
-        len(encoder.asked("a fish", False)),
+        len(encoder.context("a fish", True, False)),
+        len(encoder.target("a fish", False)),
         len(short.ids),
     )
-    first = len(encoder.told("a fish", False, True))
+    first = len(encoder.context("a fish", False, True))
     shared = 3 + first + told  # two slots and <s>
     width = shared + 2 * asked
     assert batch["input_ids"].shape == (2, width)
@@ -29,19 +30,19 @@ def test_the_batch_as_a_literal(model):
     where = list(range(shared, shared + asked))
     assert batch["position_ids"][0].tolist() == [*range(shared), *where, *where]
     assert batch["targets"].tolist() == [[0, shared + asked - 1], [0, width - 1], [1, width - 1]]
-    assert batch["told"].tolist() == [[0, 3 + first - 3], [0, shared - 3]]
-    assert batch["told_liked"].tolist() == [False, True]
+    assert batch["context"].tolist() == [[0, 3 + first - 3], [0, shared - 3]]
+    assert batch["context_liked"].tolist() == [False, True]
     assert names == ["0", "1", "8", "9"]
     assert batch["image_index"].tolist() == [0, 1, 2, 3, 0]
-    assert batch["told_image"].tolist() == [0, 1] and batch["target_image"].tolist() == [2, 3, 0]
-    assert [batch["input_ids"][row, column + 1].item() for row, column in batch["told"].tolist()] == [
+    assert batch["context_image"].tolist() == [0, 1] and batch["target_image"].tolist() == [2, 3, 0]
+    assert [batch["input_ids"][row, column + 1].item() for row, column in batch["context"].tolist()] == [
         encoder.minus,
         encoder.plus,
     ]
 
 
 def test_an_example_puts_the_liked_image_first(model):
-    row = pack_example(Example(history(1), (vote(8, 9, 0.0),)), model.encoder, 0)
+    row = pack_example(Example(history(1), (vote(8, 9, 0.0),)), model.network.encoder, 0)
     assert row.images == ["0", "1", "9", "8"]
 
 

@@ -27,8 +27,8 @@ from tasteprint.evaluate.metrics import pair_outcomes
 from tasteprint.evaluate.per_person_finetune import per_person_finetune
 from tasteprint.evaluate.predictors import predict_pairs
 from tasteprint.evaluate.results import markdown, meaning, table
-from tasteprint.evaluate.shared_tastes import SharedTastes, fit, probability
-from tasteprint.incontext.network import InContextModel
+from tasteprint.evaluate.shared_tastes import SharedTastes, fit_shared_tastes, mixture_probability
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.types import Example, History, Vote
 
 IMAGES = 400
@@ -153,21 +153,21 @@ def test_beliefs_of_two_tastes_by_hand():
     votes = torch.tensor([[1.0, -1.0], [0.5, 2.0]])  # u_r(liked) - u_r(disliked)
     odds = [0.8 * expit(1) * expit(0.5), 0.2 * expit(-1) * expit(2)]
     weights = np.array(odds) / sum(odds)
-    beliefs = model.beliefs(votes)
+    beliefs = model.log_memberships(votes)
     np.testing.assert_allclose(beliefs.exp().detach(), weights, atol=1e-6)
-    np.testing.assert_allclose(model.beliefs(votes.flip(0)).detach(), beliefs.detach(), atol=1e-6)
-    np.testing.assert_allclose(model.beliefs(votes[:0]).exp().detach(), [0.8, 0.2], atol=1e-6)
+    np.testing.assert_allclose(model.log_memberships(votes.flip(0)).detach(), beliefs.detach(), atol=1e-6)
+    np.testing.assert_allclose(model.log_memberships(votes[:0]).exp().detach(), [0.8, 0.2], atol=1e-6)
     asked = torch.tensor([[0.3, -0.7]])
     expected = weights[0] * expit(0.3) + weights[1] * expit(-0.7)
-    assert probability(beliefs, asked).item() == pytest.approx(expected, abs=1e-6)
-    both = torch.stack([model.beliefs(votes[:1]), beliefs])
-    assert probability(both, asked.expand(2, 1, 2))[1].item() == pytest.approx(expected, abs=1e-6)
+    assert mixture_probability(beliefs, asked).item() == pytest.approx(expected, abs=1e-6)
+    both = torch.stack([model.log_memberships(votes[:1]), beliefs])
+    assert mixture_probability(both, asked.expand(2, 1, 2))[1].item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_evidence_is_the_chain_of_predictions():
     torch.manual_seed(0)
     model, votes = SharedTastes(torch.zeros(1), torch.ones(1), tastes=3), torch.randn(5, 3)
-    steps = [probability(model.beliefs(votes[:i]), votes[i : i + 1]).log() for i in range(5)]
+    steps = [mixture_probability(model.log_memberships(votes[:i]), votes[i : i + 1]).log() for i in range(5)]
     assert model.evidence(votes, torch.ones(5)).item() == pytest.approx(sum(steps).item(), abs=1e-5)
     some = torch.tensor([1.0, 0, 1, 0, 0])
     assert model.evidence(votes, some).item() == pytest.approx(
@@ -178,7 +178,9 @@ def test_the_evidence_is_the_chain_of_predictions():
 def test_shared_tastes_learn_a_planted_world_and_the_evaluation_sees_it():
     table_of_features = torch.tensor(FEATURES, dtype=torch.float32)
     state = torch.random.get_rng_state()
-    model = fit(table_of_features, rows(opposites(60, seed=1)), rows(opposites(10, seed=2)), 2, 8, 150)
+    model = fit_shared_tastes(
+        table_of_features, rows(opposites(60, seed=1)), rows(opposites(10, seed=2)), 2, 8, 150
+    )
     assert torch.equal(torch.random.get_rng_state(), state)
     train = [vote for votes in opposites(60, seed=1).values() for vote in votes]
     predictors = {"own": shared_tastes(model, features), "population": population(train)}
@@ -194,10 +196,10 @@ def test_shared_tastes_learn_a_planted_world_and_the_evaluation_sees_it():
 
 def test_fitting_is_repeatable_and_refuses_nothing_to_learn_from():
     table_of_features, people = torch.tensor(FEATURES, dtype=torch.float32), rows(opposites(6))
-    first, second = (fit(table_of_features, people, (), 2, 4, 20, seed=1) for _ in range(2))
+    first, second = (fit_shared_tastes(table_of_features, people, (), 2, 4, 20, seed=1) for _ in range(2))
     assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
     with pytest.raises(ValueError, match="no votes came in"):
-        fit(table_of_features, [torch.zeros((0, 2), dtype=torch.long)])
+        fit_shared_tastes(table_of_features, [torch.zeros((0, 2), dtype=torch.long)])
 
 
 def test_a_constant_reader_is_a_fair_coin_everywhere():
@@ -269,7 +271,7 @@ def test_own_only_learns_one_person_and_starts_afresh_for_the_next():
         return Example(History(user, tuple(votes[:4])), tuple(votes[4:]))
 
     predictor = per_person_finetune(
-        lambda: InContextModel.from_config(ModelConfig(), ["a cat"]), open_image, steps=8
+        lambda: PreferenceNetwork.from_config(ModelConfig(), ["a cat"]), open_image, steps=8
     )
     ann, bob = person("ann", "red", "blue"), person("bob", "blue", "red")
     alone = predict_pairs(predictor, [bob])

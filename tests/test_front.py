@@ -117,7 +117,7 @@ def test_the_posterior_ranks_and_scores(posterior, person):
     assert ranked == sorted(scores, key=lambda score: -score["margin"])
 
 
-def test_the_posterior_is_evaluated_and_stands_beside(demo, posterior):
+def test_the_posterior_is_evaluated_beside_any_other_model(demo, posterior):
     options = ["--data", demo[0] / "data", "--targets", 2, "--json"]
     alone = json.loads(tasteprint("evaluate", "--model", posterior, *options).stdout)
     names = {figure["name"] for figure in alone["figures"]}
@@ -128,8 +128,10 @@ def test_the_posterior_is_evaluated_and_stands_beside(demo, posterior):
         "calibration.ece",
         "accuracy.logistic",
     } <= names
-    refused = tasteprint("evaluate", "--model", posterior, "--beside", demo[0] / "run", *options)
-    assert refused.returncode == 2 and "is no taste posterior" in refused.stderr
+    beside = tasteprint("evaluate", "--model", posterior, "--baseline", demo[0] / "run", *options)
+    both = {figure["name"]: figure["value"] for figure in json.loads(beside.stdout)["figures"]}
+    assert both["accuracy.own"] == {f["name"]: f["value"] for f in alone["figures"]}["accuracy.own"]
+    assert "accuracy.posterior" in both and "accuracy.posterior" not in names
 
 
 def test_score_a_user_of_the_dataset(demo, person):
@@ -232,7 +234,7 @@ def mistakes(out, person):
             "teacher.soft_label_weight=-1",
         ],
         "split 'exam' is not known": ["evaluate", *model, "--data", out / "data", "--split", "exam"],
-        "its people taught the model": ["evaluate", *model, "--data", out / "data", "--split", "train"],
+        "learned from its people": ["evaluate", *model, "--data", out / "data", "--split", "train"],
         "have more than 30 decided votes": [
             "evaluate",
             *model,

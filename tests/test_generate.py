@@ -56,24 +56,24 @@ def generate(out, votes, *more, prompt="a fish"):
     app(words, standalone_mode=False)
 
 
-def told(out):
+def record(out):
     return json.loads((out / "generation.json").read_text("utf-8"))
 
 
 def test_what_is_written(painted, votes, tmp_path, capsys):
     """With the prompt as data, never as a path; a missing parent folder is made."""
     out = tmp_path / "new" / "fish"
-    generate(out, votes, "--steps", 3, "--noises", 2, "--seed", 5, prompt="../../x")
+    generate(out, votes, "--steps", 3, "--num-noises", 2, "--seed", 5, prompt="../../x")
     assert {file.name for file in out.iterdir()} == FILES
     assert [path.name for path in tmp_path.rglob("*")] == ["new", "fish", *(f.name for f in out.iterdir())]
-    about, noise = told(out), load_file(out / "noise.safetensors")
+    about, noise = record(out), load_file(out / "noise.safetensors")
     assert torch.equal(noise["start"], next(noises((3, 6, 6), [5, 6]))) and noise["best"].shape == (
         2,
         3,
         6,
         6,
     )
-    assert about["asked"]["prompt"] == "../../x" and about["seeds"] == [5, 6] and about["faults"] == []
+    assert about["arguments"]["prompt"] == "../../x" and about["seeds"] == [5, 6] and about["faults"] == []
     assert about["guide"] | {"steps": 3, "lr": 5.0} == about["guide"]
     assert about["generator"] == {"name": "painted", "fingerprint": "0" * 64}
     assert [vote["image_0"].split("/")[-1] for vote in about["history"]["votes"]] == [
@@ -97,9 +97,9 @@ def test_what_is_written(painted, votes, tmp_path, capsys):
 
 
 def generated_bytes(image):
-    from tasteprint.report.generation import picture
+    from tasteprint.report.generation import picture_of
 
-    return picture(image).tobytes()
+    return picture_of(image).tobytes()
 
 
 def test_the_same_command_gives_the_same_bytes(painted, votes, tmp_path):
@@ -109,12 +109,12 @@ def test_the_same_command_gives_the_same_bytes(painted, votes, tmp_path):
         assert (tmp_path / "once" / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
 
 
-def test_both_ways_and_caution(painted, votes, tmp_path):
-    """Both kinds share the weight; with a posterior the loss is minus the score, less the doubt that was asked for."""
+def test_both_models_and_pessimism(painted, votes, tmp_path):
+    """Both kinds share the weight; with a posterior the loss is minus the score, less the uncertainty that was asked for."""
     models = ("--model", "mini", "--model", "mini-posterior", "--steps", 1)
     generate(tmp_path / "both", votes, *models)
     generate(tmp_path / "careful", votes, *models, "--pessimism", 1.5, "--loss", "q")
-    both, careful = told(tmp_path / "both"), told(tmp_path / "careful")
+    both, careful = record(tmp_path / "both"), record(tmp_path / "careful")
     assert [(one["name"], one["weight"], one["loss"]) for one in both["rewards"]] == [
         ("mini", 0.375, "minus_margin"),
         ("mini-posterior", 0.375, "minus_margin"),
@@ -133,14 +133,14 @@ def test_other_scorers_by_weight(painted, votes, tmp_path, monkeypatch):
 
     monkeypatch.setattr("tasteprint.scorers.open_scorer", lambda name, device: Bright())
     generate(tmp_path / "out", votes, "--steps", 1, "--reward", "pickscore=0.05")
-    first = told(tmp_path / "out")["steps"][0]["noises"][0]
+    first = record(tmp_path / "out")["steps"][0]["noises"][0]
     expected = 0.75 * (1 - first["q"]["mini"]) + 0.05 * (30 - first["scores"]["pickscore"])
     assert first["loss"] == pytest.approx(expected, rel=1e-5) and "pickscore" not in first["q"]
 
 
 def test_the_best_of_some_draws(painted, votes, tmp_path):
     generate(tmp_path / "out", votes, "--best-of", 12)
-    about = told(tmp_path / "out")
+    about = record(tmp_path / "out")
     qs = [step["noises"][0]["q"]["mini"] for step in about["steps"]]
     assert len(qs) == 12 and qs[about["best"]["steps"][0]] == max(qs)
 
@@ -158,7 +158,7 @@ def test_a_scorer_that_fails_on_the_way_ends_the_run_and_the_best_is_kept(
     moody = Moody()
     monkeypatch.setattr("tasteprint.scorers.open_scorer", lambda name, device: moody)
     generate(tmp_path / "out", votes, "--steps", 9, "--reward", "clip=1")
-    about = told(tmp_path / "out")
+    about = record(tmp_path / "out")
     assert [step["noises"][0]["loss"] is None for step in about["steps"]] == [False, False, True]
     assert "reward 'clip' of noise 0 is not finite at step 2" in about["faults"][0]
     assert about["faults"][0] in capsys.readouterr().err and about["best"]["steps"][0] < 2
@@ -170,15 +170,15 @@ def test_a_scorer_that_fails_on_the_way_ends_the_run_and_the_best_is_kept(
         (["--steps", 0], "steps is 0; expected a number of at least 1"),
         (["--weight", -1], "weight is -1.0; expected a number of at least 0"),
         (["--weight", "nan"], "weight is nan; expected a finite number"),
-        (["--reward", "pickscore=abc"], "reward 'pickscore=abc' was asked for; expected name=WEIGHT"),
+        (["--reward", "pickscore=abc"], "reward is 'pickscore=abc'; expected name=WEIGHT"),
         (["--reward", "pickscore=-1"], "the weight a number of at least 0"),
         (["--reward", "pickscore=nan"], "the weight a number of at least 0"),
         (["--reward", "pickscore"], "expected name=WEIGHT"),
         (["--reward", "beauty=1"], "each of clip, pickscore, aesthetic at most once"),
         (["--reward", "clip=1", "--reward", "clip=2"], "at most once"),
         (["--loss", "square"], "loss 'square' is not known; expected one of q, margin"),
-        (["--pessimism", "nan"], "caution is nan; expected a number of at least 0"),
-        (["--noises", 0], "expected a seed of at least 0, at least 1 noise"),
+        (["--pessimism", "nan"], "pessimism is nan; expected a number of at least 0"),
+        (["--num-noises", 0], "expected a seed of at least 0, at least 1 noise"),
         (["--seed", -1], "seed -1, 1 noises"),
         (["--history-length", 9], "has 8 decided votes; expected at least 9"),
         (["--user", "ann"], None),
@@ -190,16 +190,16 @@ def test_mistakes_are_found_before_a_model_is_opened(votes, tmp_path, monkeypatc
     def never(*given):
         raise AssertionError("a model was opened")
 
-    monkeypatch.setattr("tasteprint.cli.models.open_model", never)
+    monkeypatch.setattr("tasteprint.methods.open_model", never)
     more = ["--data", str(tmp_path), *more] if sentence is None else more
     with pytest.raises(ValueError, match=sentence or "expected"):
         generate(tmp_path / "out", votes, *more)
     assert not list(tmp_path.iterdir())
 
 
-def test_caution_without_a_posterior_and_a_model_twice(painted, votes, tmp_path):
+def test_pessimism_without_a_posterior_and_a_model_twice(painted, votes, tmp_path):
     with pytest.raises(
-        ValueError, match="none of the models knows how sure it is; expected a taste posterior"
+        ValueError, match="none of the models knows its uncertainty; expected a taste posterior"
     ):
         generate(tmp_path / "out", votes, "--pessimism", 1)
     with pytest.raises(ValueError, match="the models are mini, mini; expected each once"):
@@ -238,7 +238,8 @@ def test_through_the_front_door(votes, tmp_path):
     refused = subprocess.run([*run, *map(str, words)], capture_output=True, text=True)
     assert refused.returncode == 2 and refused.stdout == "" and not list(tmp_path.iterdir())
     assert (
-        refused.stderr.startswith("tasteprint: reward 'clip=abc'") and len(refused.stderr.splitlines()) == 1
+        refused.stderr.startswith("tasteprint: reward is 'clip=abc'")
+        and len(refused.stderr.splitlines()) == 1
     )
 
 
@@ -261,4 +262,4 @@ def test_the_bundled_generator_through_the_front_door(votes, tmp_path):
     before, after = map(float, re.match(r"Q ([\d.]+) -> ([\d.]+) at step \d of 4", done.stdout).groups())
     assert after > before and len(done.stdout.splitlines()) == 1
     assert {file.name for file in (tmp_path / "out").iterdir()} == FILES
-    assert told(tmp_path / "out")["generator"]["name"] == "mini-generator"
+    assert record(tmp_path / "out")["generator"]["name"] == "mini-generator"

@@ -276,13 +276,13 @@ def test_a_safety_checker_is_not_loaded(entries, opened, tmp_path):
 def test_sizes_steps_and_noise_that_cannot_be(entries, opened):
     assert "the size is 18 pixels; expected a multiple of 4" in refuses(entries["flux-schnell"], 18)
     assert "the size is 0 pixels" in refuses(entries["sd-turbo"], 0)
-    assert "0 steps were asked for" in refuses(replace(entries["sd-turbo"], steps=0))
-    assert "2 steps were asked for; expected 1, as" in refuses(replace(entries["hyper-sd"], steps=2))
+    assert "0 steps were requested" in refuses(replace(entries["sd-turbo"], steps=0))
+    assert "2 steps were requested; expected 1, as" in refuses(replace(entries["hyper-sd"], steps=2))
     with pytest.raises(ValueError, match="the noise has 3 channels; expected 4"):
         opened["sd-turbo"](torch.zeros(1, 3, 8, 8), PROMPT)
     unsized = copy.copy(opened["sd-turbo"])
     unsized.size = None
-    with pytest.raises(ValueError, match="the size is not told by the pipeline; expected a multiple of"):
+    with pytest.raises(ValueError, match="the size is not given by the pipeline; expected a multiple of"):
         unsized.noise_shape()
 
 

@@ -6,32 +6,34 @@ import torch
 from PIL import Image
 
 from people import history, vote
+from tasteprint.incontext.images import PixelCache, StoredTokens
 from tasteprint.incontext.loss import margin
 from tasteprint.incontext.packing import collate, pack_example
-from tasteprint.incontext.states import fingerprint
+from tasteprint.provenance import fingerprint
 from tasteprint.types import Example, History, Scorer
-from tasteprint.vision.feature_store import FeatureStore, Pixels
+from tasteprint.vision.encoder import ImageEncoder
+from tasteprint.vision.feature_store import FeatureStore
 
 CANDIDATES = [("30", "a fish"), ("31", "a cup"), ("32", "")]
 
 
 @pytest.fixture(scope="module")
 def images(model, pictures):
-    return Pixels(model, pictures.__getitem__)
+    return PixelCache(model.network, pictures.__getitem__)
 
 
 def alone(model, images, person, candidate):
     """The published way: the whole conversation, for one person and one target."""
-    return model.margins([person], [[candidate]], images)[0][0]
+    return model.network.margins([person], [[candidate]], images)[0][0]
 
 
 def test_under_two_million_parameters(model):
-    assert 1.6e6 < sum(p.numel() for p in model.parameters()) < 2e6
+    assert 1.6e6 < sum(p.numel() for p in model.network.parameters()) < 2e6
 
 
 def test_a_padded_batch_equals_single_examples(model, images):
     people = [history(8), History("v"), history(2, "w", 16)]
-    together = model.margins(people, [CANDIDATES, CANDIDATES[:1], CANDIDATES], images)
+    together = model.network.margins(people, [CANDIDATES, CANDIDATES[:1], CANDIDATES], images)
     for person, margins in zip(people, together, strict=True):
         singles = [alone(model, images, person, candidate) for candidate in CANDIDATES[: len(margins)]]
         assert margins == pytest.approx(singles, abs=1e-5)
@@ -91,66 +93,67 @@ def test_history_and_tokens_matter(model, images):
         model, images, history(2, start=4), CANDIDATES[0]
     )
     with_tokens = alone(model, images, History("u"), CANDIDATES[0])
-    kept = model.tokens
+    kept = model.network.tokens
     try:
-        model.grow_tokens(0)
+        model.network.grow_tokens(0)
         assert alone(model, images, History("u"), CANDIDATES[0]) != with_tokens
     finally:
-        model.tokens = kept
+        model.network.tokens = kept
 
 
 def test_a_grey_image_is_not_taken_for_padding(model):
-    features = model.backbone.image_features(torch.zeros(2, 3, 48, 48))
+    features = model.network.backbone.image_features(torch.zeros(2, 3, 48, 48))
     assert features.shape[0] == 2 and torch.equal(features[0], features[1])
 
 
 def test_visual_tokens_differ(model):
-    features = model.backbone.image_features(torch.rand(1, 3, 48, 48))[0]
+    features = model.network.backbone.image_features(torch.rand(1, 3, 48, 48))[0]
     assert not torch.allclose(features[0], features[1], atol=1e-3)
 
 
 def test_an_unknown_layer_is_refused(model, images):
     batch, names = collate(
-        [pack_example(Example(history(1), (vote(8, 9),)), model.encoder, 10)], model.pad_id
+        [pack_example(Example(history(1), (vote(8, 9),)), model.network.encoder, 10)], model.network.pad_id
     )
     with pytest.raises(ValueError, match="layer 7 was asked for; expected 1 to 6"):
-        model(**batch, **images(names), layers=[7])
+        model.network(**batch, **images(names), layers=[7])
 
 
 def test_features_are_computed_once_and_survive_a_torn_end(model, pictures, tmp_path):
-    frozen = model.requires_grad_(False)
-    opened = []
+    network, opened = model.network, []
 
     def open_image(name):
         opened.append(name)
         return pictures[name]
 
-    store = FeatureStore(tmp_path, frozen, open_image)
-    first = store(["1", "2", "1"])["image_features"]
+    def stored():
+        return StoredTokens(FeatureStore(tmp_path, model.image_encoder, open_image), network.backbone.width)
+
+    first = stored()(["1", "2", "1"])["image_features"]
     assert opened == ["1", "2"] and torch.equal(first[0], first[2])
-    pixels = frozen.pixels([pictures["1"], pictures["2"]])
-    assert torch.allclose(first[:2], frozen.backbone.image_features(pixels), atol=1e-5)
+    pixels = network.pixels([pictures["1"], pictures["2"]])
+    assert torch.allclose(first[:2], network.backbone.image_features(pixels), atol=1e-5)
     (rows,) = tmp_path.glob("*.f32")  # a kill in the middle of writing the second row
     rows.write_bytes(rows.read_bytes()[:-3])
-    again = FeatureStore(tmp_path, frozen, open_image)
-    assert len(again) == 1 and torch.allclose(again(["1", "2"])["image_features"], first[:2], atol=1e-5)
+    again = stored()
+    assert len(again.store) == 1 and torch.allclose(again(["1", "2"])["image_features"], first[:2], atol=1e-5)
 
 
 def test_changed_weights_have_another_fingerprint(model):
-    before = fingerprint(*model.backbone.vision)
-    weight = next(model.backbone.vision[0].parameters())
+    before = fingerprint(*model.network.backbone.vision)
+    weight = next(model.network.backbone.vision[0].parameters())
     kept = weight.detach().clone()
     with torch.no_grad():
         weight.add_(1e-3)
-        changed = fingerprint(*model.backbone.vision)
+        changed = fingerprint(*model.network.backbone.vision)
         weight.copy_(kept)
-    assert changed != before == fingerprint(*model.backbone.vision)
+    assert changed != before == fingerprint(*model.network.backbone.vision)
 
 
-def test_features_of_a_training_eye_are_refused(model, pictures, tmp_path):
-    part = model.backbone.vision[0].requires_grad_(True)
+def test_features_of_a_training_eye_are_refused(model):
+    part = model.network.backbone.vision[0].requires_grad_(True)
     with pytest.raises(ValueError, match="the vision part is training"):
-        FeatureStore(tmp_path, model, pictures.__getitem__)
+        ImageEncoder.of_vision_part(model.network.vision_part, "mini")
     part.requires_grad_(False)
 
 

@@ -51,7 +51,7 @@ def prior():
 # Bounds: 0 is -FAR, 1 is 0, 2 is FAR, 3 the cut of a like, 4 and 5 those of three stars, 6 to 8 of four, 9 to 12
 # of five.
 @pytest.mark.parametrize(
-    "said, images, bounds, weights",
+    "opinion, images, bounds, weights",
     [
         (vote(1), [[0, 1]], [[1, 2]], [1.0]),
         (vote(0), [[1, 0]], [[1, 2]], [1.0]),
@@ -64,8 +64,8 @@ def prior():
         (rating("b", 2, 3), [[1, -1]], [[4, 5]], [1.0]),
     ],
 )
-def test_an_opinion_as_rows(said, images, bounds, weights):
-    opinions = opinions_of([said], PLACE)
+def test_an_opinion_as_rows(opinion, images, bounds, weights):
+    opinions = opinions_of([opinion], PLACE)
     assert [part.tolist() for part in opinions] == [images, bounds, weights]
 
 
@@ -75,21 +75,21 @@ def test_rows_and_bounds_of_answers_as_a_literal():
         opinions_of([vote(1), vote(0), like("c")], PLACE),
         opinions_of([rating("b", 3, 5)], PLACE),
     ]
-    seen = answers(people, SHARED, FEATURES, Cutpoints().table())
-    assert seen.rows.tolist() == [[[1, -1], [-1, 1], [3, 4]], [[0, 1], [0, 0], [0, 0]]]
-    assert seen.offsets.tolist() == [[1.5, -1.5, 2.0], [-1.0, 0.0, 0.0]]
+    observed = answers(people, SHARED, FEATURES, Cutpoints().table())
+    assert observed.rows.tolist() == [[[1, -1], [-1, 1], [3, 4]], [[0, 1], [0, 0], [0, 0]]]
+    assert observed.offsets.tolist() == [[1.5, -1.5, 2.0], [-1.0, 0.0, 0.0]]
     third = 1.5 * math.log(0.6 / 0.4)  # 3 of 5 stars: as likely as any, between logits of 2/5 and 3/5
-    assert torch.allclose(seen.low, torch.tensor([[0, 0, 0], [-third, -FAR, -FAR]]).double(), atol=1e-6)
-    assert torch.allclose(seen.high, torch.tensor([[FAR] * 3, [third, FAR, FAR]]).double(), atol=1e-6)
-    assert seen.weights.tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert all(part.dtype == torch.float64 for part in seen)
+    assert torch.allclose(observed.low, torch.tensor([[0, 0, 0], [-third, -FAR, -FAR]]).double(), atol=1e-6)
+    assert torch.allclose(observed.high, torch.tensor([[FAR] * 3, [third, FAR, FAR]]).double(), atol=1e-6)
+    assert observed.weights.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert all(part.dtype == torch.float64 for part in observed)
 
 
 def test_no_opinions_of_anybody_are_answers_without_rows(prior):
     nobody = opinions_of([], PLACE)
-    seen = answers([nobody, nobody], SHARED, FEATURES, Cutpoints().table())
-    assert seen.rows.shape == (2, 0, 2) and seen.weights.shape == (2, 0)
-    assert torch.equal(infer(prior, seen).modes, prior.means.double().expand(2, -1, -1))
+    observed = answers([nobody, nobody], SHARED, FEATURES, Cutpoints().table())
+    assert observed.rows.shape == (2, 0, 2) and observed.weights.shape == (2, 0)
+    assert torch.equal(infer(prior, observed).modes, prior.means.double().expand(2, -1, -1))
 
 
 def test_padding_never_changes_a_belief(prior):
@@ -112,9 +112,9 @@ def test_like_and_dislike_pull_apart(prior):
     """The more likes of an image, the higher its utility; dislikes as far the other way, its cut being 0."""
     table = Cutpoints().table()
 
-    def liked(said):
-        seen = answers([opinions_of(said, PLACE)], SHARED * 0, FEATURES, table)
-        return (infer(prior, seen).taste @ FEATURES[2].double()).item()
+    def liked(opinions):
+        observed = answers([opinions_of(opinions, PLACE)], SHARED * 0, FEATURES, table)
+        return (infer(prior, observed).taste @ FEATURES[2].double()).item()
 
     assert (
         liked([dislike("c")] * 2)
@@ -149,15 +149,15 @@ def test_cuts_begin_where_all_stars_are_alike():
 
 
 @pytest.mark.parametrize("out_of", range(2, MOST_STARS + 1))
-def test_chances_of_all_stars_sum_to_one(prior, out_of):
+def test_probabilities_of_all_stars_sum_to_one(prior, out_of):
     """Of a utility that is known exactly, and of one that is not."""
     table = Cutpoints().table()
     every = opinions_of([rating("c", stars, out_of) for stars in range(1, out_of + 1)], PLACE)
     belief = infer(prior, answers([opinions_of([vote(1)], PLACE)], SHARED, FEATURES, table))
     for features in (FEATURES, FEATURES * 0):
-        chances = belief.predict_proba(answers([every], SHARED, features, table))
-        assert chances.shape == (1, out_of) and (chances > 0).all()
-        assert chances.sum().item() == pytest.approx(1, abs=1e-12)
+        probabilities = belief.predict_proba(answers([every], SHARED, features, table))
+        assert probabilities.shape == (1, out_of) and (probabilities > 0).all()
+        assert probabilities.sum().item() == pytest.approx(1, abs=1e-12)
 
 
 def test_both_answers_to_a_vote_sum_to_one(prior):
@@ -192,9 +192,9 @@ def test_gradients_reach_features_and_cuts(prior):
         SHARED.clone().requires_grad_(),
         FEATURES.clone().requires_grad_(),
     )
-    said = opinions_of([vote(1), like("c"), rating("a", 2, 4)], PLACE)
-    belief = infer(prior, answers([said], shared, features, cutpoints.table()))
-    asked = answers([opinions_of([rating("b", 3, 4)], PLACE)], shared, features, cutpoints.table())
-    belief.predict_proba(asked).log().sum().backward()
+    context = opinions_of([vote(1), like("c"), rating("a", 2, 4)], PLACE)
+    belief = infer(prior, answers([context], shared, features, cutpoints.table()))
+    target = answers([opinions_of([rating("b", 3, 4)], PLACE)], shared, features, cutpoints.table())
+    belief.predict_proba(target).log().sum().backward()
     for tensor in (shared, features, cutpoints.first, cutpoints.gaps, *prior.parameters()):
         assert tensor.grad.isfinite().all() and tensor.grad.abs().sum() > 0

@@ -7,21 +7,21 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from PIL import Image
 
 from tasteprint.data.dataset import Count, Summary
-from tasteprint.evaluate.results import COMPARED
+from tasteprint.evaluate.results import COMPARED, Figure
 from tasteprint.report.html import Axis, write_page
 from tasteprint.report.page import (
-    Admirer,
     Choice,
     Guidance,
-    Guided,
+    GuidedPerson,
+    GuidedPicture,
+    GuidedPrompt,
     LearningPoint,
-    Made,
     Page,
     PersonPage,
     Ranking,
@@ -47,16 +47,7 @@ HOSTILE = (
 )
 
 
-@dataclass(frozen=True)
-class Measure:
-    """As `tasteprint.evaluate.results.Figure`, without its room."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    n: int = 60
-
+Measure = partial(Figure, n=60)
 
 FIGURES = (
     Measure("accuracy.own", 0.7213, 0.691, 0.752),
@@ -134,14 +125,14 @@ def tastes(count=3, seed=5):
     return tuple(TasteCard(1 / count, tuple(p[:6]), tuple(p[6:12]), 1500) for p in parts)
 
 
-def known(page, chances=(0.84, 0.16, 0.5), members=(0.07, 0.62, 0.31)):
+def known(page, probabilities=(0.84, 0.16, 0.5), memberships=(0.07, 0.62, 0.31)):
     """A person as the posterior shows them: 84 % sure of the first, as sure of the second, undecided."""
     reasons = (Reason(page.history[0], 0.84), Reason(page.history[1], -0.31))
     pairs = tuple(
-        dataclasses.replace(pair, chance=chances[i % len(chances)], reasons=reasons)
+        dataclasses.replace(pair, probability=probabilities[i % len(probabilities)], reasons=reasons)
         for i, pair in enumerate(page.pairs)
     )
-    return dataclasses.replace(page, pairs=pairs, members=members)
+    return dataclasses.replace(page, pairs=pairs, memberships=memberships)
 
 
 def both_ways(**changes):
@@ -149,17 +140,19 @@ def both_ways(**changes):
     return full_page(**{"people": (known(person()),), **given, **changes})
 
 
-CHANCES = ((0.91, 0.32, 0.5), (0.08, 0.88, 0.44), (0.5, 0.21, 0.9994))
+PROBABILITIES = ((0.91, 0.32, 0.5), (0.08, 0.88, 0.44), (0.5, 0.21, 0.9994))
 """Row i: of the picture made for person i, how probable it is that each prefers it to the unguided one."""
 
 
-def guidance(prompts=("a house", "a fish"), names=("person-1", "person-2", "person-3"), chances=CHANCES):
+def guidance(
+    prompts=("a house", "a fish"), names=("person-1", "person-2", "person-3"), probabilities=PROBABILITIES
+):
     images = [ScoredPicture(image) for image in pictures(12 + 4 * len(prompts), seed=7)]
-    people = tuple(Admirer(name, tuple(images[4 * i : 4 * i + 4])) for i, name in enumerate(names))
+    people = tuple(GuidedPerson(name, tuple(images[4 * i : 4 * i + 4])) for i, name in enumerate(names))
     made = []
     for row, prompt in enumerate(prompts):
         unguided, *guided = images[12 + 4 * row :][:4]
-        made.append(Made(prompt, unguided, tuple(map(Guided, guided, chances))))
+        made.append(GuidedPrompt(prompt, unguided, tuple(map(GuidedPicture, guided, probabilities))))
     return Guidance(people, tuple(made), 30, 6.5)
 
 
@@ -208,7 +201,7 @@ def hostile(tmp_path_factory):
         people,
         tastes=tastes(),
         guidance=guidance(HOSTILE, (HOSTILE[0], HOSTILE[1] * 100, HOSTILE[2])),
-        went_on_from=HOSTILE[0],
+        init_from=HOSTILE[0],
         title=HOSTILE[0],
         commit=HOSTILE[1],
         hardware=HOSTILE[2],
@@ -325,41 +318,41 @@ def test_a_posterior_without_a_rival_is_named(tmp_path):
     assert "the taste posterior names the picture" in text and "in-context" not in text
 
 
-def test_tastes_and_who_is_made_of_them(tmp_path):
+def test_tastes_and_memberships(tmp_path):
     write_page(tmp_path / "report.html", both_ways())
-    tastes_said = section(tmp_path / "report.html", "What people like, as learned")
-    assert "of 1,500 pictures from training" in tastes_said
-    assert [tastes_said.count(said) for said in ("33 % of people", "♥︎ likes most", "likes least")] == [
+    tastes_section = section(tmp_path / "report.html", "What people like, as learned")
+    assert "of 1,500 pictures from training" in tastes_section
+    assert [tastes_section.count(said) for said in ("33 % of people", "♥︎ likes most", "likes least")] == [
         3,
         3,
         3,
     ]
-    made_of = section(tmp_path / "report.html", "What the taste posterior saw")
-    assert "taste 2 62 % taste 3 31 % taste 1 7 %" in made_of and "the others" not in made_of
+    memberships = section(tmp_path / "report.html", "What the taste posterior read")
+    assert "taste 2 62 % taste 3 31 % taste 1 7 %" in memberships and "the others" not in memberships
 
 
 def test_of_many_tastes_the_commonest_are_drawn_and_a_person_s_strongest_named(tmp_path):
-    members = (0.015, 0.015, *[0.0] * 13, 0.39, 0.58)
-    page = both_ways(tastes=tastes(17), people=(known(person(), members=members),))
+    memberships = (0.015, 0.015, *[0.0] * 13, 0.39, 0.58)
+    page = both_ways(tastes=tastes(17), people=(known(person(), memberships=memberships),))
     write_page(tmp_path / "report.html", page)
     text = text_of(tmp_path / "report.html")
     assert text.count('<li class="taste"') == 12 and "5 rarer ones are not drawn" in text
-    words = section(tmp_path / "report.html", "What the taste posterior saw")
+    words = section(tmp_path / "report.html", "What the taste posterior read")
     assert "taste 17 58 % taste 16 39 % the others 3 %" in words  # 3 % together, none of them 2 % alone
     assert 'href="#taste-17"' not in text
 
 
 def test_one_single_taste_needs_no_shares(tmp_path):
     write_page(
-        tmp_path / "report.html", both_ways(tastes=tastes(1), people=(known(person(), members=(1.0,)),))
+        tmp_path / "report.html", both_ways(tastes=tastes(1), people=(known(person(), memberships=(1.0,)),))
     )
     text = text_of(tmp_path / "report.html")
-    assert "This one was found" in text and "is made of" not in text
+    assert "This one was found" in text and "Which of the learned tastes this person has" not in text
 
 
 def test_a_pair_says_how_sure_and_why(tmp_path):
     write_page(tmp_path / "report.html", both_ways())
-    words = section(tmp_path / "report.html", "What the taste posterior saw")
+    words = section(tmp_path / "report.html", "What the taste posterior read")
     cards = words.split("a picture of a fish")[9:]  # after the eight of the history
     # The second is the pick of pair 2, so it stands on the left, and a reason for it is one for the left.
     assert "✓ right, 84 % sure" in cards[0] and "over +0.8 for the left over +0.3 for the right" in cards[0]
@@ -382,18 +375,20 @@ def test_of_every_guided_picture_it_says_what_each_person_thinks(tmp_path):
     assert "unguided" not in text_of(tmp_path / "report.html")
 
 
-def test_where_training_went_on_from_is_said(tmp_path):
-    write_page(tmp_path / "report.html", full_page(went_on_from="mini"))
-    assert "goes on from mini, on these people’s votes" in section(tmp_path / "report.html", "How it learned")
+def test_the_model_that_training_continued_from_is_named(tmp_path):
+    write_page(tmp_path / "report.html", full_page(init_from="mini"))
+    assert "continued from the model mini, on these people’s votes" in section(
+        tmp_path / "report.html", "How it learned"
+    )
     write_page(tmp_path / "report.html", full_page())
-    assert "goes on from" not in section(tmp_path / "report.html", "How it learned")
+    assert "continued from" not in section(tmp_path / "report.html", "How it learned")
 
 
 def test_the_probability_of_the_pair_outweighs_q():
     pair = choice("p", (b"", b""), 1, (0.9, 0.2))
-    assert pair.pick == 0 and pair.right == 0
-    surer = dataclasses.replace(pair, chance=0.3)
-    assert surer.pick == 1 and surer.right == 1
+    assert pair.predicted == 0 and pair.outcome == 0
+    surer = dataclasses.replace(pair, probability=0.3)
+    assert surer.predicted == 1 and surer.outcome == 1
 
 
 def test_every_figure_is_shown_somewhere(tmp_path):
@@ -421,7 +416,8 @@ def test_what_is_not_finite_is_left_out(tmp_path):
     nan = float("nan")
     points = (LearningPoint(0, "stage 1", nan, 0.7, nan, nan, nan), LearningPoint(5, "stage 1", 1e30, 0.6))
     page = full_page(
-        figures=(Measure("accuracy.own", 0.7, nan, nan), Measure("accuracy.0", nan, 0, 1)), learning=points
+        figures=(Measure("accuracy.own", 0.7, nan, nan), Measure("accuracy.0", nan, 0.0, 1.0)),
+        learning=points,
     )
     write_page(tmp_path / "report.html", page)
     assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", text_of(tmp_path / "report.html")))
@@ -450,10 +446,10 @@ def test_axis_has_round_ticks_around_all_values(values, ticks):
         lambda: ScoredPicture(b"", 1.2),
         lambda: Choice("p", ScoredPicture(b""), ScoredPicture(b""), 0, 1.2),
         lambda: Page("p", (), main="accuracy.8"),
-        lambda: Page("p", (), (PersonPage("u", (), members=(0.5, 0.5)),)),
+        lambda: Page("p", (), (PersonPage("u", (), memberships=(0.5, 0.5)),)),
         lambda: guidance(names=("one", "two")),
-        lambda: guidance(chances=((0.1,), (0.2,), (0.3,))),
-        lambda: guidance(chances=((0.1, 0.2, 1.3), *CHANCES[1:])),
+        lambda: guidance(probabilities=((0.1,), (0.2,), (0.3,))),
+        lambda: guidance(probabilities=((0.1, 0.2, 1.3), *PROBABILITIES[1:])),
         lambda: Ranking("p", (ScoredPicture(b"", 0.1), ScoredPicture(b"")), 0),
         lambda: Ranking("p", (ScoredPicture(b"", 0.1),), 1),
     ],

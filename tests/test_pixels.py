@@ -1,7 +1,5 @@
 """Pixels by torch with gradients beside those of the published processors, on pictures made to tell them apart."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -10,17 +8,13 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from tasteprint.incontext.mini import mini_processor
-from tasteprint.vision.pixels import as_floats, differentiable, prepared, processed, twin
+from tasteprint.vision.eye import eye_processor
+from tasteprint.vision.pixels import as_floats, prepared, square_pixels, square_twin, twin
 
-EIGHT = SimpleNamespace(
-    image_processor=Idefics2ImageProcessorPil(
-        do_image_splitting=False, size={"longest_edge": 980, "shortest_edge": 378}
-    )
-)
-"""The preparation of the 8B model; `differentiable` asks a processor for nothing else."""
+EIGHT = Idefics2ImageProcessorPil(do_image_splitting=False, size={"longest_edge": 980, "shortest_edge": 378})
+"""The preparation of the 8B model; `square_twin` asks a processor for nothing else."""
 
-BACKBONES = {"mini": (mini_processor(), 48), "8b": (EIGHT, 512)}
+BACKBONES = {"mini": (eye_processor(), 48), "8b": (EIGHT, 512)}
 ENCODERS = {"clip": CLIPImageProcessorPil(), "siglip": SiglipImageProcessorPil()}
 
 # Pillow rounds to bytes after each of its two passes: half a step, which the second pass weighs by the kernel's
@@ -70,10 +64,10 @@ def test_a_backbone_sees_what_its_processor_would_show_it(name, kind):
     for size in SIZES:
         picture = drawn(kind, size)
         ours, theirs = (
-            in_bytes(pixels, processor.image_processor)
+            in_bytes(pixels, processor)
             for pixels in (
-                differentiable(as_floats(picture), processor, square),
-                processed([picture], processor, square),
+                square_twin(as_floats(picture), processor, square),
+                square_pixels([picture], processor, square),
             )
         )
         apart = (ours - theirs).abs()
@@ -101,8 +95,8 @@ def test_an_encoder_sees_what_its_processor_would_show_it(name, kind):
 def test_a_square_outside_the_processors_bounds_is_resized_twice(square, side):
     picture = drawn("noise", (300, 211))
     ours, theirs = (
-        differentiable(as_floats(picture), EIGHT, square),
-        processed([picture], EIGHT, square),
+        square_twin(as_floats(picture), EIGHT, square),
+        square_pixels([picture], EIGHT, square),
     )
     assert ours.shape == theirs.shape == (1, 3, side, side)
     assert (ours - theirs).abs().max() * 127.5 < (BICUBIC if square == side else BICUBIC + BILINEAR)
@@ -111,21 +105,21 @@ def test_a_square_outside_the_processors_bounds_is_resized_twice(square, side):
 @pytest.mark.parametrize("size", [(200, 1), (1, 200)])
 def test_a_line_of_pixels_is_read_right_in_any_layout(size):
     floats = as_floats(drawn("noise", size))
-    known = differentiable(floats.contiguous(), *BACKBONES["mini"])
+    known = square_twin(floats.contiguous(), *BACKBONES["mini"])
     turned = floats.transpose(2, 3).contiguous().transpose(2, 3)
     for same in (turned, floats.to(memory_format=torch.channels_last)):
-        assert torch.allclose(differentiable(same, *BACKBONES["mini"]), known, atol=1e-5)
-    assert torch.allclose(differentiable(floats.double(), *BACKBONES["mini"]).float(), known, atol=1e-5)
+        assert torch.allclose(square_twin(same, *BACKBONES["mini"]), known, atol=1e-5)
+    assert torch.allclose(square_twin(floats.double(), *BACKBONES["mini"]).float(), known, atol=1e-5)
 
 
 def test_black_is_minus_one_white_is_one_and_a_batch_is_its_parts():
     flat = torch.tensor([0.0, 0.25, 1.0])[:, None, None, None].expand(3, 3, 30, 70)
-    pixels = differentiable(flat, *BACKBONES["mini"])
+    pixels = square_twin(flat, *BACKBONES["mini"])
     assert torch.allclose(pixels.amin((1, 2, 3)), torch.tensor([-1, -0.5, 1]), atol=1e-4)
     assert torch.allclose(pixels.amax((1, 2, 3)), torch.tensor([-1, -0.5, 1]), atol=1e-4)
     many = torch.rand(3, 3, 30, 70, generator=torch.Generator().manual_seed(0))
-    together = differentiable(many, *BACKBONES["mini"])
-    assert torch.allclose(together[1:2], differentiable(many[1:2], *BACKBONES["mini"]), atol=1e-6)
+    together = square_twin(many, *BACKBONES["mini"])
+    assert torch.allclose(together[1:2], square_twin(many[1:2], *BACKBONES["mini"]), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [*BACKBONES, "8b, twice", *ENCODERS])
@@ -137,7 +131,7 @@ def test_gradients_are_those_of_finite_differences(name, size):
     def seen(images):
         if name in ENCODERS:
             return twin(images, ENCODERS[name])
-        return differentiable(images, *BACKBONES.get(name, (EIGHT, 200)))
+        return square_twin(images, *BACKBONES.get(name, (EIGHT, 200)))
 
     # Fast: both Jacobians between the same random directions, instead of number by number.
     assert torch.autograd.gradcheck(seen, images, eps=1e-7, atol=1e-4, fast_mode=True)
@@ -146,5 +140,5 @@ def test_gradients_are_those_of_finite_differences(name, size):
 def test_black_and_white_have_gradients_too():
     for flat in (0.0, 1.0):
         images = torch.full((1, 3, 90, 70), flat, requires_grad=True)
-        differentiable(images, *BACKBONES["mini"]).square().sum().backward()
+        square_twin(images, *BACKBONES["mini"]).square().sum().backward()
         assert (images.grad != 0).float().mean() > 0.9

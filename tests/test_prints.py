@@ -1,7 +1,8 @@
-"""Tasteprints: extended, kept, shared and shelved, each against the slow way."""
+"""In-context prints: extended, kept, shared and shelved, each against the slow way."""
 
 import json
 import resource
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,15 +12,13 @@ from safetensors.torch import load_file, save_file
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from people import history, vote
-from tasteprint.incontext import attention
-from tasteprint.incontext import scoring as requests
-from tasteprint.incontext.print_files import Int8, rounding_loss
-from tasteprint.incontext.prints import InContextPrint
-from tasteprint.incontext.scoring import Cost, score_requests
+from tasteprint.incontext import attention, scoring
+from tasteprint.incontext.images import PixelCache
+from tasteprint.incontext.model import InContextModel
+from tasteprint.incontext.past import Int8Keys, PassCost, Past
+from tasteprint.incontext.prints import InContextPrint, rounding_loss, score_requests
 from tasteprint.incontext.shelf import PrintShelf
-from tasteprint.incontext.states import state_of
-from tasteprint.types import History
-from tasteprint.vision.feature_store import Pixels
+from tasteprint.types import History, Rating
 
 NAMES, PROMPTS = ["30", "31", "32"], ["a fish", "a cup", ""]
 
@@ -37,35 +36,28 @@ def shown(pictures):
 @pytest.fixture(scope="module")
 def slow(model, pictures):
     """The whole conversation in one pass, without a print."""
-    images = Pixels(model, pictures.__getitem__)
-    return lambda person: model.margins([person], [list(zip(NAMES, PROMPTS, strict=True))], images)[0]
+    images = PixelCache(model.network, pictures.__getitem__)
+    return lambda person: model.network.margins([person], [list(zip(NAMES, PROMPTS, strict=True))], images)[0]
 
 
-@pytest.fixture
 def nudged(model):
-    """A function that changes one weight a little, as a step of training does; it is changed back."""
-    weight = model.backbone.network.model.text_model.layers[0].mlp.up_proj.weight
-    kept = weight.detach().clone()
-
-    def nudge():
-        with torch.no_grad():
-            weight.add_(1e-3)
-
-    yield nudge
+    """A model of which one weight is a little different, as after a step of training."""
+    network = deepcopy(model.network)
     with torch.no_grad():
-        weight.copy_(kept)
+        network.backbone.network.model.text_model.layers[0].mlp.up_proj.weight.add_(1e-3)
+    return InContextModel(network)
 
 
 @pytest.mark.parametrize("first", [0, 1, 3])
 def test_an_extended_print_equals_one_from_scratch(model, opened, shown, slow, first):
     whole = history(4)
     begun = model.print_of(replace(whole, votes=whole.votes[:first]), opened)
-    before, scores = begun.keys.clone(), begun.score_pictures(shown, PROMPTS)
+    before, scores = begun.past.keys.clone(), begun.score_pictures(shown, PROMPTS)
     taste = begun.extended(whole.votes[first:], opened)
     assert taste.score_pictures(shown, PROMPTS).numpy() == pytest.approx(slow(whole), abs=1e-5)
-    assert torch.allclose(taste.keys, model.print_of(whole, opened).keys, atol=1e-5)
-    assert torch.equal(begun.keys, before) and torch.equal(begun.score_pictures(shown, PROMPTS), scores)
-    assert taste.made_from.votes == model.print_of(whole, opened).made_from.votes
+    assert torch.allclose(taste.past.keys, model.print_of(whole, opened).past.keys, atol=1e-5)
+    assert torch.equal(begun.past.keys, before) and torch.equal(begun.score_pictures(shown, PROMPTS), scores)
+    assert taste.history == whole and taste.fingerprint == model.fingerprint
 
 
 def test_only_new_images_are_opened(model, pictures):
@@ -76,15 +68,17 @@ def test_only_new_images_are_opened(model, pictures):
 
 
 def test_images_of_a_history_may_go_in_several_batches(model, opened, monkeypatch):
-    together = model.print_of(history(3), opened).keys
-    monkeypatch.setattr(Cost, "images_at_once", 2)
-    assert torch.allclose(model.print_of(history(3), opened).keys, together, atol=1e-5)
+    together = model.print_of(history(3), opened).past.keys
+    monkeypatch.setattr(PassCost, "images_at_once", 2)
+    assert torch.allclose(model.print_of(history(3), opened).past.keys, together, atol=1e-5)
 
 
 def test_at_the_window_the_newest_votes_that_fit_are_read(model, opened, shown, slow, monkeypatch):
-    longest = len(model.encoder.asked("", first=False)) + 100
-    room = model.print_of(history(3), opened).length + longest
-    monkeypatch.setattr(model.backbone.network.config.text_config, "max_position_embeddings", room + 2)
+    longest = len(model.network.encoder.target("", first=False)) + 100
+    room = model.print_of(history(3), opened).past.length + longest
+    monkeypatch.setattr(
+        model.network.backbone.network.config.text_config, "max_position_embeddings", room + 2
+    )
     votes, newest = history(4).votes, History("u", history(4).votes[1:])
     taste = model.print_of(history(3), opened)
     with pytest.warns(
@@ -94,7 +88,7 @@ def test_at_the_window_the_newest_votes_that_fit_are_read(model, opened, shown, 
     assert longer.history == newest
     assert longer.score_pictures(shown, PROMPTS).numpy() == pytest.approx(slow(newest), abs=1e-5)
     with pytest.warns(UserWarning, match="the newest 3 are read"):
-        assert torch.allclose(model.print_of(history(4), opened).keys, longer.keys, atol=1e-5)
+        assert torch.allclose(model.print_of(history(4), opened).past.keys, longer.past.keys, atol=1e-5)
 
 
 def test_requests_of_many_people_score_as_alone(model, opened):
@@ -146,19 +140,17 @@ def test_a_small_budget_makes_small_passes_of_equal_scores(model, opened, shown,
     people = [model.print_of(history(n), opened) for n in (0, 1, 2)]
     images = torch.rand(9, 3, 48, 48, generator=torch.Generator().manual_seed(1))
     whole = score_requests(people * 3, images, ["a fish"] * 9).detach()
-    sizes, seen = [], requests.read_on
-    monkeypatch.setattr(requests, "read_on", lambda *a: sizes.append(len(a[3])) or seen(*a))
-    monkeypatch.setattr(
-        requests,
-        "WORKING_MEMORY",
-        Cost(model.backbone)(1, 2 * len(model.encoder.asked("a fish", first=False)), people[2].length, 2),
-    )
+    sizes, read_on = [], model.read_on
+    monkeypatch.setattr(model, "read_on", lambda *a: sizes.append(len(a[2])) or read_on(*a))
+    turn = len(model.network.encoder.target("a fish", first=False))
+    enough = PassCost(model.network.backbone)(1, 2 * turn, people[2].past.length, 2)
+    monkeypatch.setattr(scoring, "WORKING_MEMORY", enough)
     parts = score_requests(people * 3, images, ["a fish"] * 9).detach()
     assert len(sizes) > len(people) and parts.numpy() == pytest.approx(whole.numpy(), abs=1e-5)
 
 
 def test_the_estimate_of_a_pass_grows_with_all_that_it_holds(model):
-    cost = Cost(model.backbone)
+    cost = PassCost(model.network.backbone)
     one = cost(1, 10, 100, 1)
     assert one < min(cost(2, 10, 100, 1), cost(1, 20, 100, 1), cost(1, 10, 200, 1), cost(1, 10, 100, 2))
 
@@ -172,57 +164,67 @@ def test_requests_must_match(model, opened):
     assert len(score_requests([], torch.rand(0, 3, 48, 48), [])) == 0
 
 
-def test_the_beginning_is_read_once_a_state(model, opened, nudged):
-    state = state_of(model)
-    assert state_of(model) is state and model.print_of(history(1), opened).shared is state.shared
-    nudged()
-    changed = state_of(model)
-    assert changed.fingerprint != state.fingerprint and not torch.equal(changed.shared, state.shared)
+def test_the_beginning_is_read_once_and_is_every_prints(model, opened):
+    assert model.print_of(history(1), opened).past.shared is model.beginning
+    assert model.print_of(history(2), opened).past.shared is model.beginning
 
 
-def test_other_tokens_are_another_state(model):
-    before, kept = state_of(model).fingerprint, model.tokens.vectors.detach().clone()
-    model.set_tokens(kept + 0.1)
-    try:
-        assert state_of(model).fingerprint != before
-    finally:
-        model.set_tokens(kept)
-    assert state_of(model).fingerprint == before
+def test_a_model_of_other_weights_or_tokens_has_another_name_and_beginning(model):
+    other = nudged(model)
+    assert other.fingerprint != model.fingerprint and not torch.equal(other.beginning, model.beginning)
+    network = deepcopy(model.network)
+    network.set_tokens(network.tokens.vectors.detach() + 0.1)
+    assert InContextModel(network).fingerprint not in (model.fingerprint, other.fingerprint)
 
 
-def test_without_anything_shared_a_print_still_reads(model, opened, shown, monkeypatch):
-    monkeypatch.setattr(model.encoder, "begin", ())
-    kept = model.tokens
-    try:
-        model.grow_tokens(0)
-        taste = model.print_of(history(1), opened)
-        assert taste.shared.shape[-2] == 0 and taste.score_pictures(shown, PROMPTS).isfinite().all()
-    finally:
-        model.tokens = kept
+def test_a_model_is_frozen_and_its_network_trains_only_when_told(model):
+    assert not any(p.requires_grad for p in model.network.parameters()) and not model.network.training
 
 
-def test_a_print_of_other_weights_is_refused(model, opened, shown, nudged, tmp_path):
-    taste = model.print_of(history(1), opened)
-    nudged()
+def test_without_anything_shared_a_print_still_reads(model, opened, shown):
+    network = deepcopy(model.network)
+    network.encoder.begin = ()
+    network.grow_tokens(0)
+    taste = InContextModel(network).print_of(history(1), opened)
+    assert taste.past.shared.shape[-2] == 0 and taste.score_pictures(shown, PROMPTS).isfinite().all()
+
+
+def test_prints_of_several_models_are_not_scored_together(model, opened):
+    people = [one.print_of(History("u"), opened) for one in (model, nudged(model))]
+    with pytest.raises(ValueError, match="the prints are of several models; expected one"):
+        score_requests(people, torch.rand(2, 3, 48, 48), ["a", "b"])
+
+
+def test_a_print_file_of_another_model_or_template_is_refused(model, opened, tmp_path):
+    model.print_of(history(1), opened).save(tmp_path / "u.print")
+    with pytest.raises(ValueError, match="was made by another model; expected this one's print"):
+        InContextPrint.load(tmp_path / "u.print", nudged(model))
+    network = deepcopy(model.network)
+    network.encoder.template = replace(network.encoder.template, name="viper")
+    with pytest.raises(ValueError, match="was made with template 'default'; expected 'viper'"):
+        InContextPrint.load(tmp_path / "u.print", InContextModel(network))
+
+
+def test_a_preference_is_the_sigmoid_of_the_difference_of_margins(model, opened, shown):
+    taste = model.print_of(history(2), opened)
+    margins = taste.score_pictures(shown, PROMPTS)
+    others = taste.score_pictures(shown[::-1], PROMPTS)
+    prefers = taste.prefers(shown, shown[::-1], PROMPTS)
+    assert torch.equal(prefers, torch.sigmoid(margins - others)) and prefers[1] == 0.5
+    assert torch.allclose(prefers, 1 - taste.prefers(shown[::-1], shown, PROMPTS))
+    assert torch.equal(taste.prefers(shown, shown[::-1]), taste.prefers(shown, shown[::-1], [""] * 3))
+    with pytest.raises(ValueError, match="3 pictures were set against 2; expected as many"):
+        taste.prefers(shown, shown[:2])
+
+
+def test_ratings_are_refused(model, opened):
+    rating = Rating("u", "", "1", 2)
     for use in (
-        lambda: taste.score_pictures(shown, PROMPTS),
-        lambda: taste.extended(history(1, start=4).votes, opened),
-        lambda: taste.save(tmp_path / "u.print"),
+        lambda: model.print_of(History("u", (), (rating,)), opened),
+        lambda: model.print_of(history(1), opened).extended([rating], opened),
     ):
-        with pytest.raises(
-            ValueError, match="was made by other weights than the model now has; expected the same"
-        ):
+        with pytest.raises(ValueError, match="user 'u' rated one image; expected votes between two"):
             use()
-
-
-def test_a_print_of_another_template_is_refused(model, opened, shown, monkeypatch, tmp_path):
-    taste = model.print_of(history(1), opened)
-    taste.save(tmp_path / "u.print")
-    monkeypatch.setattr(model.encoder, "template", replace(model.encoder.template, name="viper"))
-    with pytest.raises(ValueError, match="was made with template 'default'; expected 'viper'"):
-        taste.score_pictures(shown, PROMPTS)
-    with pytest.raises(ValueError, match="was made with template 'default'; expected 'viper'"):
-        InContextPrint.load(tmp_path / "u.print", model)
 
 
 @pytest.mark.parametrize("int8", [False, True])
@@ -234,12 +236,12 @@ def test_a_print_survives_the_disk(model, opened, shown, tmp_path, int8):
     taste = model.print_of(History("ü", votes), opened)
     taste.save(tmp_path / "u.print", int8)
     back = InContextPrint.load(tmp_path / "u.print", model)
-    assert back.history == taste.history and back.made_from == taste.made_from
+    assert back.history == taste.history and back.fingerprint == taste.fingerprint
     kept = taste.quantized() if int8 else taste
     assert torch.equal(back.score_pictures(shown, PROMPTS), kept.score_pictures(shown, PROMPTS))
     (stored,) = [value for name, value in load_file(tmp_path / "u.print").items() if name == "keys"]
-    assert stored.shape[-2] == taste.length - len(model.tokens) - 1
-    assert back.extended(history(1, start=8).votes, opened).length > back.length
+    assert stored.shape[-2] == taste.past.length - len(model.network.tokens) - 1
+    assert back.extended(history(1, start=8).votes, opened).past.length > back.past.length
     assert [path.name for path in tmp_path.iterdir()] == ["u.print"]
 
 
@@ -264,7 +266,7 @@ def test_what_is_not_a_whole_print_is_refused(model, opened, tmp_path):
 
 def test_a_print_that_contradicts_itself_is_refused(model, opened, tmp_path):
     taste, path = model.print_of(history(2), opened), tmp_path / "u.print"
-    fingerprint, template = state_of(model).fingerprint, "default"
+    fingerprint, template = model.fingerprint, "default"
     about = {
         "format": "tasteprint-print-1",
         "fingerprint": fingerprint,
@@ -274,15 +276,19 @@ def test_a_print_that_contradicts_itself_is_refused(model, opened, tmp_path):
     told = json.dumps({"user_id": "u", "votes": []})
     for tensors, metadata, sentence in (
         (
-            {"keys": taste.own},
+            {"keys": taste.past.own},
             {**about, "history": told},
             r"holds keys of shape .* expected \(6, 2, 4, 0, 32\)",
         ),
-        ({"other": taste.own}, {**about, "history": told}, "holds no keys"),
-        ({"keys": taste.own}, {**about, "history": "[1]"}, "names no readable history"),
-        ({"keys": taste.own}, {**about, "fingerprint": "0", "history": told}, "was made by another model"),
+        ({"other": taste.past.own}, {**about, "history": told}, "holds no keys"),
+        ({"keys": taste.past.own}, {**about, "history": "[1]"}, "names no readable history"),
         (
-            {"keys": taste.own[..., :0, :].to(torch.int8), "scales": torch.ones(1)},
+            {"keys": taste.past.own},
+            {**about, "fingerprint": "0", "history": told},
+            "was made by another model",
+        ),
+        (
+            {"keys": taste.past.own[..., :0, :].to(torch.int8), "scales": torch.ones(1)},
             {**about, "history": told},
             "scales",
         ),
@@ -294,10 +300,10 @@ def test_a_print_that_contradicts_itself_is_refused(model, opened, tmp_path):
 
 def test_int8_rounds_to_half_a_step():
     dense = torch.randn(2, 2, 3, 5, 4) * torch.tensor([1e-3, 1.0, 50.0, 0.0])
-    small = Int8.of(dense)
+    small = Int8Keys.of(dense)
     assert ((small.dense() - dense).abs() <= small.scales / 2 * (1 + 1e-5)).all()
     assert small.nbytes == dense.numel() + 4 * dense[..., 0, :].numel()
-    assert torch.equal(Int8.of(small.dense()).rounded, small.rounded)
+    assert torch.equal(Int8Keys.of(small.dense()).rounded, small.rounded)
 
 
 def test_int8_changes_scores_little(model, opened, pictures):
@@ -328,7 +334,9 @@ def test_a_thousand_prints_do_not_grow_memory(model, opened):
 
     def fill(names):
         for name in names:
-            shelf.put(name, InContextPrint(model, taste.history, taste.own.clone()))
+            shelf.put(
+                name, InContextPrint(model, taste.history, Past(taste.past.shared, taste.past.own.clone()))
+            )
             assert shelf.nbytes <= shelf.limit
 
     fill(range(100))

@@ -1,6 +1,5 @@
 """The optimisation of the noise against arithmetic on paper, torch's own optimiser, and what goes wrong."""
 
-from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -10,8 +9,7 @@ from torch.nn.functional import interpolate
 from tasteprint.config import GuideConfig
 from tasteprint.guide import reno
 from tasteprint.guide.reno import best_of, clipped, guide, nesterov, noises
-from tasteprint.guide.rewards import Pessimistic, Reward, below, minus_margin, one_minus_q, regulariser
-from tasteprint.types import History, Scorer, Vote
+from tasteprint.guide.rewards import Reward, below, minus_margin, one_minus_q, regulariser
 
 SHAPE = (4, 2, 2)
 
@@ -308,31 +306,3 @@ def test_no_steps_and_no_rewards():
         next(guide(images_of, "", start(), []))
     with pytest.raises(ValueError, match="each under its own name"):
         next(guide(images_of, "", start(), [near(), near()]))
-
-
-def test_caution_is_handed_on():
-    class Unsure:
-        def score(self, images, prompts, pessimism):
-            return images.flatten(1).mean(dim=1) - pessimism
-
-    careful = Pessimistic(Unsure(), 2.0)
-    assert isinstance(careful, Scorer)
-    assert careful.score(torch.ones(1, 3, 2, 2), [""]).tolist() == [-1.0]
-    for pessimism in (-1.0, float("nan")):
-        with pytest.raises(ValueError, match="expected a number of at least 0"):
-            Pessimistic(Unsure(), pessimism)
-
-
-def test_a_print_of_another_model_is_refused(model, pictures):
-    """As where a model has learned since it read the votes."""
-    history = History("ann", (Vote("ann", "", "0", "1", 1.0),))
-    taste = model.print_of(history, pictures.__getitem__)
-
-    def squeezed(noise, prompt):
-        return images_of(noise, prompt).sigmoid()
-
-    rewards = [Reward("mini", taste, 0.75)]
-    assert len(list(guide(squeezed, "a fish", start(), rewards, GuideConfig(steps=1)))) == 2
-    taste.made_from = replace(taste.made_from, fingerprint="another")
-    with pytest.raises(ValueError, match="made by other weights than the model now has"):
-        next(guide(squeezed, "a fish", start(), rewards))

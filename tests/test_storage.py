@@ -9,14 +9,14 @@ from safetensors.torch import load_file, save_file
 
 from people import history
 from tasteprint.config import ModelConfig
-from tasteprint.incontext.network import InContextModel
-from tasteprint.vision.feature_store import Pixels
+from tasteprint.incontext.images import PixelCache
+from tasteprint.incontext.model import InContextModel
 
 CANDIDATES = [[("30", "a fish"), ("31", "a cup")]]
 
 
 def margins(model, pictures):
-    return model.margins([history(2)], CANDIDATES, Pixels(model, pictures.__getitem__))[0]
+    return model.network.margins([history(2)], CANDIDATES, PixelCache(model.network, pictures.__getitem__))[0]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def saved(model, tmp_path_factory):
 def test_save_load_same_score(model, saved, pictures):
     loaded = InContextModel.from_pretrained(saved)
     assert (margins(loaded, pictures) == margins(model, pictures)).all()
-    assert len(loaded.tokens) == 10
+    assert len(loaded.network.tokens) == 10
 
 
 def test_only_safetensors_and_text(saved):
@@ -83,8 +83,8 @@ def test_another_family_is_refused(tmp_path):
 def test_four_bits_need_a_gpu(tmp_path, model):
     if torch.cuda.is_available():
         pytest.skip("a GPU is here")
-    model.backbone.network.config.save_pretrained(tmp_path)
-    model.backbone.processor.save_pretrained(tmp_path)
+    model.network.backbone.network.config.save_pretrained(tmp_path)
+    model.network.backbone.processor.save_pretrained(tmp_path)
     with pytest.raises(
         ValueError, match="4-bit weights were asked for without a GPU or without bitsandbytes"
     ):
@@ -95,15 +95,15 @@ def test_four_bits_need_a_gpu(tmp_path, model):
 def adapted(model, tmp_path_factory):
     """A small random Idefics2 named by folder, as the 8B model is by hub name, with LoRA on it."""
     base = tmp_path_factory.mktemp("base")
-    model.backbone.network.save_pretrained(base)
-    model.backbone.processor.save_pretrained(base)
+    model.network.backbone.network.save_pretrained(base)
+    model.network.backbone.processor.save_pretrained(base)
     config = replace(ModelConfig(), backbone=str(base), lora_r=4, lora_alpha=4, lora_dropout=0.0)
-    return InContextModel.from_config(config, n_tokens=3).eval()
+    return InContextModel.from_config(config, n_tokens=3)
 
 
 def test_an_adapter_is_saved_in_pefts_form_and_read_back(adapted, pictures, tmp_path):
     with torch.no_grad():
-        for name, parameter in adapted.named_parameters():
+        for name, parameter in adapted.network.named_parameters():
             if "lora_B" in name or "vision_model.modules_to_save" in name:
                 parameter.add_(0.05 * torch.ones_like(parameter))
     adapted.save_pretrained(tmp_path)
@@ -117,7 +117,7 @@ def test_an_adapter_is_saved_in_pefts_form_and_read_back(adapted, pictures, tmp_
     assert (tmp_path / "adapter_config.json").is_file() and not (tmp_path / "model.safetensors").exists()
     loaded = InContextModel.from_pretrained(tmp_path)
     assert margins(loaded, pictures) == pytest.approx(margins(adapted, pictures), abs=1e-6)
-    loaded.load_weights(tmp_path)
+    loaded.network.load_weights(tmp_path)
     assert margins(loaded, pictures) == pytest.approx(margins(adapted, pictures), abs=1e-6)
 
 
@@ -137,7 +137,7 @@ def test_push_to_hub_uploads_what_was_saved(model, monkeypatch):
             calls.append(sorted(path.name for path in folder_path.iterdir()))
             return f"https://hub/{repo_id}"
 
-    monkeypatch.setattr("tasteprint.incontext.storage.HfApi", Api)
+    monkeypatch.setattr("tasteprint.hub.HfApi", Api)
     assert model.push_to_hub("me/taste") == "https://hub/me/taste"
     assert (
         calls[0] == "me/taste"

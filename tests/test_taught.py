@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from tasteprint.config import load_config
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.posterior import cross_validation as crossval
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.model import TastePosterior
@@ -47,7 +47,7 @@ def test_readouts_are_kept_beside_the_model_and_not_in_it(run):
     assert {str(path.parent) for path in kept if path.name == READOUTS} == {"stage1", "stage2"}
     with safe_open(run / "model/model.safetensors", "pt") as file:
         saved = set(file.keys())
-    assert saved == set(InContextModel.from_pretrained(run / "model").backbone.network.state_dict())
+    assert saved == set(InContextModel.from_pretrained(run / "model").network.backbone.network.state_dict())
     assert not [name for name in saved if name.startswith(("teacher", "utility", "share", "taste", "prior"))]
     readouts = load_file(run / "stage1" / READOUTS)
     assert {"utility.weight", "share.weight", "taste.weight"} <= set(readouts)
@@ -67,7 +67,7 @@ def test_the_curve_tells_the_teachers_terms(run):
 
 def test_a_vision_part_that_trains_can_be_taught(estimated):
     before = {
-        f"model.{name}": value for name, value in bundled_eye().backbone.network.model.state_dict().items()
+        f"model.vision_model.{name}": value for name, value in bundled_eye().vision_model.state_dict().items()
     }
     after = load_file(estimated / "model/model.safetensors")
     seeing = [name for name in after if "vision_model" in name]
@@ -155,6 +155,6 @@ def test_a_wrong_layer_is_refused_before_anything_is_learned(dataset, tmp_path):
 def test_a_run_goes_on_from_a_model(run, dataset, tmp_path):
     still = ("stage1.steps=0", "stage2.steps=2", "stage2.lr=0.0", "teacher.posterior=''", f"init_from={run}")
     model = Run(load_config("mini", (*SHORT, *still)), dataset, tmp_path / "onward").go()
-    before = InContextModel.from_pretrained(run).state_dict()
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert len(model.tokens) == 10
+    before = InContextModel.from_pretrained(run).network.state_dict()
+    assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())
+    assert len(model.network.tokens) == 10

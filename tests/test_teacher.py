@@ -28,9 +28,9 @@ def posterior():
     return taught()
 
 
-def teacher_of(posterior, model, **settings):
+def teacher_of(posterior, network, **settings):
     torch.manual_seed(1)
-    return Teacher.of(posterior, NAMES, embeddings, model.backbone, TeacherConfig(**settings))
+    return Teacher.of(posterior, NAMES, embeddings, network.backbone, TeacherConfig(**settings))
 
 
 def an_example(user, earlier, later, likes=0):
@@ -51,19 +51,19 @@ PEOPLE = [
 ]
 
 
-def batch_of(examples, model, teacher=None):
-    rows = [pack_example(example, model.encoder, len(model.tokens)) for example in examples]
-    batch, names = collate(rows, model.pad_id)
+def batch_of(examples, network, teacher=None):
+    rows = [pack_example(example, network.encoder, len(network.tokens)) for example in examples]
+    batch, names = collate(rows, network.pad_id)
     batch |= teacher.images(names) if teacher else {}
     with torch.no_grad():
-        features = model.backbone.image_features(model.pixels([picture(name) for name in names]))
+        features = network.backbone.image_features(network.pixels([picture(name) for name in names]))
     return {**batch, "image_features": features}
 
 
-def test_a_lesson_agrees_with_the_posterior_read_alone(posterior, model):
+def test_a_lesson_agrees_with_the_posterior_read_alone(posterior, network):
     """People of 5, 0, 1 and 3 votes in one batch, against a print of each person and of each prefix of their votes."""
-    teacher = teacher_of(posterior, model)
-    batch = batch_of(PEOPLE, model, teacher)
+    teacher = teacher_of(posterior, network)
+    batch = batch_of(PEOPLE, network, teacher)
     lesson = teacher.lesson(batch)
     asked = [target_candidates(example) for example in PEOPLE]
     margins = PosteriorPredictor(posterior, embeddings).pairs([example.history for example in PEOPLE], asked)
@@ -78,9 +78,9 @@ def test_a_lesson_agrees_with_the_posterior_read_alone(posterior, model):
         assert torch.allclose(taste.double(), (alone.belief.taste - mean) / deviation, atol=1e-5)
 
 
-def test_utilities_are_those_of_every_answers_image_standardised(posterior, model):
-    teacher = teacher_of(posterior, model)
-    lesson = teacher.lesson(batch_of(PEOPLE, model, teacher))
+def test_utilities_are_those_of_every_answers_image_standardised(posterior, network):
+    teacher = teacher_of(posterior, network)
+    lesson = teacher.lesson(batch_of(PEOPLE, network, teacher))
     told = [name for example in PEOPLE for vote in example.history.votes for name in vote.images]
     asked = [name for example in PEOPLE for name, _ in target_candidates(example)]
     prior = posterior.learner.prior
@@ -95,21 +95,21 @@ def test_utilities_are_those_of_every_answers_image_standardised(posterior, mode
     assert torch.allclose(lesson.utilities, expected, atol=1e-5)
 
 
-def test_a_lesson_of_people_without_votes(posterior, model):
-    teacher = teacher_of(posterior, model)
+def test_a_lesson_of_people_without_votes(posterior, network):
+    teacher = teacher_of(posterior, network)
     nobody = [an_example("a", 0, 2), an_example("b", 0, 1)]
-    lesson = teacher.lesson(batch_of(nobody, model, teacher))
+    lesson = teacher.lesson(batch_of(nobody, network, teacher))
     assert len(lesson.shares) == len(lesson.tastes) == 0 and len(lesson.chances) == 3
-    mine = Objective(copy.deepcopy(model), FIRST, teacher)
-    out = mine(**batch_of(nobody, model, teacher))
+    mine = Objective(copy.deepcopy(network), FIRST, teacher)
+    out = mine(**batch_of(nobody, network, teacher))
     out["loss"].backward()
     assert torch.isfinite(out["loss"]) and out["belief"] == 0
 
 
-def test_what_is_read_where(posterior, model):
+def test_what_is_read_where(posterior, network):
     """Utilities where an answer is predicted; a belief at the last answer of a vote, and nowhere else."""
-    teacher = teacher_of(posterior, model)
-    batch = batch_of(PEOPLE, model, teacher)
+    teacher = teacher_of(posterior, network)
+    batch = batch_of(PEOPLE, network, teacher)
     early, late = (torch.randn(*batch["input_ids"].shape, 128, requires_grad=True) for _ in range(2))
     out = AnswerLogits(torch.zeros(16, 3), torch.zeros(18, 3), (early, late))
     loss = teacher.loss(batch, out, torch.zeros(8, 2))
@@ -118,46 +118,46 @@ def test_what_is_read_where(posterior, model):
     predicted, answered = (
         {tuple(place) for place in layer.grad.any(dim=-1).nonzero().tolist()} for layer in (early, late)
     )
-    places = [tuple(place) for place in [*batch["told"].tolist(), *batch["targets"].tolist()]]
+    places = [tuple(place) for place in [*batch["context"].tolist(), *batch["targets"].tolist()]]
     assert predicted == set(places)
-    second = [(row, column + 1) for row, column in batch["told"][1::2].tolist()]
+    second = [(row, column + 1) for row, column in batch["context"][1::2].tolist()]
     assert answered == set(second)
-    assert {int(batch["input_ids"][place]) for place in second} == set(model.answers)
+    assert {int(batch["input_ids"][place]) for place in second} == set(network.answers)
 
 
-def test_every_readout_learns(posterior, model):
-    teacher = teacher_of(posterior, model)
-    mine = Objective(copy.deepcopy(model), FIRST, teacher)
-    out = mine(**batch_of(PEOPLE, model, teacher))
+def test_every_readout_learns(posterior, network):
+    teacher = teacher_of(posterior, network)
+    mine = Objective(copy.deepcopy(network), FIRST, teacher)
+    out = mine(**batch_of(PEOPLE, network, teacher))
     out["loss"].backward()
     assert all(out[name] > 0 for name in ("utility", "belief", "soft", "base", "plus", "minus"))
     for readout in (teacher.utility, teacher.share, teacher.taste):
         assert readout.weight.grad.abs().max() > 0
-    steps = {name for name, p in mine.named_parameters() if p.requires_grad and "model." not in name}
+    steps = {name for name, p in mine.named_parameters() if p.requires_grad and "network." not in name}
     # The teacher's own prior stays.
     assert steps == {
         f"teacher.{part}.{kind}" for part in ("utility", "share", "taste") for kind in ("weight", "bias")
     }
 
 
-def test_without_a_teacher_the_loss_is_the_papers(posterior, model):
+def test_without_a_teacher_the_loss_is_the_papers(posterior, network):
     stage = StageConfig(contrastive=0.5, history_labels=0.25)
-    batch = batch_of(PEOPLE, model)
-    out = Objective(model, stage)(**batch)
-    said = model(**batch)
+    batch = batch_of(PEOPLE, network)
+    out = Objective(network, stage)(**batch)
+    said = network(**batch)
     pairs = said.targets.unflatten(0, (-1, 2))
-    parts = preference_loss(pairs, said.told, batch["told_liked"], model.answers)
+    parts = preference_loss(pairs, said.context, batch["context_liked"], network.answers)
     by_hand = parts.base + 0.5 * (parts.plus + parts.minus) + 0.25 * parts.history
     assert torch.equal(out["loss"], by_hand)
     assert set(out) == {"loss", "base", "plus", "minus", "history", "train_accuracy"}
 
 
-def test_a_teacher_without_weight_changes_nothing(posterior, model):
-    """Three steps, with no teacher and with one whose weights are 0: the same losses, gradients and model."""
+def test_a_teacher_without_weight_changes_nothing(posterior, network):
+    """Three steps, with no teacher and with one whose weights are 0: the same losses, gradients and network."""
     trained = []
     for settings in (None, {"utility_weight": 0.0, "posterior_weight": 0.0, "soft_label_weight": 0.0}):
-        mine = copy.deepcopy(model).train().requires_grad_(True)  # other tests may have frozen it
-        teacher = None if settings is None else teacher_of(posterior, model, **settings)
+        mine = copy.deepcopy(network).train().requires_grad_(True)  # other tests may have frozen it
+        teacher = None if settings is None else teacher_of(posterior, network, **settings)
         objective = Objective(mine, FIRST, teacher)
         moving = [p for p in objective.parameters() if p.requires_grad]
         optimizer, losses = torch.optim.AdamW(moving, lr=1e-3), []
@@ -173,13 +173,13 @@ def test_a_teacher_without_weight_changes_nothing(posterior, model):
     assert trained[0][0] != trained[0][2], "something was learned"
 
 
-def test_with_a_teacher_its_terms_are_weighed_and_added(posterior, model):
-    teacher = teacher_of(posterior, model, utility_weight=2.0, posterior_weight=0.5, soft_label_weight=4.0)
-    batch = batch_of(PEOPLE, model, teacher)
+def test_with_a_teacher_its_terms_are_weighed_and_added(posterior, network):
+    teacher = teacher_of(posterior, network, utility_weight=2.0, posterior_weight=0.5, soft_label_weight=4.0)
+    batch = batch_of(PEOPLE, network, teacher)
     with torch.no_grad():
-        alone, taught_too = Objective(model, FIRST)(**batch), Objective(model, FIRST, teacher)(**batch)
-        said = model(**batch, layers=(2, 4))
-        parts = teacher.loss(batch, said, margin(said.targets.unflatten(0, (-1, 2)), model.answers))
+        alone, taught_too = Objective(network, FIRST)(**batch), Objective(network, FIRST, teacher)(**batch)
+        said = network(**batch, layers=(2, 4))
+        parts = teacher.loss(batch, said, margin(said.targets.unflatten(0, (-1, 2)), network.answers))
     more = 2 * parts.utility + 0.5 * parts.belief + 4 * parts.soft
     assert taught_too["loss"].item() == pytest.approx((alone["loss"] + more).item(), rel=1e-6)
     assert [taught_too[name].item() for name in parts._fields] == pytest.approx(
@@ -187,49 +187,49 @@ def test_with_a_teacher_its_terms_are_weighed_and_added(posterior, model):
     )
 
 
-def test_a_teacher_that_learned_from_other_images_is_refused(posterior, model):
+def test_a_teacher_that_learned_from_other_images_is_refused(posterior, network):
     others = ["x", "y", "z"]
     with pytest.raises(
         ValueError, match=r"^the taste posterior learned from other images, none of these 3; .*\.$"
     ):
-        Teacher.of(posterior, others, lambda names: embeddings(NAMES[:3]), model.backbone, TeacherConfig())
+        Teacher.of(posterior, others, lambda names: embeddings(NAMES[:3]), network.backbone, TeacherConfig())
     posterior.expect_known(["x", NAMES[0]])
     TastePosterior(posterior.encoder, posterior.config, posterior.learner).expect_known(
         others
     )  # of older files
 
 
-def test_a_teacher_of_another_width_is_refused(posterior, model):
+def test_a_teacher_of_another_width_is_refused(posterior, network):
     def wider(names):
         return np.zeros((len(names), 5), np.float32)
 
     with pytest.raises(
         ValueError, match=r"^embeddings of shape \(40, 5\) came in; expected 3 numbers an image.*\.$"
     ):
-        Teacher.of(posterior, NAMES, wider, model.backbone, TeacherConfig())
+        Teacher.of(posterior, NAMES, wider, network.backbone, TeacherConfig())
 
 
 @pytest.mark.parametrize("name", ["utility_layer", "posterior_layer"])
 @pytest.mark.parametrize("layer", [0, 7, -1])
-def test_a_layer_that_the_backbone_does_not_have_is_refused(posterior, model, name, layer):
-    assert model.backbone.depth == 6
+def test_a_layer_that_the_backbone_does_not_have_is_refused(posterior, network, name, layer):
+    assert network.backbone.depth == 6
     with pytest.raises(
         ValueError, match=rf"^teacher\.{name} is {layer}; expected 1 to 6, the backbone's depth: .*\.$"
     ):
-        teacher_of(posterior, model, **{name: layer})
+        teacher_of(posterior, network, **{name: layer})
 
 
-def test_the_first_and_the_last_layer_can_be_read(posterior, model):
-    teacher = teacher_of(posterior, model, utility_layer=1, posterior_layer=6)
+def test_the_first_and_the_last_layer_can_be_read(posterior, network):
+    teacher = teacher_of(posterior, network, utility_layer=1, posterior_layer=6)
     with torch.no_grad():
-        states = model(**batch_of(PEOPLE, model, teacher), layers=teacher.layers).layers
+        states = network(**batch_of(PEOPLE, network, teacher), layers=teacher.layers).layers
     assert len(states) == 2 and not torch.equal(*states)
 
 
-def test_a_lesson_is_as_exact_in_a_training_in_half_precision(posterior, model):
+def test_a_lesson_is_as_exact_in_a_training_in_half_precision(posterior, network):
     """Under autocast a product of float32 would have eight bits; the teacher's numbers keep all of theirs."""
-    teacher = teacher_of(posterior, model)
-    batch = batch_of(PEOPLE, model, teacher)
+    teacher = teacher_of(posterior, network)
+    batch = batch_of(PEOPLE, network, teacher)
     with torch.autocast("cpu", torch.bfloat16):
         half = teacher.lesson(batch)
     assert all(torch.equal(one, other) for one, other in zip(half, teacher.lesson(batch), strict=True))

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from people import history, vote
 from tasteprint.config import StageConfig, load_config
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.incontext.packing import collate, pack_example
 from tasteprint.train.objective import set_trainable
 from tasteprint.train.run import Run
@@ -23,12 +23,12 @@ from tasteprint.types import Example
 from tiny import TINY, command
 
 
-def weights(model):
-    return {name: value.clone() for name, value in model.state_dict().items()}
+def weights(network):
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def changed(before, model):
-    now = model.state_dict()
+def changed(before, network):
+    now = network.state_dict()
     return {name for name, value in before.items() if not torch.equal(value, now[name])}
 
 
@@ -45,7 +45,7 @@ def changed(before, model):
     ],
 )
 def test_each_stage_changes_only_its_own_parameters(model, pictures, stage, moving):
-    mine = InContextModel.from_config(model.settings, ["a fish"], 10)
+    mine = PreferenceNetwork.from_config(model.network.settings, ["a fish"], 10)
     set_trainable(mine, stage)
     before = weights(mine)
     example = Example(history(2), (vote(20, 21),))
@@ -61,10 +61,10 @@ def test_each_stage_changes_only_its_own_parameters(model, pictures, stage, movi
 
 
 def test_with_an_adapter_the_backbone_below_stays(model, tmp_path):
-    model.backbone.network.save_pretrained(tmp_path)
-    model.backbone.processor.save_pretrained(tmp_path)
-    settings = replace(model.settings, backbone=str(tmp_path), lora_r=2)
-    adapted = InContextModel.from_config(settings)
+    model.network.backbone.network.save_pretrained(tmp_path)
+    model.network.backbone.processor.save_pretrained(tmp_path)
+    settings = replace(model.network.settings, backbone=str(tmp_path), lora_r=2)
+    adapted = PreferenceNetwork.from_config(settings)
     set_trainable(adapted, StageConfig(train_vision=True))
     moving = [name for name, p in adapted.named_parameters() if p.requires_grad]
     assert all("lora_" in name or "vision_model.modules_to_save" in name for name in moving)

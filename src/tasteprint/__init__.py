@@ -13,7 +13,7 @@ from tasteprint.types import Example, Generator, History, Rating, Scorer, Vote
 if TYPE_CHECKING:
     from tasteprint.data.dataset import Dataset
     from tasteprint.data.images import ImageStore
-    from tasteprint.incontext.network import InContextModel
+    from tasteprint.incontext.model import InContextModel
     from tasteprint.incontext.prints import InContextPrint
     from tasteprint.posterior.model import TastePosterior
     from tasteprint.posterior.prints import PosteriorPrint
@@ -28,11 +28,11 @@ __all__ = [
     "ImageEncoder",
     "ImageStore",
     "InContextModel",
+    "InContextPrint",
+    "PosteriorPrint",
     "Rating",
     "Scorer",
     "TastePosterior",
-    "PosteriorPrint",
-    "InContextPrint",
     "Vote",
 ]
 
@@ -40,7 +40,7 @@ _ROOMS = {
     "Dataset": "tasteprint.data.dataset",
     "ImageEncoder": "tasteprint.vision.encoder",
     "ImageStore": "tasteprint.data.images",
-    "InContextModel": "tasteprint.incontext.network",
+    "InContextModel": "tasteprint.incontext.model",
     "TastePosterior": "tasteprint.posterior.model",
     "PosteriorPrint": "tasteprint.posterior.prints",
     "InContextPrint": "tasteprint.incontext.prints",

@@ -171,6 +171,7 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
 class Print(Scorer, Protocol):
     """One person as one model sees them; nothing changes it once it is made, and it scores with that model alone.
 
@@ -204,6 +205,7 @@ class Print(Scorer, Protocol):
         ...
 
 
+@runtime_checkable
 class TasteModel(Protocol):
     """A way to know a person. Its weights are frozen and it names itself once; what trains is something else."""
 
@@ -223,6 +225,7 @@ class TasteModel(Protocol):
         ...
 
 
+@runtime_checkable
 class Predictor(Protocol):
     """Reads people whose images are known by name: what a model is measured through."""
 

@@ -1,6 +1,6 @@
 """`tasteprint agents`: simulated people as in the paper, and images of what they like and dislike.
 
-Enters: the command line. Leaves: a folder of agents. Does not know: how it is done.
+Enters: the command line. Leaves: a folder of agents. Does not know: how agents are drawn, how images are made.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasteprint.cli.data import progress_bar
+from tasteprint.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from tasteprint.guide.text_to_image import TextToImage
-    from tasteprint.simulate.generator import PainterGenerator
+    from tasteprint.simulate.painter import PainterGenerator
 
 
 agents_app = typer.Typer(help="Make simulated people and images for them.", no_args_is_help=True)
@@ -29,24 +29,31 @@ def _agents() -> None:
 
 
 @agents_app.command("build")
-def build_command(
+def build_agents_command(
     out: Annotated[Path, typer.Option(help="The folder of the agents; new or empty.")],
     agents: Annotated[int, typer.Option(help="How many agents.")] = 30,
-    seed: Annotated[int, typer.Option(help="Decides the agents, the prompts and the noise.")] = 0,
-    distance: Annotated[float, typer.Option(help="Least Jaccard distance between two agents.")] = 0.8,
-    images: Annotated[int, typer.Option(help="Liked images an agent, and as many disliked ones.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the agents, the prompts and the noise.")] = 0,
+    min_jaccard: Annotated[
+        float, typer.Option(help="Least Jaccard distance between the attributes of two agents.")
+    ] = 0.8,
+    images: Annotated[int, typer.Option(help="Liked images of each agent, and as many disliked ones.")] = 10,
     generator: Annotated[
         str,
-        typer.Option(help="painter, a short name as sd-turbo, or a diffusers repository or folder."),
+        typer.Option(
+            help="painter, a generator's short name such as sd-turbo, or a diffusers repository or folder."
+        ),
     ] = PAINTER,
     size: Annotated[
         int | None,
-        typer.Option(help="Side of an image in pixels: 64 for the painter, a short name's own, else 512."),
+        typer.Option(
+            help="Side of an image in pixels; by default the generator's own (painter: 64), else 512."
+        ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Steps of a diffusers pipeline: a short name's own, else 4.")
+        int | None,
+        typer.Option(help="Steps of a diffusers pipeline; by default the generator's own, else 4."),
     ] = None,
-    guidance: Annotated[float, typer.Option(help="Guidance of a diffusers pipeline.")] = 0.0,
+    guidance: Annotated[float, typer.Option(help="Guidance scale of a diffusers pipeline.")] = 0.0,
 ) -> None:
     """Draw agents who like and dislike given attributes, and have images made for each (P section 3.2)."""
     from tasteprint.files import require_new
@@ -54,12 +61,11 @@ def build_command(
     from tasteprint.simulate.agents import draw_agents
 
     require_new(out)
-    people = draw_agents(agents, seed, distance)  # before a model is loaded: a mistake should show at once
-    maker, shape, made = _generator(generator, size, steps, guidance)
-    settings = {"seed": seed, "distance": distance, "images": images, "generator": generator, **made}
-    painted = generator == PAINTER
+    people = draw_agents(agents, seed, min_jaccard)  # before a model is loaded: a mistake should show at once
+    maker, shape, used = _generator(generator, size, steps, guidance)
+    settings = {"seed": seed, "min_jaccard": min_jaccard, "images": images, "generator": generator, **used}
     with progress_bar() as progress:
-        write_agents(out, people, maker, shape, images, seed, painted, settings, progress)
+        write_agents(out, people, maker, shape, images, seed, generator == PAINTER, settings, progress)
     _say(out, agents, images)
 
 
@@ -68,7 +74,7 @@ def _generator(
 ) -> tuple[PainterGenerator | TextToImage, tuple[int, int, int], dict[str, object]]:
     """Give a generator, the shape of its noise, and the settings with which it makes images."""
     if name == PAINTER:
-        from tasteprint.simulate.generator import PainterGenerator
+        from tasteprint.simulate.painter import PainterGenerator
 
         painter, size = PainterGenerator(), 64 if size is None else size
         return painter, painter.noise_shape(size), {"size": size}

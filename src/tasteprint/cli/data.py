@@ -1,16 +1,16 @@
 """`tasteprint data`: from a log of votes to a dataset.
 
-Enters: the command line. Leaves: a dataset folder and its summary. Does not know: how it is done.
+Enters: the command line. Leaves: a dataset folder and its summary. Does not know: how a dataset is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tasteprint.cli.progress import progress_bar
 
 data_app = typer.Typer(help="Turn logs of votes into datasets.", no_args_is_help=True)
 
@@ -21,7 +21,7 @@ def _data() -> None:
 
 
 @data_app.command("build")
-def build_command(
+def build_data_command(
     log: Annotated[
         str, typer.Argument(help="A CSV, JSONL or Parquet file, a folder of them, or a glob pattern.")
     ],
@@ -33,15 +33,19 @@ def build_command(
     images: Annotated[
         Path | None, typer.Option(help="A folder of image files, or a CSV of ids and files.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides who is in which split.")] = 0,
-    min_liked: Annotated[int, typer.Option(help="Fewest unique liked images a user may have.")] = 11,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the split of users into training, validation and test.")
+    ] = 0,
+    min_liked: Annotated[int, typer.Option(help="Leave out users with fewer distinct liked images.")] = 11,
     validation: Annotated[float, typer.Option(help="Share of users for validation.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share of users for the test.")] = 0.1,
     temporal: Annotated[
-        bool, typer.Option("--temporal", help="Histories will be earlier than targets.")
+        bool, typer.Option("--temporal", help="Require that histories are earlier than targets.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="End at the first bad image.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the dataset that is there.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first image that cannot be used.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing dataset.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Build a dataset from a log of votes, likes or ratings."""
@@ -59,18 +63,3 @@ def build_command(
     from rich.console import Console
 
     Console().print(summary.table())
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr, shown only to a terminal, moved by calling (what, done, total)."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def move(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        yield move

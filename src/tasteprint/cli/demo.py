@@ -1,7 +1,7 @@
-"""`tasteprint demo`: the models that come with the package on people they never met, pictures for three, some training.
+"""`tasteprint demo`: the bundled models measured on people they never met, pictures for three, then some training.
 
 Enters: a folder. Leaves: log, dataset, runs, `results.json`, `report.html`. Does not know: how any part works; it
-goes through the same functions as the other commands. The same command again goes on with what is there.
+calls the same functions as the other commands. An interrupted demo resumes with the same command.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tasteprint.cli.models import AnyModel
     from tasteprint.config import Config
     from tasteprint.data.dataset import Dataset
     from tasteprint.evaluate.results import Figure
     from tasteprint.posterior.model import TastePosterior
     from tasteprint.report.page import Guidance
-    from tasteprint.simulate.simulation import World
+    from tasteprint.simulate.world import World
     from tasteprint.train.run import Run
+    from tasteprint.types import TasteModel
 
 
-MODEL, KNOWN = "mini", "mini-posterior"
-"""What is shown: both ways, trained by `runs/train_mini.sh`."""
+MODEL, POSTERIOR = "mini", "mini-posterior"
+"""The bundled models, trained by `experiments/train_mini.sh`."""
 
 GENERATOR = "mini-generator"
-"""What makes pictures for people, trained by `runs/train_generator.py`."""
+"""The bundled generator, trained by `experiments/train_generator.py`."""
 
 PEOPLE, VOTES, PICTURES_A_PERSON = 1500, 24, 2
 FIRST_SEED = 100
-"""No `--seed` draws the people and pictures from which `mini` learned (`runs/world_log.py`)."""
+"""No `--seed` draws the people and pictures from which `mini` learned (`experiments/world_log.py`)."""
 
 TARGETS = 16
-POSTERIOR = ("posterior.components=12", "posterior.steps=500")
-"""Half a minute's worth; the config's own numbers are for results."""
+QUICK = ("posterior.components=12", "posterior.steps=500")
+"""A posterior in half a minute; the config's own numbers are for results."""
 
 SHORT = ("init_from=mini", "stage1.steps=0", "stage2.steps=100", "stage2.lr=5e-4", "stage2.evaluate_every=25")
-"""The short training goes on from the bundled model: one from nothing is at chance after three minutes."""
+"""The short training continues from the bundled model: one from nothing is at chance after three minutes."""
 
 SHARES = ("data.validation=0.05", "data.test=0.05")
-"""A hundred people each: so many suffice for what a demo measures."""
+"""A hundred people each are enough for a demo."""
 
 
 def demo_command(
@@ -54,36 +54,38 @@ def demo_command(
     people: Annotated[int, typer.Option(help="Simulated people.")] = PEOPLE,
     seed: Annotated[int, typer.Option(help="Seed of the people, the pictures and the training.")] = 0,
 ) -> None:
-    """Show what the bundled models know of simulated people they never met; then learn on from such people."""
-    from tasteprint.cli.models import open_model
+    """Measure the bundled models on simulated people they never met; then train further on such people."""
+    from tasteprint.cli.progress import quiet_libraries
     from tasteprint.config import load_config
+    from tasteprint.methods import open_model
     from tasteprint.posterior.model import TastePosterior
 
+    quiet_libraries()
     more = (*SHARES, *(setting or ()), f"seed={seed}")
     config = load_config("mini", (*SHORT, *more, f"teacher.posterior={out / 'posterior' / 'model'}"))
     started = time.monotonic()
     world, dataset = _people(out, config, people)
-    known = TastePosterior.from_pretrained(KNOWN)
-    figures = _measured(open_model(MODEL), known, dataset, world, config)
-    _say(figures, f"{MODEL} on people and pictures never seen", time.monotonic() - started)
-    made = _guided(known, dataset, config)
+    posterior = TastePosterior.from_pretrained(POSTERIOR)
+    figures = _measured(open_model(MODEL), posterior, dataset, world, config)
+    _print_table(figures, f"{MODEL} on people and pictures never seen", time.monotonic() - started)
+    guidance = _guided(posterior, dataset, config)
     typer.echo(
-        f"Now {MODEL} learns on, from {len(world.votes)} votes of {people} such people, and a new posterior ..."
+        f"Now {MODEL} is trained further, on {len(world.votes)} votes of {people} such people, and a new posterior ..."
     )
-    run, here = _trained(out, dataset, config, load_config("posterior", (*POSTERIOR, *more)))
-    _report(out, run, dataset, known, [*figures, *here], made)
-    _say(here, "The same people, after this training", time.monotonic() - started)
+    run, here = _trained(out, dataset, config, load_config("posterior", (*QUICK, *more)))
+    _report(out, run, dataset, posterior, [*figures, *here], guidance)
+    _print_table(here, "The same people, after this training", time.monotonic() - started)
     typer.echo(f"Open {out / 'report.html'} to look at it.")
 
 
 def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
-    """Draw the world, write its log, build the dataset; what is there already is taken as it is."""
+    """Draw the world, write its log, build the dataset; what exists already is kept."""
     from tasteprint.data.build import build
     from tasteprint.data.dataset import Dataset
     from tasteprint.data.histories import split_users
     from tasteprint.data.mapping import load_mapping
     from tasteprint.simulate.log import read_world, write_log
-    from tasteprint.simulate.simulation import WorldConfig
+    from tasteprint.simulate.world import WorldConfig
 
     log, data, shares = out / "log", out / "data", config.data
     if not log.is_dir():
@@ -96,9 +98,9 @@ def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
 
 
 def _measured(
-    model: AnyModel, posterior: TastePosterior, dataset: Dataset, world: World, config: Config
+    model: TasteModel, posterior: TasteModel, dataset: Dataset, world: World, config: Config
 ) -> list[Figure]:
-    """Measure on the test people: both ways, their controls, and the best that could be reached."""
+    """Measure on the test people: both models, their baselines, and the best that could be reached."""
     from tasteprint.cli.evaluate import measure_model
     from tasteprint.evaluate.evaluation import figures
     from tasteprint.evaluate.metrics import mean_interval
@@ -106,7 +108,7 @@ def _measured(
     from tasteprint.simulate.oracle import bounds
 
     history_length, seed = config.data.history_length, config.seed
-    measured = measure_model(model, dataset, "test", history_length, TARGETS, seed, beside=posterior)
+    measured = measure_model(model, dataset, "test", history_length, TARGETS, seed, baseline=posterior)
     test, votes = world.people_in("test"), world.votes_by_user()
     best = bounds(world.population, test, votes, world.pictures)
     return figures(measured, seed) + [
@@ -117,7 +119,7 @@ def _measured(
 def _guided(
     posterior: TastePosterior, dataset: Dataset, config: Config, generator: str = GENERATOR
 ) -> Guidance | None:
-    """Make pictures for three of the test people; none, and a sentence, where the generator cannot be opened."""
+    """Make pictures for three of the test people; None, and a message, where the generator cannot be opened."""
     from tasteprint.cli.generate import open_quietly
     from tasteprint.report.guided_pictures import PEOPLE, guidance_of
 
@@ -133,11 +135,10 @@ def _guided(
 
 
 def _trained(out: Path, dataset: Dataset, config: Config, quick: Config) -> tuple[Run, list[Figure]]:
-    """Learn a posterior, then go on with a model that it teaches; measure both on the same pairs as before."""
-    from tasteprint.cli.models import predictor
+    """Fit a posterior, train the model further with it as a teacher; measure both on the same pairs as before."""
     from tasteprint.data.histories import fixed_examples
     from tasteprint.evaluate.metrics import mean_interval, pair_outcomes
-    from tasteprint.evaluate.predictors import predict_pairs
+    from tasteprint.evaluate.predictors import predict_pairs, predictor_of
     from tasteprint.evaluate.results import Figure
     from tasteprint.train.posterior_run import PosteriorRun
     from tasteprint.train.run import Run
@@ -147,10 +148,10 @@ def _trained(out: Path, dataset: Dataset, config: Config, quick: Config) -> tupl
     examples, _ = fixed_examples(
         dataset.votes_by_user("test"), config.data.history_length, TARGETS, config.seed
     )
-    models: dict[str, AnyModel] = {"own": run.go(), "posterior": posterior}
+    models: dict[str, TasteModel] = {"own": run.go(), "posterior": posterior}
     found = []
     for name, model in models.items():
-        right = [pair_outcomes(person) for person in predict_pairs(predictor(model, dataset), examples)]
+        right = [pair_outcomes(person) for person in predict_pairs(predictor_of(model, dataset), examples)]
         found.append(Figure(f"accuracy.here.{name}", *mean_interval(right, config.seed)))
     return run, found
 
@@ -161,7 +162,7 @@ def _report(
     dataset: Dataset,
     posterior: TastePosterior,
     figures: list[Figure],
-    made: Guidance | None,
+    guidance: Guidance | None,
 ) -> None:
     from tasteprint.evaluate.results import write_results
     from tasteprint.report.html import write_page
@@ -172,7 +173,7 @@ def _report(
     record, seed, history_length = run.folder.read(), run.config.seed, run.config.data.history_length
     page = Page(
         title="What tasteprint learned about people it never met",
-        about="simulated people, whose votes were drawn from a taste of their own",
+        about="Simulated people, whose votes were drawn from a known taste of their own.",
         figures=figures,
         main="accuracy.posterior",
         people=person_pages(posterior, dataset, history_length, seed),
@@ -181,19 +182,19 @@ def _report(
         counts=dataset.summary,
         settings=asdict(run.config),
         versions=record["versions"],
-        seconds=({"guided pictures": made.seconds} if made else {}) | record["seconds"],
+        seconds=({"guided pictures": guidance.seconds} if guidance else {}) | record["seconds"],
         commands=["tasteprint demo"],
         seeds=[seed],
         commit=record["commit"],
         hardware=record["hardware"],
         history_length=history_length,
-        guidance=made,
-        went_on_from=run.config.init_from,
+        guidance=guidance,
+        init_from=run.config.init_from,
     )
     write_page(out / "report.html", page)
 
 
-def _say(figures: list[Figure], title: str, seconds: float) -> None:
+def _print_table(figures: list[Figure], title: str, seconds: float) -> None:
     from rich.console import Console
 
     from tasteprint.evaluate.results import table

@@ -1,7 +1,7 @@
-"""`tasteprint evaluate`: a model and everything that must stand beside it, on people it never saw.
+"""`tasteprint evaluate`: a model and its baselines, on people it never saw.
 
 Enters: the command line, or a model and a dataset. Leaves: figures, a table, a JSON file.
-Does not know: how figures are computed.
+Does not know: which models there are, how figures are computed.
 """
 
 from __future__ import annotations
@@ -14,35 +14,43 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tasteprint.cli.models import AnyModel
     from tasteprint.data.dataset import Dataset
     from tasteprint.evaluate.evaluation import Measurements
-    from tasteprint.posterior.model import TastePosterior
+    from tasteprint.types import Predictor, TasteModel
 
 
 def evaluate_command(
     model: Annotated[str, typer.Option(help="A model folder, a run's folder, or a Hub repository.")],
     data: Annotated[Path, typer.Option(help="A dataset that `tasteprint data build` wrote.")],
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
-    history_length: Annotated[int, typer.Option(help="Votes in each history.")] = 8,
-    targets: Annotated[int, typer.Option(help="At most so many target pairs a person.")] = 16,
-    seed: Annotated[int, typer.Option(help="Draws histories, targets and intervals.")] = 0,
-    temporal: Annotated[bool, typer.Option("--temporal", help="Histories are earlier than targets.")] = False,
-    beside: Annotated[str | None, typer.Option(help="A taste posterior to read on the same pairs.")] = None,
+    history_length: Annotated[int, typer.Option(help="How many votes each history has.")] = 8,
+    targets: Annotated[int, typer.Option(help="At most how many target pairs each person has.")] = 16,
+    seed: Annotated[int, typer.Option(help="Seed of histories, targets and intervals.")] = 0,
+    temporal: Annotated[
+        bool, typer.Option("--temporal", help="Take histories that are earlier than targets.")
+    ] = False,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="A second model for the same pairs, such as mini-posterior; its figures are posterior.*."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the figures into this JSON file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Measure pairwise accuracy with its controls and 95 % intervals over people."""
+    """Measure pairwise accuracy, beside the baselines', with 95 % intervals over people."""
     from tasteprint.data.dataset import Dataset
 
     dataset = Dataset(data)
     from rich.console import Console
 
-    from tasteprint.cli.models import open_model
+    from tasteprint.cli.progress import quiet_libraries
     from tasteprint.evaluate.evaluation import figures
     from tasteprint.evaluate.results import record, table, write_results
+    from tasteprint.methods import open_model
 
-    other = None if beside is None else _posterior(beside)
+    quiet_libraries()
+    other = None if baseline is None else open_model(baseline)
     measured = measure_model(
         open_model(model), dataset, split, history_length, targets, seed, temporal, other
     )
@@ -56,52 +64,47 @@ def evaluate_command(
         Console().print(table(found, f"{model}, {split} people of {data}"))
 
 
-def _posterior(name: str) -> TastePosterior:
-    from tasteprint.cli.models import open_model
-    from tasteprint.posterior.model import TastePosterior
-
-    model = open_model(name)
-    if not isinstance(model, TastePosterior):
-        raise ValueError(
-            f"{name!r} is no taste posterior; expected one to stand beside: train one, config posterior."
-        )
-    return model
-
-
 def measure_model(
-    model: AnyModel,
+    model: TasteModel,
     dataset: Dataset,
     split: str,
     history_length: int,
     targets: int,
     seed: int,
     temporal: bool = False,
-    beside: TastePosterior | None = None,
+    baseline: TasteModel | None = None,
 ) -> Measurements:
-    """Read the same pairs of a split's people with the model, with every control and with what stands `beside`."""
-    from rich.progress import Progress
+    """Predict the same pairs of a split's people with the model, its baselines and a second model (`baseline`).
 
-    from tasteprint.cli.models import predictors
+    ValueError for the training split, and for fewer than two people with more votes than `history_length`.
+    """
+    from tasteprint.cli.progress import progress_bar
     from tasteprint.data.histories import fixed_examples
     from tasteprint.evaluate.evaluation import measure
 
     if split == "train":
         raise ValueError(
-            "split 'train' was asked for; expected validation or test: its people taught the model and the controls."
+            "split is 'train'; expected validation or test: the model and the baselines learned from its people."
         )
     votes = dataset.votes_by_user(split)
     examples, _ = fixed_examples(votes, history_length, targets, seed, temporal)
     if len(examples) < 2:
         raise ValueError(
-            f"{len(examples)} people of the {split} split have more than {history_length} decided votes; expected at least "
-            "two: lower --history-length or build the dataset with more people in this split."
+            f"{len(examples)} people of the {split} split have more than {history_length} decided votes; expected at "
+            "least two: lower --history-length or build the dataset with more people in this split."
         )
-    with Progress(transient=True) as bar:
-        task = bar.add_task("evaluate", total=len(examples))
-        return measure(
-            predictors(model, dataset, seed, beside),
-            examples,
-            seed,
-            votes=votes,
-            progress=lambda name, done, total: bar.update(task, description=name, completed=done),
-        )
+    predictors = _predictors(model, dataset, seed, baseline)
+    with progress_bar() as progress:
+        return measure(predictors, examples, seed, votes=votes, progress=progress)
+
+
+def _predictors(
+    model: TasteModel, dataset: Dataset, seed: int, baseline: TasteModel | None
+) -> dict[str, Predictor]:
+    from tasteprint.evaluate.baselines import baselines_of
+    from tasteprint.evaluate.predictors import predictor_of
+
+    found = {"own": predictor_of(model, dataset)}
+    if baseline is not None:
+        found["posterior"] = predictor_of(baseline, dataset)
+    return found | baselines_of(model, dataset, seed)

@@ -1,6 +1,6 @@
 """The command line: where the rooms are wired together. Heavy imports stay inside the commands.
 
-Enters: arguments. Leaves: files and words; exit code 2 and one sentence for a user's mistake.
+Enters: arguments. Leaves: files and printed text; exit code 2 and one sentence for a user's mistake.
 Does not know: any mathematics.
 """
 

@@ -1,26 +1,26 @@
 """`tasteprint train`: from a dataset to a model.
 
-Enters: the command line. Leaves: a run folder. Does not know: how it is done.
+Enters: the command line. Leaves: a run folder. Does not know: which methods there are, how any of them learns.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from tasteprint.config import Config
     from tasteprint.data.dataset import Dataset
-    from tasteprint.train.posterior_run import PosteriorRun
-    from tasteprint.train.run import Run
 
 
 def train_command(
     data: Annotated[Path, typer.Option(help="A dataset that `tasteprint data build` wrote.")],
-    out: Annotated[Path, typer.Option(help="The run's folder; the same command again goes on with it.")],
+    out: Annotated[
+        Path, typer.Option(help="The run's folder; an interrupted run resumes with the same command.")
+    ],
     config: Annotated[
         str, typer.Option(help="A bundled config (mini, idefics2-8b, posterior) or a TOML file.")
     ] = "mini",
@@ -41,12 +41,8 @@ def train_command(
     typer.echo(json.dumps(run.folder.read(), indent=1) if as_json else f"{out / 'model'}")
 
 
-def run_of(settings: Config, dataset: Dataset, out: Path, report_to: str = "none") -> Run | PosteriorRun:
-    """Open or begin the run that the config's method asks for."""
-    if settings.method == "posterior":
-        from tasteprint.train.posterior_run import PosteriorRun
+def run_of(settings: Config, dataset: Dataset, out: Path, report_to: str = "none") -> Any:
+    """Open or begin the run of the config's method (`tasteprint.methods`)."""
+    from tasteprint.methods import METHODS
 
-        return PosteriorRun(settings, dataset, out)
-    from tasteprint.train.run import Run
-
-    return Run(settings, dataset, out, report_to)
+    return METHODS[settings.method].run_class()(settings, dataset, out, report_to)

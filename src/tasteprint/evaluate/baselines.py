@@ -1,13 +1,15 @@
-"""What always stands beside the model (method.md section 7), as readers that need no multimodal model.
+"""The baselines that every model is compared with (method.md section 7), as predictors.
 
-Enters: training votes, image features, or another reader. Leaves: readers, and examples with another's
-history. Does not know: how margins are judged.
+Enters: a model and a dataset; training votes, image features, another predictor. Leaves: predictors by name, and
+examples with another person's history. Does not know: how margins are judged.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,29 +19,73 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from tasteprint.data.histories import with_history_of
-from tasteprint.evaluate.predictors import Candidate, Predictor
-from tasteprint.evaluate.shared_tastes import SharedTastes
-from tasteprint.types import Example, History, Vote
+from tasteprint.evaluate.per_person_finetune import per_person_finetune
+from tasteprint.evaluate.shared_tastes import STEPS, TASTES, Features, SharedTastes, fit_tastes
+from tasteprint.types import Candidate, Example, History, Predictor, TasteModel, Vote
+from tasteprint.vision.encoder import STATISTICS, ImageEncoder
+from tasteprint.vision.feature_store import FeatureStore
 
-Features = Callable[[Sequence[str]], Float[np.ndarray, "n d"]]
-"""Image ids to one row of features each."""
+if TYPE_CHECKING:
+    from tasteprint.data.dataset import Dataset
+    from tasteprint.incontext.network import PreferenceNetwork
 
 RIDGE = 1.0
 """Of the population's strengths: a standard normal prior on each, in logits."""
 
 
+@runtime_checkable
+class HasImageEncoder(Protocol):
+    """A model that sees images through an encoder of its own."""
+
+    @property
+    def image_encoder(self) -> ImageEncoder: ...
+
+
+@runtime_checkable
+class HasUntrained(Protocol):
+    """A model whose shape can be learned anew from one person alone."""
+
+    def untrained(self, captions: Iterable[str]) -> PreferenceNetwork:
+        """Give a network of the same shape that has learned nothing; the captions fit its tokenizer."""
+        ...
+
+
+def baselines_of(model: TasteModel, dataset: Dataset, seed: int) -> dict[str, Predictor]:
+    """Make the baselines of a model: `population`, `logistic`, `tastes`, and `own_only` where it can be untrained.
+
+    Image features are those of the model's own encoder, of a model without one colour and gradient statistics.
+    ValueError where the dataset has no images.
+    """
+    images = dataset.images
+    rows = FeatureStore(dataset.folder / "features", _encoder_of(model), images.open).rows
+    train, held_out = dataset.votes_by_user("train"), dataset.votes_by_user("validation")
+    everyone = [vote for votes in train.values() for vote in votes]
+    names = list(dict.fromkeys(image for vote in everyone for image in vote.images))
+    found = {
+        "population": population(everyone),
+        "logistic": logistic(rows, names),
+        "tastes": shared_tastes(fit_tastes(rows, train, held_out, TASTES, STEPS, seed), rows),
+    }
+    if isinstance(model, HasUntrained):
+        fresh = partial(model.untrained, dataset.prompts())
+        found["own_only"] = per_person_finetune(fresh, images.open)
+    return found
+
+
 def population(votes: Sequence[Vote], ridge: float = RIDGE) -> Predictor:
-    """Everybody's taste: one Bradley-Terry strength an image from all training votes, whoever asks.
+    """Everybody's taste: one Bradley-Terry strength an image from all training votes, whoever the person is.
 
     Maximises `Σ log σ(s_liked - s_disliked) - ridge / 2 Σ s²`; a tie counts half for either side. Strengths
     sum to 0, and an image without votes has this mean, so that two such images tie.
     """
     strengths = bradley_terry(votes, ridge)
 
-    def read(histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]) -> list[np.ndarray]:
+    def predicted(
+        histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
+    ) -> list[np.ndarray]:
         return [np.array([strengths.get(image, 0.0) for image, _ in person]) for person in candidates]
 
-    return read
+    return predicted
 
 
 def bradley_terry(votes: Sequence[Vote], ridge: float = RIDGE) -> dict[str, float]:
@@ -92,20 +138,26 @@ def shared_tastes(model: SharedTastes, features: Features) -> Predictor:
             utilities = model.utilities(
                 torch.as_tensor(rows, dtype=model.mean.dtype, device=model.mean.device)
             )
-            told, asked = utilities[: len(names)], utilities[len(names) :]
-            return (asked @ model.beliefs(told[0::2] - told[1::2]).exp()).double().numpy(force=True)
+            context, targets = utilities[: len(names)], utilities[len(names) :]
+            return (
+                (targets @ model.log_memberships(context[0::2] - context[1::2]).exp())
+                .double()
+                .numpy(force=True)
+            )
 
     return lambda histories, candidates: [person(*row) for row in zip(histories, candidates, strict=True)]
 
 
 def no_history(predictor: Predictor) -> Predictor:
-    """The same reader, told nothing about the person; of a reader that knows pairs, the pairs."""
-    asked = getattr(predictor, "pairs", predictor)
+    """The same predictor without any history; of a predictor with `pairs`, the pairs."""
+    predict = getattr(predictor, "pairs", predictor)
 
-    def read(histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]) -> list[np.ndarray]:
-        return asked([History(history.user_id) for history in histories], candidates)
+    def predicted(
+        histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
+    ) -> list[np.ndarray]:
+        return predict([History(history.user_id) for history in histories], candidates)
 
-    return read
+    return predicted
 
 
 def other_history(
@@ -118,7 +170,7 @@ def other_history(
     """
     if len(examples) < 2:
         raise ValueError(
-            f"another's history was asked among {len(examples)} people; expected at least 2: "
+            f"another's history was requested among {len(examples)} people; expected at least 2: "
             "evaluate more people."
         )
     order = random.Random(seed).sample(range(len(examples)), len(examples))
@@ -140,3 +192,11 @@ def _both_orders(
     rows = differences[np.tile(np.arange(len(share)), 2)]
     model = LogisticRegression(C=inverse_ridge, fit_intercept=False, max_iter=1000, tol=1e-6)
     return model.fit(rows, labels, weights).coef_[0]
+
+
+def _encoder_of(model: TasteModel) -> ImageEncoder:
+    return (
+        model.image_encoder
+        if isinstance(model, HasImageEncoder)
+        else ImageEncoder.from_pretrained(STATISTICS)
+    )

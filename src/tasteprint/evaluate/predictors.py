@@ -1,43 +1,88 @@
-"""The one form in which everything is measured: a reader of people.
+"""What everything is measured through: predictors, and how any model becomes one.
 
-Enters: a reader and examples. Leaves: each person's margins at each target pair, liked image first.
-Does not know: what a reader is made of, a model or a count of votes, nor what is made of the margins.
-
-The taste posterior as a reader: what stands beside the in-context model, or is measured itself.
-
-Enters: a posterior, image features by name. Leaves: a reader that also says how sure it is of a pair.
-Does not know: how a posterior is learned, how margins are judged.
+Enters: a `TasteModel` and a dataset; a predictor and examples. Leaves: a predictor; each person's margins at each
+target pair, liked image first. Does not know: which model it is, what is computed from the margins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tasteprint.posterior.likelihoods import Answers
-from tasteprint.posterior.model import Embeddings, TastePosterior
-from tasteprint.posterior.prints import ImageUtilities, PosteriorPrint
-from tasteprint.types import Example, History
+from tasteprint.types import Candidate, Example, History, Predictor, TasteModel
 
-Candidate = tuple[str, str]
-"""An image id and the prompt it was shown for."""
+if TYPE_CHECKING:
+    from PIL import Image
 
-Predictor = Callable[[Sequence[History], Sequence[Sequence[Candidate]]], list[np.ndarray]]
-"""Histories, one a person, and each person's candidates give each person's margins `M+ - M-`.
-
-A margin is a float, one a candidate, higher is better; `sigmoid(margin of a - margin of b)` is read as the
-probability that the person prefers a to b. A person's margins must not depend on who else is in the call.
-A reader whose probability of a pair is no difference of two scores has a method `pairs` of the same form, for
-candidates that come as pairs.
-"""
+    from tasteprint.data.dataset import Dataset
+    from tasteprint.types import OpenImage
 
 PEOPLE_A_CALL = 16
-"""So many people are read at once, which bounds the memory of a call."""
+"""So many people are in one call of a predictor, which bounds its memory."""
+
+
+@runtime_checkable
+class HasPredictor(Protocol):
+    """A model with a predictor of its own, quicker than through its prints."""
+
+    def predictor(self, open_image: OpenImage, folder: Path) -> Predictor:
+        """Give a predictor for images known by name, which may keep what it computes of them in `folder`."""
+        ...
+
+
+def predictor_of(model: TasteModel, dataset: Dataset) -> Predictor:
+    """Make any model a predictor for the images of a dataset: its own where it has one, else through its prints.
+
+    ValueError where the dataset has no images.
+    """
+    images = dataset.images
+    if isinstance(model, HasPredictor):
+        return model.predictor(images.open, dataset.folder / "features")
+    return PrintPredictor(model, images.open)
+
+
+@dataclass(frozen=True)
+class PrintPredictor:
+    """Predicts through a model's prints. A call gives scores; `pairs` gives the log odds of `prefers`."""
+
+    model: TasteModel
+    open_image: OpenImage
+
+    def __call__(
+        self, histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
+    ) -> list[np.ndarray]:
+        """Score each person's candidates by that person's print."""
+        prints = self.model.prints_of(histories, self.open_image)
+        return [
+            person.score_pictures(*self._opened(some)).double().numpy(force=True)
+            for person, some in zip(prints, candidates, strict=True)
+        ]
+
+    def pairs(
+        self, histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
+    ) -> list[np.ndarray]:
+        """Margins whose difference within a pair (candidates 0 and 1, 2 and 3, ...) is the log odds of its choice."""
+        found = []
+        for person, some in zip(self.model.prints_of(histories, self.open_image), candidates, strict=True):
+            pictures, prompts = self._opened(some)
+            found.append(_half_log_odds(person.prefers(pictures[0::2], pictures[1::2], prompts[0::2])))
+        return found
+
+    def _opened(self, candidates: Sequence[Candidate]) -> tuple[list[Image.Image], list[str]]:
+        return [self.open_image(name) for name, _ in candidates], [prompt for _, prompt in candidates]
+
+
+def _half_log_odds(probabilities: Float[Tensor, " pairs"]) -> np.ndarray:
+    """Give +/- half the log odds for the two candidates of each pair, one after the other."""
+    odds = torch.logit(probabilities.double(), eps=1e-12) / 2
+    return torch.stack([odds, -odds], dim=1).flatten().numpy(force=True)
 
 
 def predict_pairs(
@@ -46,9 +91,9 @@ def predict_pairs(
     people: int = PEOPLE_A_CALL,
     progress: Callable[[int], None] | None = None,
 ) -> list[Float[np.ndarray, "targets 2"]]:
-    """Read every target of every example: one row a target pair, its liked image in column 0.
+    """Predict every target of every example: one row a target pair, its liked image in column 0.
 
-    `progress` is told the number of people read so far. ValueError where the reader gives something else than
+    `progress` gets the number of people done so far. ValueError where the predictor gives something else than
     one finite margin a candidate.
     """
     margins: list[np.ndarray] = []
@@ -57,8 +102,8 @@ def predict_pairs(
         given = predictor([example.history for example in batch], candidates)
         if len(given) != len(batch):
             raise ValueError(
-                f"a reader gave margins of {len(given)} people; expected {len(batch)}, one array a history: "
-                "repair the reader."
+                f"a predictor gave margins of {len(given)} people; expected {len(batch)}, one array a history: "
+                "repair the predictor."
             )
         margins += [_checked(*row) for row in zip(given, candidates, batch, strict=True)]
         if progress is not None:
@@ -80,52 +125,8 @@ def _checked(given: np.ndarray, candidates: Sequence[Candidate], example: Exampl
     values = np.asarray(given, dtype=np.float64)
     if values.shape != (len(candidates),) or not np.isfinite(values).all():
         raise ValueError(
-            f"a reader gave user {example.history.user_id!r} margins of shape {values.shape}, "
+            f"a predictor gave user {example.history.user_id!r} margins of shape {values.shape}, "
             f"{int(np.isfinite(values).sum())} of them finite; expected {len(candidates)} finite numbers, "
-            "one a candidate: look for a training that diverged, or repair the reader."
+            "one a candidate: look for a training that diverged, or repair the predictor."
         )
     return values.reshape(-1, 2)
-
-
-@dataclass(frozen=True)
-class PosteriorPredictor:
-    """Reads people by a taste posterior. Called, it gives expected utilities; `pairs` gives calibrated log odds."""
-
-    posterior: TastePosterior
-    embeddings: Embeddings
-
-    def __call__(
-        self, histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
-    ) -> list[np.ndarray]:
-        """Expected utility of each candidate, for each person's own."""
-        return [
-            (shown.shared + shown.features @ taste.belief.taste.float()).double().numpy()
-            for taste, shown in zip(self._prints(histories), map(self._shown, candidates), strict=True)
-        ]
-
-    def pairs(
-        self, histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
-    ) -> list[np.ndarray]:
-        """Margins whose difference within a pair (candidates 0 and 1, 2 and 3, ...) is the log odds of its choice."""
-        return [
-            _halves(taste.belief.predict_proba(_choices(shown)))
-            for taste, shown in zip(self._prints(histories), map(self._shown, candidates), strict=True)
-        ]
-
-    def _prints(self, histories: Sequence[History]) -> list[PosteriorPrint]:
-        # A person may stand twice in a call, with two histories: the place, not the user, tells them apart.
-        said = {str(place): history.votes for place, history in enumerate(histories)}
-        return self.posterior.prints_of(said, self.embeddings)
-
-    def _shown(self, asked: Sequence[Candidate]) -> ImageUtilities:
-        return self.posterior.shown([image for image, _ in asked], self.embeddings)
-
-
-def _choices(shown: ImageUtilities) -> Answers:
-    features, shared = shown.features.double(), shown.shared.double()
-    return Answers.choices(features[0::2] - features[1::2], shared[0::2] - shared[1::2])
-
-
-def _halves(chances: Float[Tensor, " pairs"]) -> np.ndarray:
-    odds = torch.logit(chances.double(), eps=1e-12) / 2
-    return torch.stack([odds, -odds], dim=1).flatten().numpy()

@@ -1,1 +1,1 @@
-"""Images made for a person: generators, and later how they are guided."""
+"""Pictures made for a person: text-to-image generators, and how the noise that they begin from is optimised."""

@@ -38,9 +38,9 @@ def guide(
 ) -> Iterator[Step]:
     """Follow the gradient of `Σ weight · loss(image) + regulariser` in the noise: at most `config.steps` + 1 steps.
 
-    Gradient descent with Nesterov momentum; each noise's gradient is clipped to a norm of `config.max_grad_norm`. The last
-    step has no gradient. ValueError where no reward has a gradient, and where one gives scores of a wrong shape, or
-    values that are not finite on the first images; later on such values end the run of that noise (see `Step`).
+    Gradient descent with Nesterov momentum; each noise's gradient is clipped to a norm of `config.max_grad_norm`.
+    The last step has no gradient. ValueError where no reward has a gradient, and where one gives scores of a wrong
+    shape, or values that are not finite on the first images; later such values end the run of that noise (see `Step`).
     """
     _check(rewards)
     noise = noise.detach().float()
@@ -63,7 +63,7 @@ def best_of(
     rewards: Sequence[Reward],
     seconds: float = float("inf"),
 ) -> Iterator[Step]:
-    """Only look: one step a draw, without gradients, until there are no more; after `seconds` none is begun.
+    """Optimise nothing: one step a draw, without gradients, until there are no more; after `seconds` none is begun.
 
     The cheap alternative to `guide`. Row i of every draw belongs to run i; the best of all b runs is the one with the
     least `best.seen.loss`. `islice(noises(shape, seeds), n)` are n draws, the first of them the noise to guide from.

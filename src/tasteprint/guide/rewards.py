@@ -6,7 +6,7 @@ Does not know: generators, how noise is changed, which model stands behind a sco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Protocol, runtime_checkable
@@ -44,7 +44,7 @@ def below(offset: float) -> Loss:
 
 
 LOSSES: dict[str, Loss] = {"q": one_minus_q, "margin": minus_margin}
-"""The two losses of a person's own taste, by name."""
+"""The losses of a person's print, by the name that its `guidance_loss` and `--loss` give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +75,12 @@ class Reward:
 
 
 @runtime_checkable
-class Uncertain(Protocol):
-    """A scorer that knows how sure it is, as a taste posterior's print does."""
+class KnowsUncertainty(Protocol):
+    """A print that knows the standard deviation of its score, as a taste posterior's does."""
 
-    def score(
-        self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str], pessimism: float
-    ) -> Float[Tensor, " b"]:
-        """Score as a `Scorer` does, less `pessimism` standard deviations of the belief."""
+    def pessimistic(self, deviations: float) -> Scorer:
+        """Give a scorer of mean − deviations · standard deviation, which does not reward what is unknown."""
         ...
-
-
-class Pessimistic:
-    """A scorer of mean − caution · deviation: what is unknown is not rewarded, so it is not sought."""
-
-    def __init__(self, taste: Uncertain, pessimism: float) -> None:
-        """Hold a print. ValueError for a caution that is negative or not a number."""
-        if not 0 <= pessimism < float("inf"):
-            raise ValueError(f"caution is {pessimism}; expected a number of at least 0: correct it.")
-        self._taste, self._caution = taste, pessimism
-
-    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
-        """Score images in [0, 1], higher is better, with gradients to the pixels."""
-        return self._taste.score(images, prompts, pessimism=self._caution)
 
 
 def regulariser(noise: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:

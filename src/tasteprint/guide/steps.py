@@ -1,6 +1,6 @@
-"""The books of an optimisation: what a step was, what was best so far, which noises go on and why others do not.
+"""The steps of an optimisation: what each found, the best image so far, which noises continue and why others end.
 
-Enters: images and what was found of them. Leaves: a `Step`. Does not know: how images are made, scored or improved.
+Enters: images, their scores and losses. Leaves: a `Step`. Does not know: how images are made, scored or improved.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Images in [0, 1] and what was found of them, detached. `loss` is that of the rewards alone."""
+    """Images in [0, 1], their noise and scores, detached. `loss` is that of the rewards alone."""
 
     images: Float[Tensor, "b 3 height width"]
     noise: Float[Tensor, "b c h w"]

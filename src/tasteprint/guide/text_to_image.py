@@ -1,11 +1,7 @@
-"""Prompts of a diffusers pipeline: encoded once, without gradients; a warning where the end of one is not read.
+"""A text-to-image pipeline of diffusers as a `Generator`: the noise is handed over, and images have gradients.
 
-Enters: a built pipeline, prompts. Leaves: what its own `encode_prompt` gives. Does not know: noise, images.
-
-A text-to-image pipeline of diffusers as a `Generator`: the noise is handed over, and images have gradients.
-
-Enters: a built pipeline; noise and prompts. Leaves: images in [0, 1].
-Does not know: taste, agents, where pipelines come from.
+Enters: a built pipeline; noise and prompts, each encoded once. Leaves: images in [0, 1], and a warning where a prompt
+is longer than the text encoder reads. Does not know: taste, agents, where pipelines come from.
 """
 
 from __future__ import annotations
@@ -20,41 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tasteprint.incontext.states import fingerprint
+from tasteprint.provenance import fingerprint
 
-_KEPT = 16  # prompts, each with its number of images; one of FLUX.1-schnell takes 2 MB an image
-
-
-def encode_once(pipe: Any, longest: int | None = None) -> Callable[..., Any]:
-    """Give a stand-in for the pipeline's `encode_prompt` that remembers what it gave for a prompt.
-
-    `longest` is the number of tokens that the pipeline lets its longest text encoder read, where it says so.
-    """
-
-    @lru_cache(maxsize=_KEPT)
-    def encode(*given: Any, **named: Any) -> Any:
-        warn_where_cut(pipe, given[0] if given else named["prompt"], longest)
-        with torch.no_grad():
-            return type(pipe).encode_prompt(pipe, *given, **named)
-
-    return encode
-
-
-def warn_where_cut(pipe: Any, prompt: str, longest: int | None = None) -> None:
-    """Warn of the tokens that no text encoder reads; where one reads the prompt to its end, nothing is lost."""
-    lost = [
-        len(part(prompt, verbose=False).input_ids)
-        - min(part.model_max_length, longest or part.model_max_length)
-        for name, part in pipe.components.items()
-        if name.startswith("tokenizer") and part is not None
-    ]
-    if min(lost, default=0) > 0:
-        warnings.warn(
-            f"the prompt is longer than the text encoder reads, so its last {min(lost)} tokens are cut off: "
-            "shorten it to have all of it count.",
-            stacklevel=2,
-        )
-
+_PROMPTS = 16  # prompts, each with its number of images; one of FLUX.1-schnell takes 2 MB an image
 
 _NEEDED = {
     "latents", "height", "width", "num_inference_steps", "guidance_scale", "num_images_per_prompt", "generator",
@@ -85,7 +49,7 @@ class TextToImage:
         """
         if steps < 1 or len(timesteps) not in (0, steps):
             wanted = f"{len(timesteps)}, as there are timesteps" if timesteps else "at least 1"
-            raise ValueError(f"{steps} steps were asked for; expected {wanted}: ask for another number.")
+            raise ValueError(f"{steps} steps were requested; expected {wanted}: ask for another number.")
         self.name, self.steps, self.guidance, self._pipe = name, steps, guidance, pipe
         self._packed = _is_packed(pipe)
         self._network = pipe.components.get("unet", pipe.components.get("transformer"))
@@ -109,8 +73,8 @@ class TextToImage:
         factor, size = self._pipe.vae_scale_factor, size if size is not None else self.size
         smallest = factor * 2 if self._packed else factor
         if size is None or size < smallest or size % smallest:
-            told = "not told by the pipeline" if size is None else f"{size} pixels"
-            raise ValueError(f"the size is {told}; expected a multiple of {smallest}: choose one.")
+            given = "not given by the pipeline" if size is None else f"{size} pixels"
+            raise ValueError(f"the size is {given}; expected a multiple of {smallest}: choose one.")
         return self._channels, size // factor, size // factor
 
     @property
@@ -144,6 +108,37 @@ class TextToImage:
                 generator=seeded,
             )
         return made.images.float()
+
+
+def encode_once(pipe: Any, longest: int | None = None) -> Callable[..., Any]:
+    """Give a stand-in for the pipeline's `encode_prompt` that remembers what it gave for a prompt.
+
+    `longest` is the number of tokens that the pipeline lets its longest text encoder read, where it says so.
+    """
+
+    @lru_cache(maxsize=_PROMPTS)
+    def encode(*given: Any, **named: Any) -> Any:
+        warn_where_cut(pipe, given[0] if given else named["prompt"], longest)
+        with torch.no_grad():
+            return type(pipe).encode_prompt(pipe, *given, **named)
+
+    return encode
+
+
+def warn_where_cut(pipe: Any, prompt: str, longest: int | None = None) -> None:
+    """Warn of the tokens that no text encoder reads; where one reads the prompt to its end, nothing is lost."""
+    lost = [
+        len(part(prompt, verbose=False).input_ids)
+        - min(part.model_max_length, longest or part.model_max_length)
+        for name, part in pipe.components.items()
+        if name.startswith("tokenizer") and part is not None
+    ]
+    if min(lost, default=0) > 0:
+        warnings.warn(
+            f"the prompt is longer than the text encoder reads, so its last {min(lost)} tokens are cut off: "
+            "shorten it to have all of it count.",
+            stacklevel=2,
+        )
 
 
 def _drawing(pipe: Any) -> Callable[..., Any]:

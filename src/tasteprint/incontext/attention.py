@@ -1,20 +1,16 @@
-"""Attention of a few new places to a long past that needs no gradient.
+"""Attention: what each place of a packed sequence may look at, and a quicker way past a long history.
 
-Enters: queries of the new places; keys and values of past and new. Leaves: transformers' attention by another route.
-Does not know: what was read, nor by whom. Registered with transformers under `NAME`.
-
-Preference tokens, and what each place of a packed sequence may look at.
-
-Enters: embedded text with slots; segments. Leaves: the same with the tokens in their slots; an attention mask.
-Does not know: the backbone.
+Enters: segments, lengths of what was read before; queries, keys and values. Leaves: masks; transformers' attention by
+another route, registered with transformers under `NAME`. Does not know: what was read, nor by whom.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -58,27 +54,6 @@ AttentionInterface.register(NAME, past_apart)
 AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
-class PreferenceTokens(nn.Module):
-    """`P_v` of P section 2.2: `length` vectors in the language model's embedding space, input = [P_v ; x_u]."""
-
-    def __init__(self, length: int, width: int, scale: float = 1.0) -> None:
-        """Draw U[0, scale) as the paper's code does with scale 1; a small scale suits small embeddings."""
-        super().__init__()
-        self.vectors = nn.Parameter(torch.rand(length, width) * scale)
-
-    def __len__(self) -> int:
-        """Number of tokens (`L_p`)."""
-        return self.vectors.shape[0]
-
-    def fill(self, embedded: Float[Tensor, "b s d"], slots: Bool[Tensor, "b s"]) -> Float[Tensor, "b s d"]:
-        """Put the tokens, in order, into the slots of each row; every row has none or exactly `L_p` slots."""
-        if not len(self):
-            return embedded
-        order = slots.long().cumsum(dim=1).sub(1).clamp(min=0)
-        vectors = self.vectors.to(embedded.dtype)[order.clamp(max=len(self) - 1)]
-        return torch.where(slots[..., None], vectors, embedded)
-
-
 def visible(segments: Int[Tensor, "b s"], dtype: torch.dtype) -> Float[Tensor, "b 1 s s"]:
     """Say what each place attends to: itself, and earlier places of the history or of its own target.
 
@@ -92,3 +67,14 @@ def visible(segments: Int[Tensor, "b s"], dtype: torch.dtype) -> Float[Tensor, "
     return torch.zeros(seen.shape, dtype=dtype, device=segments.device).masked_fill_(
         ~seen, torch.finfo(dtype).min
     )[:, None]
+
+
+def visible_past(
+    lengths: Sequence[int], places: int, within: Float[Tensor, "b 1 s s"]
+) -> Float[Tensor, "b 1 s past"]:
+    """Say of the same places what they see of `places` read before: of each row its own, the last `lengths[b]`."""
+    first = places - torch.tensor(lengths, device=within.device)
+    foreign = torch.arange(places, device=within.device)[None] < first[:, None]
+    past = torch.zeros(foreign.shape, dtype=within.dtype, device=within.device)
+    past = past.masked_fill_(foreign, torch.finfo(within.dtype).min)
+    return past[:, None, None].expand(-1, 1, within.shape[-1], -1)

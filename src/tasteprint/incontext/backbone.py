@@ -19,6 +19,7 @@ from transformers.utils import is_bitsandbytes_available
 from tasteprint.config import ModelConfig
 from tasteprint.incontext import attention
 from tasteprint.incontext.mini import mini_model, mini_processor
+from tasteprint.vision.idefics2 import VisionPart, visual_tokens
 
 # LUP: low-rank updates in the text model, the modality projection and the perceiver resampler, not in the vision tower.
 IDEFICS2_LORA_TARGETS = (
@@ -28,7 +29,7 @@ IDEFICS2_LORA_TARGETS = (
 
 
 class Idefics2Backbone(nn.Module):
-    """Idefics2 as the preference model sees it. Attention always goes through the masks given to `hidden`."""
+    """Idefics2 as the preference model sees it. Attention always goes through the masks given to `hidden_states`."""
 
     def __init__(self, network: Idefics2ForConditionalGeneration, processor: Any) -> None:
         """Hold a built network and its processor."""
@@ -66,11 +67,20 @@ class Idefics2Backbone(nn.Module):
 
     def image_features(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k d"]:
         """Give the `k` visual tokens of each image from normalised pixels."""
-        # transformers takes an image that is exactly 0 everywhere for padding and drops it.
-        blank = (pixels == 0).flatten(1).all(dim=1)
-        pixels = pixels + blank[:, None, None, None] * 1e-6
-        features = self.network.model.get_image_features(pixels[:, None], return_dict=True).pooler_output
-        return torch.stack(list(features))
+        seen = self.network.model
+        return visual_tokens(seen.vision_model, seen.connector, pixels)
+
+    def vision_part(self, image_size: int) -> VisionPart:
+        """What sees, as a thing of its own; the modules stay this backbone's."""
+        seen, processor = self.network.model, self.processor
+        return VisionPart(
+            seen.vision_model,
+            seen.connector,
+            processor.image_processor,
+            image_size,
+            processor.image_seq_len,
+            self.width,
+        )
 
     def embed(
         self, ids: Int[Tensor, "b s"], images: Float[Tensor, "m k d"] | None = None
@@ -81,16 +91,6 @@ class Idefics2Backbone(nn.Module):
             return embedded
         return self.network.model.inputs_merger(ids, embedded, images.flatten(0, 1))
 
-    def hidden(
-        self,
-        embedded: Float[Tensor, "b s d"],
-        mask: Float[Tensor, "b 1 s t"],
-        positions: Int[Tensor, "b s"],
-        cache: Any = None,
-    ) -> Float[Tensor, "b s d"]:
-        """Run the language model; `mask` is added to attention scores; a cache holds keys and grows in place."""
-        return self.hidden_states(embedded, mask, positions, cache)[0]
-
     def hidden_states(
         self,
         embedded: Float[Tensor, "b s d"],
@@ -99,7 +99,11 @@ class Idefics2Backbone(nn.Module):
         cache: Any = None,
         layers: Sequence[int] = (),
     ) -> list[Float[Tensor, "b s d"]]:
-        """Give the last hidden state, then those after the layers asked for (1 is the first layer)."""
+        """Run the language model; give its last hidden state, then those after the layers asked for (1 is the first).
+
+        `mask` is added to attention scores; a cache holds keys and values and grows in place. ValueError for a layer
+        that there is not.
+        """
         if wrong := [layer for layer in layers if not 0 < layer <= self.depth]:
             raise ValueError(
                 f"layer {wrong[0]} was asked for; expected 1 to {self.depth}, the backbone's depth."

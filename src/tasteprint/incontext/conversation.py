@@ -1,13 +1,11 @@
-"""THE conversation: how a person's votes are said to a multimodal model (method.md section 3).
+"""THE conversation: a person's votes as text and as token ids for a multimodal model (method.md section 3).
 
-Enters: prompts and answers. Leaves: text with one `<image>` an image. Does not know: tokenizers, pixels, users.
-Training, evaluation, guidance and serving all speak through here, so that they cannot differ.
+Enters: prompts and answers; a backbone's processor. Leaves: text with one `<image>` an image, and the ids of each turn,
+which are those it has inside the whole conversation. Does not know: pixels, users. Training, evaluation, guidance and
+serving all speak through here, so that they cannot differ.
 
-Turns of the conversation to token ids, each the ids it has inside the whole conversation.
-
-Enters: a processor of the backbone and a template. Leaves: tuples of ids, remembered. Does not know: pixels.
-Tokenizing turn by turn is what lets many targets share one history; it gives the ids of the whole text because
-every turn but the first follows the special token that ends the last one, and tokenizers restart there.
+Tokenizing turn by turn is what lets many targets share one history; it gives the ids of the whole text because every
+turn but the first follows the special token that ends the last one, and tokenizers restart there.
 """
 
 from __future__ import annotations
@@ -98,13 +96,13 @@ class TurnEncoder:
         self.ids = lru_cache(maxsize=100_000)(self._ids)
         self.minus, self.plus = (self._answer_id(liked) for liked in (False, True))
 
-    def told(self, prompt: str, liked: bool, first: bool) -> tuple[int, ...]:
+    def context(self, prompt: str, liked: bool, first: bool) -> tuple[int, ...]:
         """Encode an image of the history with its answer; the answer is the last id but one."""
         return self.ids(
             self.template.ask(self.fitting(prompt)) + self.template.answer(liked).rstrip("\n"), first
         )
 
-    def asked(self, prompt: str, first: bool) -> tuple[int, ...]:
+    def target(self, prompt: str, first: bool) -> tuple[int, ...]:
         """Encode a target; its answer would be the next id."""
         return self.ids(self.template.ask(self.fitting(prompt)) + self.template.tail, first)
 

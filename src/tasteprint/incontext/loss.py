@@ -53,7 +53,7 @@ def contrastive_loss(
 
 def preference_loss(
     pairs: Float[Tensor, "n 2 v"],
-    told: Float[Tensor, "m v"],
+    context: Float[Tensor, "m v"],
     context_liked: Bool[Tensor, " m"],
     answers: AnswerTokens,
     binary_loss: bool = False,
@@ -62,7 +62,9 @@ def preference_loss(
     labels = torch.tensor([True, False], device=pairs.device).expand(pairs.shape[:2]).reshape(-1)
     base = answer_loss(pairs.flatten(0, 1), labels, answers, binary_loss)
     plus, minus = contrastive_loss(pairs[:, 0], pairs[:, 1], answers)
-    history = answer_loss(told, context_liked, answers, binary_loss) if len(told) else base.new_zeros(())
+    history = (
+        answer_loss(context, context_liked, answers, binary_loss) if len(context) else base.new_zeros(())
+    )
     return PreferenceLoss(base, plus, minus, history)
 
 

@@ -10,20 +10,14 @@ from collections.abc import Iterable
 
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (
-    Idefics2Config,
-    Idefics2ForConditionalGeneration,
-    Idefics2Processor,
-    TokenizersBackend,
-)
-from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
+from transformers import Idefics2ForConditionalGeneration, Idefics2Processor, TokenizersBackend
 
 from tasteprint.incontext.conversation import END, IMAGE, TEMPLATES, conversation
+from tasteprint.vision.eye import IMAGE_SIZE, VISUAL_TOKENS, eye_config, eye_processor
 
 FAKE = "<fake_token_around_image>"
 BEGIN, STOP, PAD = "<s>", "</s>", "<pad>"
 VOCABULARY = 1024
-VISUAL_TOKENS = 2
 
 # The template's phrases are words of their own, so that each becomes one token; the rest is split like GPT-2's.
 _PHRASES = (
@@ -32,17 +26,11 @@ _PHRASES = (
 _WORDS = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"
 
 
-def mini_processor(captions: Iterable[str] = (), square: int = 48) -> Idefics2Processor:
-    """Make the processor: images squashed to `square` pixels a side, a byte-level BPE of at most 1,024 tokens.
+def mini_processor(captions: Iterable[str] = (), image_size: int = IMAGE_SIZE) -> Idefics2Processor:
+    """Make the processor: the eye's for pictures, and a byte-level BPE of at most 1,024 tokens.
 
     The BPE is trained on the template and the captions; bytes stand for all other text, so nothing is unknown.
     """
-    images = Idefics2ImageProcessorPil(
-        do_image_splitting=False,
-        size={"longest_edge": square, "shortest_edge": square},
-        image_mean=[0.5] * 3,
-        image_std=[0.5] * 3,
-    )
     tokenizer = TokenizersBackend(
         tokenizer_object=_byte_level_bpe(captions),
         bos_token=BEGIN,
@@ -50,32 +38,24 @@ def mini_processor(captions: Iterable[str] = (), square: int = 48) -> Idefics2Pr
         pad_token=PAD,
         padding_side="left",
     )
-    return Idefics2Processor(images, tokenizer, image_seq_len=VISUAL_TOKENS)
+    return Idefics2Processor(eye_processor(image_size), tokenizer, image_seq_len=VISUAL_TOKENS)
 
 
 def mini_model(processor: Idefics2Processor) -> Idefics2ForConditionalGeneration:
     """Make the model, about 1.9 M parameters, with random weights from torch's current seed."""
     tokenizer = processor.tokenizer
-    square = processor.image_processor.size["longest_edge"]
-    config = Idefics2Config(
-        vision_config={
-            "hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4,
-            "image_size": square, "patch_size": 8, "initializer_range": 0.1,
-        },
-        perceiver_config={
-            "hidden_size": 128, "resampler_n_latents": VISUAL_TOKENS, "resampler_depth": 1, "resampler_n_heads": 4,
-            "resampler_head_dim": 32, "num_key_value_heads": 2, "initializer_range": 0.1,
-        },
-        text_config={
-            "model_type": "mistral", "hidden_size": 128, "intermediate_size": 320, "num_hidden_layers": 6,
-            "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 32, "vocab_size": len(tokenizer),
-            "initializer_range": 0.08,
-            "max_position_embeddings": 4096, "sliding_window": None, "pad_token_id": tokenizer.pad_token_id,
-            "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
-        },
+    text = {
+        "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 32,
+        "vocab_size": len(tokenizer), "initializer_range": 0.08, "max_position_embeddings": 4096,
+        "sliding_window": None, "pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }  # fmt: skip
+    config = eye_config(
+        processor.image_processor.size["longest_edge"],
+        text=text,
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
         tie_word_embeddings=False,
-    )  # fmt: skip
+    )
     network = Idefics2ForConditionalGeneration(config)
     # transformers starts all latents at 1: equal queries would stay equal and every visual token be the same.
     torch.nn.init.normal_(network.model.connector.perceiver_resampler.latents)

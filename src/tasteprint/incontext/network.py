@@ -1,48 +1,87 @@
-"""The preference model: reads a person's votes as a conversation and answers `+` or `-` to a new image.
+"""The network that trains: a multimodal backbone with preference tokens before its first token (P section 2).
 
-Enters: packed batches, or a history and images. Leaves: answer logits and scores. Does not know: training, files
-of votes, which backbone it sits on. The form on disk is next door, in `storage.py`.
+Enters: packed batches, after nothing or after what was read before. Leaves: answer logits, margins, grown keys and
+values. Does not know: training, logs, prints. There is one body of the pass, `forward`; the form on disk is in
+`storage.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from PIL import Image
 from torch import Tensor, nn
+from transformers import DynamicCache
 
 from tasteprint.config import ModelConfig
-from tasteprint.data.decode import open_image as open_picture
-from tasteprint.incontext.attention import PreferenceTokens, visible
+from tasteprint.incontext import storage
+from tasteprint.incontext.attention import visible, visible_past
 from tasteprint.incontext.backbone import Idefics2Backbone, load_backbone
 from tasteprint.incontext.conversation import TurnEncoder, template_named
 from tasteprint.incontext.loss import AnswerTokens, margin
 from tasteprint.incontext.packing import SLOT, collate, pack
-from tasteprint.incontext.prints import InContextPrint, OpenImage, encode
-from tasteprint.incontext.storage import load, load_weights, push, save
-from tasteprint.types import History
-from tasteprint.vision.pixels import processed
+from tasteprint.types import Candidate, History
+from tasteprint.vision.idefics2 import VisionPart
+
+
+class PreferenceTokens(nn.Module):
+    """`P_v` of P section 2.2: `length` vectors in the language model's embedding space, input = [P_v ; x_u]."""
+
+    def __init__(self, length: int, width: int, scale: float = 1.0) -> None:
+        """Draw U[0, scale) as the paper's code does with scale 1; a small scale suits small embeddings."""
+        super().__init__()
+        self.vectors = nn.Parameter(torch.rand(length, width) * scale)
+
+    def __len__(self) -> int:
+        """Number of tokens (`L_p`)."""
+        return self.vectors.shape[0]
+
+    def fill(self, embedded: Float[Tensor, "b s d"], slots: Bool[Tensor, "b s"]) -> Float[Tensor, "b s d"]:
+        """Put the tokens, in order, into the slots of each row; every row has none or exactly `L_p` slots."""
+        if not len(self):
+            return embedded
+        order = slots.long().cumsum(dim=1).sub(1).clamp(min=0)
+        vectors = self.vectors.to(embedded.dtype)[order.clamp(max=len(self) - 1)]
+        return torch.where(slots[..., None], vectors, embedded)
+
+
+class ReadBefore(NamedTuple):
+    """Keys (0) and values (1) that each row of a batch goes on from.
+
+    `lengths` says how many of the places are a row's own, the last ones: pads stand on the left.
+    """
+
+    keys: Float[Tensor, "layers 2 b heads past width"]
+    lengths: Sequence[int]
 
 
 class AnswerLogits(NamedTuple):
-    """Next-token logits where an answer is read: at the targets, and at the answers inside the histories.
+    """Next-token logits where an answer is read: at the targets, and at the answers inside the context.
 
-    `layers` holds the hidden states (b, s, d) of the layers that were asked for, in that order.
+    `layers` holds the hidden states (b, s, d) of the layers that were asked for, in that order; `cache` the keys and
+    values of all that is now read, where something had been read before.
     """
 
     targets: Float[Tensor, "n v"]
-    told: Float[Tensor, "m v"]
+    context: Float[Tensor, "m v"]
     layers: tuple[Tensor, ...] = ()
+    cache: DynamicCache | None = None
+
+    def keys_after(self, first: int) -> Float[Tensor, "layers 2 b heads places width"]:
+        """Give the cache's keys and values from place `first` on, as one tensor of its own."""
+        assert self.cache is not None, "a pass without a past keeps no keys"
+        layers: Any = self.cache.layers
+        pairs = [(layer.keys[..., first:, :], layer.values[..., first:, :]) for layer in layers]
+        return torch.stack([torch.stack(pair) for pair in pairs])
 
 
-class InContextModel(nn.Module):
-    """A multimodal model with preference tokens before its first token (P section 2)."""
+class PreferenceNetwork(nn.Module):
+    """Reads a person's votes as a conversation and answers `+` or `-` to new images."""
 
     def __init__(self, backbone: Idefics2Backbone, config: ModelConfig, n_tokens: int = 0) -> None:
         """Put the parts together; `n_tokens` is `L_p`, 0 for none."""
@@ -57,49 +96,43 @@ class InContextModel(nn.Module):
     @classmethod
     def from_config(
         cls, config: ModelConfig, captions: Iterable[str] = (), n_tokens: int = 0
-    ) -> InContextModel:
+    ) -> PreferenceNetwork:
         """Begin from a backbone alone; the captions fit a tokenizer that is built here."""
         return cls(load_backbone(config, captions), config, n_tokens)
 
     @classmethod
     def from_pretrained(
         cls, name: str | Path, template: str | None = None, n_tokens: int | None = None
-    ) -> InContextModel:
+    ) -> PreferenceNetwork:
         """Load "mini", which comes with the package, a folder or a Hub repository.
 
         ValueError where its template or token count is not the one expected.
         """
-        backbone, config, tokens = load(name, template, n_tokens)
-        model = cls(backbone, config, len(tokens))
-        model.set_tokens(tokens)
-        return model.eval()
+        backbone, config, tokens = storage.load(name, template, n_tokens)
+        network = cls(backbone, config, len(tokens))
+        network.set_tokens(tokens)
+        return network.eval()
 
     def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
         """Write weights (safetensors), adapter (PEFT), tokens, processor and settings into a folder.
 
         With `half` weights take two bytes each; an adapter is written whole.
         """
-        save(Path(folder), self.backbone, self.settings, self.tokens.vectors, half)
-
-    def push_to_hub(self, repository: str, private: bool = False) -> str:
-        """Save and upload to the Hub; returns the commit's address."""
-        with TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            return push(Path(folder), repository, private)
+        storage.save(Path(folder), self.backbone, self.settings, self.tokens.vectors, half)
 
     def load_weights(self, folder: str | Path) -> None:
-        """Take over the weights of a folder that a model of the same shape wrote."""
-        self.set_tokens(load_weights(Path(folder), self.backbone))
+        """Take over the weights of a folder that a network of the same shape wrote."""
+        self.set_tokens(storage.load_weights(Path(folder), self.backbone))
 
     def set_tokens(self, vectors: Float[Tensor, "..."]) -> None:
         """Take over preference tokens; the number may change."""
         self.grow_tokens(len(vectors))
         if len(vectors):
-            with torch.no_grad():  # and not through `.data`, which torch does not count as a change
+            with torch.no_grad():
                 self.tokens.vectors.copy_(vectors)
 
     def grow_tokens(self, n_tokens: int) -> None:
-        """Give the model `n_tokens` fresh preference tokens where it has another number."""
+        """Give the network `n_tokens` fresh preference tokens where it has another number."""
         if n_tokens != len(self.tokens):
             scale = self.backbone.network.get_input_embeddings().weight.detach().float().std().item()
             self.tokens = PreferenceTokens(n_tokens, self.backbone.width, min(1.0, scale)).to(self.device)
@@ -114,9 +147,14 @@ class InContextModel(nn.Module):
         """Id that fills a row on the left; nothing attends to it."""
         return self.backbone.processor.tokenizer.pad_token_id or 0
 
+    @property
+    def vision_part(self) -> VisionPart:
+        """What sees: the network's own modules, which stay where they are."""
+        return self.backbone.vision_part(self.settings.image_size)
+
     def pixels(self, images: Sequence[Image.Image]) -> Float[Tensor, "n 3 side side"]:
         """Prepare pictures with the backbone's own processor."""
-        return processed(images, self.backbone.processor, self.settings.image_size)
+        return self.vision_part.pixels(images)
 
     def forward(
         self,
@@ -124,44 +162,44 @@ class InContextModel(nn.Module):
         segments: Int[Tensor, "b s"],
         position_ids: Int[Tensor, "b s"],
         targets: Int[Tensor, "n 2"],
-        told: Int[Tensor, "m 2"],
+        context: Int[Tensor, "m 2"],
         image_index: Int[Tensor, " i"],
         pixel_values: Float[Tensor, "u 3 h w"] | None = None,
         image_features: Float[Tensor, "u k d"] | None = None,
         layers: Sequence[int] = (),
+        past: ReadBefore | None = None,
         **labels: Tensor,
     ) -> AnswerLogits:
-        """Answer every target of a packed batch (see `data/collate.py`), each seeing its history and itself.
+        """Answer every target of a packed batch (see `packing.py`), each seeing its context and itself.
 
-        `labels` are the batch's other entries; answering needs none of them.
+        With a `past` each row goes on from its own; its keys are only read, the cache copies them. `labels` are the
+        batch's other entries; answering needs none of them.
         """
-        if image_features is None:
-            assert pixel_values is not None, "a batch brings pixels or features"
+        if pixel_values is not None:
             image_features = self.backbone.image_features(pixel_values)
-        embedded = self.backbone.embed(input_ids.clamp(min=0), image_features[image_index])
+        shown = None if image_features is None else image_features[image_index]
+        embedded = self.backbone.embed(input_ids.clamp(min=0), shown)
         embedded = self.tokens.fill(embedded, input_ids == SLOT)
-        hidden, *states = self.backbone.hidden_states(
-            embedded, visible(segments, embedded.dtype), position_ids, layers=layers
-        )
-        places = torch.cat([targets, told])
+        mask, cache = visible(segments, embedded.dtype), None
+        if past is not None:
+            mask = torch.cat([visible_past(past.lengths, past.keys.shape[-2], mask), mask], dim=-1)
+            cache = DynamicCache([(layer[0], layer[1]) for layer in past.keys])
+        hidden, *states = self.backbone.hidden_states(embedded, mask, position_ids, cache, layers)
+        places = torch.cat([targets, context])
         logits = self.backbone.logits(hidden[places[:, 0], places[:, 1]])
-        return AnswerLogits(logits[: len(targets)], logits[len(targets) :], tuple(states))
-
-    def print_of(self, history: History, open_image: OpenImage = open_picture) -> InContextPrint:
-        """Read a person's votes once; `open_image` opens the names in them (default: they are paths)."""
-        self.eval()
-        return encode(self, history, open_image)
+        return AnswerLogits(logits[: len(targets)], logits[len(targets) :], tuple(states), cache)
 
     @torch.no_grad()
     def margins(
         self,
         histories: Sequence[History],
-        candidates: Sequence[Sequence[tuple[str, str]]],
+        candidates: Sequence[Sequence[Candidate]],
         images: Callable[[Sequence[str]], dict[str, Tensor]],
     ) -> list[np.ndarray]:
-        """Score each person's (image, prompt) candidates after that person's history, all in one pass.
+        """Score each person's candidates after that person's history, all in one pass.
 
-        `images` gives pixels or features by name (see `features.py`). Returns M+ - M- an array a person.
+        `images` gives pixels or features by name (see `images.py`). Returns M+ - M-, an array a person; leaves the
+        network in evaluation mode.
         """
         self.eval()
         pairs = zip(histories, candidates, strict=True)

@@ -8,9 +8,9 @@ Two people, no preference tokens, one vote and one target each would give (`h` h
     segments      [[-1 -1 0 0 0 0 1 1], [0 0 0 0 0 0 1 1]]      -1 pad, 0 shared by all, k the k-th target
     position_ids  [[0  0  0 1 2 3 4 5], [0 1 2 3 4 5 6 7]]      every target goes on where the history ends
     targets       [[0, 7], [1, 7]]                              row and column at which an answer is read
-    told          [[0, 3], ...]  told_liked [True, ...]         the same for the answers inside the history
+    context       [[0, 3], ...]  context_liked [True, ...]      the same for the answers inside the history
     image_index   [0, 1, 2, 0, ...]                             which distinct image each <image> is, in order
-    told_image    [0, 1, ...]    target_image [2, ...]          the same, image by answer
+    context_image [0, 1, ...]    target_image [2, ...]          the same, image by answer
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Row:
     positions: list[int] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
-    told: list[int] = field(default_factory=list)
+    context: list[int] = field(default_factory=list)
     context_liked: list[bool] = field(default_factory=list)
 
     def append(self, ids: Sequence[int], segment: int, start: int) -> None:
@@ -53,19 +53,19 @@ def pack(history: History, candidates: Sequence[tuple[str, str]], encoder: TurnE
     row.append([SLOT] * n_tokens + list(encoder.begin), 0, 0)
     for vote in history.votes:
         for image in vote.images:
-            _tell(row, encoder, vote.prompt, image, image == vote.liked)
+            _add_context(row, encoder, vote.prompt, image, image == vote.liked)
     shared = len(row.ids)
     for number, (image, prompt) in enumerate(candidates, 1):
-        row.append(encoder.asked(prompt, first=not history.votes), number, shared)
+        row.append(encoder.target(prompt, first=not history.votes), number, shared)
         row.images.append(image)
         row.targets.append(len(row.ids) - 1)
     return row
 
 
-def _tell(row: Row, encoder: TurnEncoder, prompt: str, image: str, liked: bool) -> None:
-    row.append(encoder.told(prompt, liked, first=not row.images), 0, len(row.ids))
+def _add_context(row: Row, encoder: TurnEncoder, prompt: str, image: str, liked: bool) -> None:
+    row.append(encoder.context(prompt, liked, first=not row.images), 0, len(row.ids))
     row.images.append(image)
-    row.told.append(len(row.ids) - 3)  # the answer is the last id but one; it is read one before that
+    row.context.append(len(row.ids) - 3)  # the answer is the last id but one; it is read one before that
     row.context_liked.append(liked)
 
 
@@ -88,11 +88,17 @@ def collate(rows: Sequence[Row], pad_id: int) -> tuple[Batch, list[str]]:
         "segments": _padded([row.segments for row in rows], width, -1),
         "position_ids": _padded([row.positions for row in rows], width, 0),
         "targets": _places([row.targets for row in rows], rows, width),
-        "told": _places([row.told for row in rows], rows, width),
-        "told_liked": torch.tensor([liked for row in rows for liked in row.context_liked], dtype=torch.bool),
+        "context": _places([row.context for row in rows], rows, width),
+        "context_liked": torch.tensor(
+            [liked for row in rows for liked in row.context_liked], dtype=torch.bool
+        ),
         "image_index": _flat(numbers),
-        "told_image": _flat([images[: len(row.told)] for row, images in zip(rows, numbers, strict=True)]),
-        "target_image": _flat([images[len(row.told) :] for row, images in zip(rows, numbers, strict=True)]),
+        "context_image": _flat(
+            [images[: len(row.context)] for row, images in zip(rows, numbers, strict=True)]
+        ),
+        "target_image": _flat(
+            [images[len(row.context) :] for row, images in zip(rows, numbers, strict=True)]
+        ),
     }
     return batch, list(names)
 

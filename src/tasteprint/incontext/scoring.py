@@ -1,94 +1,67 @@
 """Many (person, image) requests at once, in passes that a memory budget bounds.
 
-Enters: prints, prompts and a way to get pixels. Leaves: one margin a request, as each would get alone.
-Does not know: how prints are made or kept.
-
-How much one pass may take, and an estimate of what it takes.
-
-Enters: a model's shapes and the size of a pass. Leaves: bytes. Does not know: votes, prints, scores.
+Enters: what was read of each request's person, its prompt, a way to get pixels. Leaves: one margin a request, as each
+would get alone. Does not know: prints, how a past came about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tasteprint.incontext.backbone import Idefics2Backbone
+from tasteprint.incontext.frozen import FrozenNetwork
 from tasteprint.incontext.loss import margin
 from tasteprint.incontext.packing import Row
-from tasteprint.incontext.reading import read_on
-from tasteprint.incontext.states import identity
-from tasteprint.vision.pixels import differentiable
-
-if TYPE_CHECKING:
-    from tasteprint.incontext.network import InContextModel
-    from tasteprint.incontext.prints import InContextPrint
-
+from tasteprint.incontext.past import WORKING_MEMORY, PassCost, Past
 
 ROW_TOKENS = 512
 """Longest row of one person's candidates: they attend past each other, and what is masked is computed too."""
 
 PixelsOf = Callable[[list[int]], Tensor]
+"""Numbers of requests to the backbone's pixels of their images."""
 
 
-def score_requests(
-    prints: Sequence[InContextPrint], images: Float[Tensor, "n 3 h w"], prompts: Sequence[str]
+def request_margins(
+    frozen: FrozenNetwork,
+    pasts: Sequence[Past],
+    prompts: Sequence[str],
+    pixels_of: PixelsOf,
+    n_images: int,
 ) -> Float[Tensor, " n"]:
-    """Score image n for person n: margins `M+ - M-`, higher is better, with gradients to the pixels.
+    """Score image n for the person of past n: `M+ - M-`, higher is better, with gradients to the pixels.
 
-    Images in [0, 1]. Each request gets the score that `prints[n].score` gives it alone, whatever else is in the
-    call. ValueError where the counts differ, or a print is of another model than the first.
+    ValueError where the counts differ.
     """
-    if not prints:
-        return images.new_zeros(0)
-    model = prints[0].model
-    return margins(
-        prints,
-        prompts,
-        lambda chosen: differentiable(images[chosen], model.backbone.processor, model.settings.image_size),
-        len(images),
-    )
-
-
-def margins(
-    prints: Sequence[InContextPrint], prompts: Sequence[str], pixels_of: PixelsOf, n_images: int
-) -> Float[Tensor, " n"]:
-    """Do the same from the backbone's pixels; `pixels_of` gives those of the requests it is asked for."""
-    _check(prints, prompts, n_images)
-    model = prints[0].model
-    pairs = zip(prints, prompts, strict=True)
-    asked = [model.encoder.asked(prompt, first=not person.history.votes) for person, prompt in pairs]
-    batches = list(_batches(prints, [len(ids) for ids in asked], Cost(model.backbone)))
-    parts = [_pass(model, prints, asked, chosen, pixels_of) for chosen in batches]
-    order = torch.tensor([request for chosen in batches for request in chosen], device=model.device)
+    _require_as_many(len(pasts), len(prompts), n_images)
+    encoder = frozen.network.encoder
+    turns = [encoder.target(prompt, first=past.is_empty) for past, prompt in zip(pasts, prompts, strict=True)]
+    batches = list(_batches(pasts, [len(ids) for ids in turns], PassCost(frozen.network.backbone)))
+    parts = [_one_pass(frozen, pasts, turns, chosen, pixels_of) for chosen in batches]
+    order = torch.tensor([request for chosen in batches for request in chosen], device=frozen.network.device)
     return torch.cat(parts)[order.argsort()]
 
 
-def _check(prints: Sequence[InContextPrint], prompts: Sequence[str], n_images: int) -> None:
-    if not len(prints) == len(prompts) == n_images:
-        people = f" of {len(prints)} people" if len(prints) != n_images else ""
+def _require_as_many(people: int, prompts: int, images: int) -> None:
+    if not people == prompts == images:
+        of = f" of {people} people" if people != images else ""
         raise ValueError(
-            f"{n_images} images{people} came with {len(prompts)} prompts; expected one prompt an image: repeat it."
+            f"{images} images{of} came with {prompts} prompts; expected one prompt an image: repeat it."
         )
-    needed = identity(prints[0].model)
-    for person in prints:
-        person.check(needed)
 
 
-def _batches(prints: Sequence[InContextPrint], lengths: Sequence[int], cost: Cost) -> Iterator[list[int]]:
+def _batches(pasts: Sequence[Past], lengths: Sequence[int], cost: PassCost) -> Iterator[list[int]]:
     """Put requests of a person together, people of like length beside each other, as many as the budget holds."""
-    order = sorted(range(len(prints)), key=lambda n: (prints[n].length, id(prints[n]), n))
+    order = sorted(range(len(pasts)), key=lambda n: (pasts[n].length, id(pasts[n]), n))
     chosen: list[int] = []
     rows: dict[int, int] = {}
     for request in order:
-        person = id(prints[request])
+        person = id(pasts[request])
         grown = {**rows, person: rows.get(person, 0) + lengths[request]}
-        needed = cost(len(grown), max(grown.values()), prints[request].length, len(chosen) + 1)
+        needed = cost(len(grown), max(grown.values()), pasts[request].length, len(chosen) + 1)
         if chosen and (needed > WORKING_MEMORY or grown[person] > max(ROW_TOKENS, lengths[request])):
             yield chosen
             chosen, grown = [], {person: lengths[request]}
@@ -97,64 +70,29 @@ def _batches(prints: Sequence[InContextPrint], lengths: Sequence[int], cost: Cos
         yield chosen
 
 
-def _pass(
-    model: InContextModel,
-    prints: Sequence[InContextPrint],
-    asked: Sequence[tuple[int, ...]],
+def _one_pass(
+    frozen: FrozenNetwork,
+    pasts: Sequence[Past],
+    turns: Sequence[tuple[int, ...]],
     chosen: list[int],
     pixels_of: PixelsOf,
 ) -> Float[Tensor, " n"]:
     """Ask about candidates side by side after their person's history, none seeing another."""
-    people = {id(prints[n]): prints[n] for n in chosen}
-    rows = [
-        _row(person, [(n, asked[n]) for n in chosen if prints[n] is person]) for person in people.values()
-    ]
-    pasts = [person.length for person in people.values()]
-    keys = [pad(person.keys, (0, 0, max(pasts) - person.length, 0)) for person in people.values()]
-    features = model.backbone.image_features(pixels_of(chosen).to(model.device))
-    reading = read_on(model, torch.stack(keys, dim=2), pasts, rows, features)
-    return margin(reading.logits.float(), model.answers)
+    people = {id(pasts[n]): pasts[n] for n in chosen}
+    rows = [_row(past, [(n, turns[n]) for n in chosen if pasts[n] is past]) for past in people.values()]
+    lengths = [past.length for past in people.values()]
+    keys = [pad(past.keys, (0, 0, max(lengths) - past.length, 0)) for past in people.values()]
+    network = frozen.network
+    features = network.backbone.image_features(pixels_of(chosen).to(network.device))
+    out = frozen.read_on(torch.stack(keys, dim=2), lengths, rows, features)
+    return margin(out.targets.float(), network.answers)
 
 
-def _row(person: InContextPrint, candidates: Sequence[tuple[int, tuple[int, ...]]]) -> Row:
-    """Lay out candidates as `data.collate.pack` does, without the history that the keys stand for."""
+def _row(past: Past, candidates: Sequence[tuple[int, tuple[int, ...]]]) -> Row:
+    """Lay out candidates as `packing.pack` does, without the history that the keys stand for."""
     row = Row()
     for segment, (name, ids) in enumerate(candidates, 1):
-        row.append(ids, segment, person.length)
+        row.append(ids, segment, past.length)
         row.images.append(str(name))
         row.targets.append(len(row.ids) - 1)
     return row
-
-
-WORKING_MEMORY = 512 * 2**20
-"""Bytes that one pass may take beside weights and prints (`Cost` estimates it); one request always goes."""
-
-
-class Cost:
-    """Estimated bytes of a pass without gradients; with gradients every layer adds as much again."""
-
-    def __init__(self, backbone: Idefics2Backbone) -> None:
-        """Count the numbers alive at once, in the widest layer: a token's, an image's, a place's keys and values."""
-        config: Any = backbone.network.config
-        text, vision = config.text_config, config.vision_config
-        side = backbone.processor.image_processor.size["longest_edge"]
-        self.size = backbone.network.dtype.itemsize
-        self.token = 10 * text.hidden_size + 3 * text.intermediate_size
-        self.image = (side // vision.patch_size) ** 2 * (
-            8 * vision.hidden_size + 2 * vision.intermediate_size
-        )
-        width = text.head_dim or text.hidden_size // text.num_attention_heads
-        self.place = 2 * text.num_hidden_layers * text.num_key_value_heads * width
-
-    def __call__(self, rows: int, tokens: int, past: int, images: int) -> int:
-        """Give the bytes of `rows` rows of at most `tokens` tokens, each after `past` places.
-
-        Keys and values are counted three times (gathered, cached, grown), the mask twice.
-        """
-        row = 3 * past * self.place + tokens * self.token + 2 * tokens * (past + tokens)
-        return self.size * (rows * row + images * self.image)
-
-    @property
-    def images_at_once(self) -> int:
-        """How many images go through the vision part together."""
-        return max(1, WORKING_MEMORY // (self.size * self.image))

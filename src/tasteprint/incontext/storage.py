@@ -12,15 +12,10 @@ Does not know: `InContextModel`, which is put together next door. Nothing here u
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import torch
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from peft import set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -28,15 +23,11 @@ from torch import Tensor
 from transformers import AutoProcessor, Idefics2ForConditionalGeneration
 
 from tasteprint.config import ModelConfig
+from tasteprint.hub import ABOUT, find_model, read_about, write_about
 from tasteprint.incontext.backbone import Idefics2Backbone, load_backbone
 
-FORMAT = 1
 PEFT_PREFIX = "base_model.model."
-BUNDLED = ("mini", "mini-posterior")
-"""Models that come with the package, and need no download."""
-
-ABOUT, TOKENS = "tasteprint.json", "preference_tokens.safetensors"
-PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md"]
+TOKENS = "preference_tokens.safetensors"
 
 
 def save(
@@ -52,15 +43,14 @@ def save(
     if len(tokens):
         vectors = tokens.detach().cpu().contiguous()
         save_file({"vectors": vectors.half() if half else vectors}, folder / TOKENS)
-    about = {"format": FORMAT, "model": asdict(config), "n_tokens": len(tokens)}
-    (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write_about(folder, {"model": asdict(config), "n_tokens": len(tokens)})
 
 
 def load(
     name: str | Path, template: str | None = None, n_tokens: int | None = None
 ) -> tuple[Idefics2Backbone, ModelConfig, Tensor]:
     """Read a folder or a Hub repository back; ValueError where it is not what was said or what was expected."""
-    folder = find(name)
+    folder = find_model(name)
     about = read_about(folder)
     config = ModelConfig(**about["model"])
     _expect(folder, "template", config.template, template)
@@ -84,48 +74,6 @@ def load_weights(folder: Path, backbone: Idefics2Backbone) -> Tensor:
     else:
         backbone.network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     return _tokens(folder, read_about(folder)["n_tokens"])
-
-
-def find(name: str | Path) -> Path:
-    """Give the local folder of a model: a folder, one that comes with the package, or a download from the Hub.
-
-    Of a run's folder, the model in it. No pickles and no code are downloaded.
-    """
-    if Path(name).is_dir():
-        inside = Path(name) / "model"
-        return inside if inside.is_dir() else Path(name)
-    if str(name) in BUNDLED:
-        return Path(str(resources.files("tasteprint"))) / "weights" / str(name)
-    try:
-        return Path(snapshot_download(str(name), allow_patterns=PATTERNS))
-    except (HfHubHTTPError, HFValidationError, OSError) as fault:
-        raise ValueError(
-            f"model {str(name)!r} could not be opened; expected a folder that `save_pretrained` or "
-            "`tasteprint train` wrote, or a Hub repository that can be reached."
-        ) from fault
-
-
-def read_about(folder: Path) -> dict[str, Any]:
-    """Read what a folder says of itself."""
-    try:
-        about = json.loads((folder / ABOUT).read_text("utf-8"))
-    except (OSError, json.JSONDecodeError) as fault:
-        raise ValueError(
-            f"folder {str(folder)!r} has no readable {ABOUT}; expected a tasteprint model: name another folder."
-        ) from fault
-    if about.get("format") != FORMAT:
-        raise ValueError(
-            f"{folder / ABOUT} is of format {about.get('format')!r}; expected {FORMAT}: use the release of "
-            "tasteprint that wrote it."
-        )
-    return about
-
-
-def push(folder: Path, repository: str, private: bool) -> str:
-    """Upload a saved folder to the Hub; returns the address of the commit."""
-    api = HfApi()
-    api.create_repo(repository, private=private, exist_ok=True)
-    return str(api.upload_folder(repo_id=repository, folder_path=folder))
 
 
 def _expect(folder: Path, what: str, got: str | int, expected: str | int | None) -> None:

@@ -1,6 +1,6 @@
-"""How the prior is learned from many people: by how well a few of each one's opinions foretell others.
+"""How the prior is learned from many people: by how well a few of each one's opinions predict others.
 
-Enters: embeddings of images, people's opinions on them. Leaves: a utility map, a prior and cuts that have learned.
+Enters: embeddings of images, people's opinions on them. Leaves: a `LearnedPrior`: utility map, prior and cuts.
 Does not know: image names, encoders, files. Everything is learned end to end through `infer` (method.md section 10).
 """
 
@@ -15,21 +15,25 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tasteprint.config import PosteriorConfig
-from tasteprint.posterior.likelihoods import ALONE, Cutpoints, Opinions, answers
-from tasteprint.posterior.mixture import MixturePrior, UtilityMap, infer
+from tasteprint.posterior.likelihoods import ALONE, Cutpoints, Opinions
+from tasteprint.posterior.mixture import MixturePrior
+from tasteprint.posterior.utilities import FittedPrior, UtilityMap
 
-CLIP = 1.0
+MAX_GRAD_NORM = 1.0
 CHECKS = 10
-"""How often, during training, the people held out are asked."""
+"""How often, during training, the people held out are predicted."""
 
 LEARNING_STEPS = 6
 """Newton steps in training, where the prior changes from step to step anyway."""
 
 Progress = Callable[[int, float], None]
+"""Called with a step, counted from 1, and its loss in nats."""
 
 
-class LearnedPrior(nn.Module):
-    """All that is learned: the utility map, the prior, the cuts of ratings."""
+class LearnedPrior(FittedPrior):
+    """A prior learned by gradient descent: a small network for images, a mixture of tastes, the cuts of ratings."""
+
+    map: UtilityMap
 
     def __init__(self, embeddings: Float[Tensor, "images e"], config: PosteriorConfig) -> None:
         """Begin at random, from torch's current seed; constant columns of embeddings are left as they are."""
@@ -40,6 +44,13 @@ class LearnedPrior(nn.Module):
         self.map = UtilityMap(embeddings.mean(dim=0), scale, hidden, config.features)
         self.prior = MixturePrior(config.components, config.features)
         self.cutpoints = Cutpoints()
+
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor], config: PosteriorConfig, width: int) -> LearnedPrior:
+        """Make it again from its state dict, frozen. RuntimeError where that does not fit config or embeddings."""
+        made = cls(torch.zeros(2, width), config)
+        made.load_state_dict(state)
+        return made.eval().requires_grad_(False)
 
     @torch.no_grad()
     def centre(self, embeddings: Float[Tensor, "images e"]) -> None:
@@ -53,19 +64,16 @@ class LearnedPrior(nn.Module):
         last.bias.sub_(torch.cat([shared.mean()[None], features.mean(dim=0)]))
 
     def log_loss(
-        self, embeddings: Float[Tensor, "images e"], earlier: Sequence[Opinions], later: Sequence[Opinions]
+        self, embeddings: Float[Tensor, "images e"], context: Sequence[Opinions], targets: Sequence[Opinions]
     ) -> Float[Tensor, ""]:
-        """Nats a later opinion, given the earlier ones; ln 2 is guessing."""
-        rows, earlier, later = _only_shown(earlier, later)
+        """Nats a target, given each person's context; ln 2 is guessing. Only the images that show are embedded."""
+        rows, context, targets = _on_rows_that_show(context, targets)
         shared, features = self.map(embeddings[rows])
-        table = self.cutpoints.table()
-        belief = infer(self.prior, answers(earlier, shared, features, table), LEARNING_STEPS)
-        asked = answers(later, shared, features, table)
-        log_chances = belief.predict_proba(asked).clamp_min(1e-12).log()
-        return -(log_chances * asked.weights).sum() / asked.weights.sum()
+        nats, count = self.nats(context, targets, shared, features, LEARNING_STEPS)
+        return nats / count
 
 
-def learn(
+def learn_prior(
     embeddings: Float[Tensor, "images e"],
     people: Sequence[Opinions],
     config: PosteriorConfig,
@@ -73,19 +81,19 @@ def learn(
     seed: int = 0,
     progress: Progress = lambda step, loss: None,
 ) -> LearnedPrior:
-    """Learn from people with at least two opinions each; with `held_out`, the state that foresees theirs best is kept.
+    """Learn from people with at least two opinions each; with `held_out`, the state that predicts theirs best is kept.
 
-    Each step takes `config.batch_size` at random, of each a random number (0 to `config.max_context`) of earlier
-    opinions and up to `config.max_targets` later ones. AdamW, one cycle. The same for the same seed; leaves torch's
-    random state alone. ValueError for fewer than two such people.
+    Each step takes `config.batch_size` people at random, of each a random number (0 to `config.max_context`) of
+    opinions as context and up to `config.max_targets` others as targets. AdamW, one cycle. The same for the same
+    seed; leaves torch's random state alone. ValueError for fewer than two such people.
     """
-    people = enough(people)
+    people = with_two_opinions(people)
     with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(seed)
-        learner = _taught(LearnedPrior(embeddings, config), embeddings, people, config, held_out, progress)
+        fitted = _trained(LearnedPrior(embeddings, config), embeddings, people, config, held_out, progress)
     if not any((one.images == ALONE).any() for one in people):
-        learner.centre(embeddings)
-    return learner.eval().requires_grad_(False)
+        fitted.centre(embeddings)
+    return fitted.eval().requires_grad_(False)
 
 
 @contextmanager
@@ -99,7 +107,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def enough(people: Sequence[Opinions]) -> list[Opinions]:
+def with_two_opinions(people: Sequence[Opinions]) -> list[Opinions]:
     """People with two opinions or more. ValueError for fewer than two of them."""
     found = [one for one in people if len(one.weights) > 1]
     if len(found) < 2:
@@ -110,57 +118,55 @@ def enough(people: Sequence[Opinions]) -> list[Opinions]:
     return found
 
 
-def _taught(
-    learner: LearnedPrior,
-    embeddings: Tensor,
+def _trained(
+    fitted: LearnedPrior,
+    embeddings: Float[Tensor, "images e"],
     people: Sequence[Opinions],
     config: PosteriorConfig,
     held_out: Sequence[Opinions],
     progress: Progress,
 ) -> LearnedPrior:
-    optimiser = torch.optim.AdamW(learner.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    """The state after the last step, or that of the check at which held-out people are predicted best."""
+    optimiser = torch.optim.AdamW(fitted.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps)
     check = _episode([one for one in held_out if len(one.weights) > 1], config)
-    best, least = learner, float("inf")
+    best, least = fitted, float("inf")
     for step in range(1, config.steps + 1):
         chosen = torch.randperm(len(people))[: config.batch_size].tolist()
-        loss = learner.log_loss(embeddings, *_episode([people[i] for i in chosen], config))
+        loss = fitted.log_loss(embeddings, *_episode([people[i] for i in chosen], config))
         optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
+        nn.utils.clip_grad_norm_(fitted.parameters(), MAX_GRAD_NORM)
         optimiser.step()
         cycle.step()
         progress(step, float(loss.detach()))
         if check[0] and step % max(1, config.steps // CHECKS) == 0:
             with torch.no_grad():
-                now = float(learner.log_loss(embeddings, *check))
+                now = float(fitted.log_loss(embeddings, *check))
             if now < least:
-                best, least = deepcopy(learner), now
+                best, least = deepcopy(fitted), now
     return best
 
 
 def _episode(people: Sequence[Opinions], config: PosteriorConfig) -> tuple[list[Opinions], list[Opinions]]:
-    """Part each person's opinions at random into earlier and later ones, at least one of them later."""
-    earlier, later = [], []
+    """Part each person's opinions at random into context and targets, at least one of them a target."""
+    context, targets = [], []
     for one in people:
         order = torch.randperm(len(one.weights))
         most = min(config.max_context, len(order) - 1)
         cut = int(torch.randint(most + 1, ()))
-        earlier.append(one.chosen(order[:cut]))
-        later.append(one.chosen(order[most : most + config.max_targets]))
-    return earlier, later
+        context.append(one.chosen(order[:cut]))
+        targets.append(one.chosen(order[most : most + config.max_targets]))
+    return context, targets
 
 
-def _only_shown(
-    earlier: Sequence[Opinions], later: Sequence[Opinions]
+def _on_rows_that_show(
+    context: Sequence[Opinions], targets: Sequence[Opinions]
 ) -> tuple[Tensor, list[Opinions], list[Opinions]]:
     """The rows of the image table that opinions name, and the opinions on a table of these alone."""
-    rows, places = torch.unique(
-        torch.cat([one.images.flatten() for one in (*earlier, *later)]), return_inverse=True
-    )
-    alone = int(rows[0] == -1)
-    parts = (places - alone).split([one.images.numel() for one in (*earlier, *later)])
-    moved = [
-        one._replace(images=part.reshape(-1, 2)) for one, part in zip((*earlier, *later), parts, strict=True)
-    ]
-    return rows[alone:], moved[: len(earlier)], moved[len(earlier) :]
+    everything = (*context, *targets)
+    rows, places = torch.unique(torch.cat([one.images.flatten() for one in everything]), return_inverse=True)
+    alone = int(rows[0] == ALONE)
+    parts = (places - alone).split([one.images.numel() for one in everything])
+    moved = [one._replace(images=part.reshape(-1, 2)) for one, part in zip(everything, parts, strict=True)]
+    return rows[alone:], moved[: len(context)], moved[len(context) :]

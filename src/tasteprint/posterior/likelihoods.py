@@ -1,22 +1,18 @@
 """What an answer says about a utility: that, with logistic noise, it fell between two bounds.
 
-Enters: utilities, or differences of two, and the bounds that an answer stands for. Leaves: log-probabilities and their
-derivatives. Does not know: people, images, priors. One law serves every kind of answer:
+Enters: votes and ratings, the row of each image in a table of features, utilities. Leaves: `Opinions` of one person,
+`Answers` of many, their log-probabilities and derivatives. Does not know: priors, posteriors, encoders, files.
+One likelihood serves every kind of answer:
 
     A was preferred to B       u(A) - u(B) above 0                  (Bradley and Terry 1952)
     a tie                      both answers, each of weight one half
     a like, or a dislike       u(z) above, or below, the like threshold
     k of n stars               u(z) between the cuts k - 1 and k     (McCullagh 1980, proportional odds)
-
-People's votes and ratings as numbers: which images, between which bounds, with what weight.
-
-Enters: votes and ratings, the place of each image in a table of features. Leaves: `Opinions` of one person, `Answers`
-of many. Does not know: priors, beliefs, files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 from torch.nn.utils.rnn import pad_sequence
 
-from tasteprint.types import MOST_STARS, Rating, Vote
+from tasteprint.types import MOST_STARS, Opinion, Rating, Vote
 
 FAR = 1e9
 """Stands for a bound that is not there, in logits; infinity itself would turn products with 0 into NaN."""
@@ -71,7 +67,7 @@ def slope_and_bend(
     return below - above, above * (1 - above) + below * (1 - below)
 
 
-def probability(
+def answer_probability(
     mean: Float[Tensor, "*n"],
     variance: Float[Tensor, "*n"],
     low: Float[Tensor, "*#n"] | float = 0.0,
@@ -86,7 +82,6 @@ def probability(
     return log_likelihood(scale * mean, scale * low, scale * high).exp()
 
 
-Opinion = Vote | Rating
 BELOW, EVEN, ABOVE = range(3)
 """Where -FAR, 0 and FAR stand in the table of bounds; the cuts of the scales of 2, 3, ... stars follow."""
 
@@ -133,17 +128,17 @@ class Cutpoints(nn.Module):
         return torch.cat([torch.tensor([-FAR, 0.0, FAR], dtype=torch.float64), *cutpoints])
 
 
-def opinions_of(said: Sequence[Opinion], place: Mapping[str, int]) -> Opinions:
+def opinions_of(opinions: Iterable[Opinion], rows: Mapping[str, int]) -> Opinions:
     """One person's opinions by rows of an image table; a tie is both choices, each of weight one half."""
-    rows = [row for one in said for row in _rows(one, place)]
-    images = torch.tensor([row[0] for row in rows], dtype=torch.long).reshape(-1, 2)
-    bounds = torch.tensor([row[1] for row in rows], dtype=torch.long).reshape(-1, 2)
-    return Opinions(images, bounds, torch.tensor([row[2] for row in rows], dtype=torch.float64))
+    found = [row for opinion in opinions for row in _rows(opinion, rows)]
+    images = torch.tensor([row[0] for row in found], dtype=torch.long).reshape(-1, 2)
+    bounds = torch.tensor([row[1] for row in found], dtype=torch.long).reshape(-1, 2)
+    return Opinions(images, bounds, torch.tensor([row[2] for row in found], dtype=torch.float64))
 
 
-def images_of(said: Sequence[Opinion]) -> list[str]:
-    """Every image that opinions show, each once, in the order of the opinions."""
-    return list(dict.fromkeys(name for one in said for name in _shown(one)))
+def images_of(opinions: Iterable[Opinion]) -> list[str]:
+    """Every image that opinions are about, each once, in the order of the opinions."""
+    return list(dict.fromkeys(name for opinion in opinions for name in _images(opinion)))
 
 
 def answers(
@@ -164,19 +159,20 @@ def answers(
     return Answers(rows, offsets, bounds[between[..., 0]], bounds[high], weights)
 
 
-def _shown(one: Opinion) -> tuple[str, ...]:
-    return one.images if isinstance(one, Vote) else (one.image,)
+def _images(opinion: Opinion) -> tuple[str, ...]:
+    return opinion.images if isinstance(opinion, Vote) else (opinion.image,)
 
 
-def _rows(one: Opinion, place: Mapping[str, int]) -> list[tuple[tuple[int, int], tuple[int, int], float]]:
-    if isinstance(one, Rating):
-        return [((place[one.image], ALONE), _between(one), 1.0)]
-    first, second = (place[name] for name in one.images)
-    both = [((first, second), one.label_0), ((second, first), 1 - one.label_0)]
+def _rows(opinion: Opinion, rows: Mapping[str, int]) -> list[tuple[tuple[int, int], tuple[int, int], float]]:
+    """One opinion as images, bounds and weight, once, or twice where it is a tie."""
+    if isinstance(opinion, Rating):
+        return [((rows[opinion.image], ALONE), _bounds(opinion), 1.0)]
+    first, second = (rows[name] for name in opinion.images)
+    both = [((first, second), opinion.label_0), ((second, first), 1 - opinion.label_0)]
     return [(images, (EVEN, ABOVE), float(weight)) for images, weight in both if weight]
 
 
-def _between(rating: Rating) -> tuple[int, int]:
+def _bounds(rating: Rating) -> tuple[int, int]:
     """Rows of the bounds of `stars` of `out_of`: the scale of n stars has n - 1 cuts."""
     begin = ABOVE + 1 + sum(n - 1 for n in range(2, rating.out_of))
     low = BELOW if rating.stars == 1 else begin + rating.stars - 2

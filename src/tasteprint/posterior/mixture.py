@@ -1,7 +1,7 @@
-"""The taste posterior: what a few answers tell of a person, in closed form (method.md section 10).
+"""The taste posterior: what a few answers say about a person, in closed form (method.md section 10).
 
-Enters: features of images, answers, a prior. Leaves: beliefs about a person's taste, and what they foresee.
-Does not know: image names, encoders, files, how a prior is learned. Everything is batched over people.
+Enters: features of images, answers, a prior. Leaves: the posterior over a person's taste, and its predictions.
+Does not know: image names, encoders, files, how a prior is fitted. Everything is batched over people.
 
 A person's utility of an image is `u(z) = m(z) + w · h(z)`: `m` is the taste that all share, `h` a small map on the
 image's embedding, and the person's taste `w` comes from a mixture of R normal distributions, R tastes with
@@ -12,15 +12,13 @@ Relatives: Chu and Ghahramani 2005; PAL (arXiv 2406.08469); LoRe (arXiv 2504.144
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tasteprint.posterior.likelihoods import Answers, log_likelihood, probability, slope_and_bend
+from tasteprint.posterior.likelihoods import Answers, answer_probability, log_likelihood, slope_and_bend
 
 STEPS = 100
 """Most Newton steps; five suffice for ordinary people, fifty for utilities of thousands."""
@@ -36,28 +34,6 @@ SLACK = 1e-10
 """Share of a log-density that rounding may take."""
 
 LEAST_SPREAD = 1e-3
-
-
-class UtilityMap(nn.Module):
-    """An image's embedding to its shared utility m and its features h, through a small network."""
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(
-        self, mean: Float[Tensor, " e"], scale: Float[Tensor, " e"], hidden: Sequence[int], features: int
-    ) -> None:
-        """Take the statistics by which embeddings are standardised; GELU between layers."""
-        super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
-        inner = [layer for pair in pairwise((len(mean), *hidden)) for layer in (nn.Linear(*pair), nn.GELU())]
-        self.layers = nn.Sequential(*inner, nn.Linear((len(mean), *hidden)[-1], 1 + features))
-
-    def forward(self, embeddings: Float[Tensor, "*n e"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
-        """Give m and h, in logits."""
-        out = self.layers((embeddings - self.mean) / self.scale)
-        return out[..., 0], out[..., 1:]
 
 
 class MixturePrior(nn.Module):
@@ -82,7 +58,7 @@ class MixturePrior(nn.Module):
 
 
 class MixturePosterior(NamedTuple):
-    """What is believed of people: shares of the components, and a normal distribution within each.
+    """What answers say about people: shares of the components, and a normal distribution within each.
 
     With `v = (w - μ_r) / σ`, `factors` are the lower Cholesky factors of v's precision `I + Σ c x xᵀ`, whose
     eigenvalues are therefore at least 1: nothing here can be badly conditioned from below.
@@ -113,10 +89,10 @@ class MixturePosterior(NamedTuple):
         solved = torch.linalg.solve_triangular(self.factors, white, upper=False)
         return means, solved.square().sum(dim=-2)
 
-    def predict_proba(self, asked: Answers) -> Float[Tensor, "*people q"]:
-        """Probability of each answer: the weighted mean over components; `asked.weights` are not read."""
-        means, variances = self.moments(asked.offsets, asked.rows)
-        each = probability(means, variances, asked.low[..., None, :], asked.high[..., None, :])
+    def predict_proba(self, targets: Answers) -> Float[Tensor, "*people q"]:
+        """Probability of each answer: the weighted mean over components; `targets.weights` are not read."""
+        means, variances = self.moments(targets.offsets, targets.rows)
+        each = answer_probability(means, variances, targets.low[..., None, :], targets.high[..., None, :])
         return (self.log_weights.exp()[..., None] * each).sum(dim=-2)
 
     def utility(
@@ -129,27 +105,27 @@ class MixturePosterior(NamedTuple):
         return mean, (shares * (variances + (means - mean[..., None, :]).square())).sum(dim=-2)
 
 
-def infer(prior: MixturePrior, seen: Answers, steps: int = STEPS) -> MixturePosterior:
-    """Believe what answers tell; without answers, the prior. Their order does not matter.
+def infer(prior: MixturePrior, context: Answers, steps: int = STEPS) -> MixturePosterior:
+    """Condition the prior on answers; without answers, the prior itself. Their order does not matter.
 
     The mode lies in the span of the rows, so it is sought there, without gradients; one more Newton step from it
     carries them, which at the mode is the implicit derivative. Answers in float64.
     """
     spread, means = prior.spread, prior.means.double()
-    white, offsets = seen.rows * spread, seen.offsets[..., None, :] + means @ seen.rows.mT
-    told = _Told(white, offsets, *(part[..., None, :] for part in seen[2:]))
+    white, offsets = context.rows * spread, context.offsets[..., None, :] + means @ context.rows.mT
+    density = _WhiteAnswers(white, offsets, *(part[..., None, :] for part in context[2:]))
     with torch.no_grad():
         basis, within = torch.linalg.qr(white.mT)
-        start = _climb(told._replace(white=within.mT), steps) @ basis.mT
-    gradient, factors = told.bends(start)
+        start = _climb(density._replace(white=within.mT), steps) @ basis.mT
+    gradient, factors = density.gradient_and_factors(start)
     mode = start + torch.cholesky_solve(gradient[..., None], factors.detach())[..., 0]
-    _, factors = told.bends(mode)
+    _, factors = density.gradient_and_factors(mode)
     log_determinant = factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-    log_weights = (prior.log_weights + told.log_density(mode) - log_determinant).log_softmax(-1)
+    log_weights = (prior.log_weights + density.log_density(mode) - log_determinant).log_softmax(-1)
     return MixturePosterior(log_weights, means + spread * mode, factors, spread)
 
 
-class _Told(NamedTuple):
+class _WhiteAnswers(NamedTuple):
     """Answers as each component sees them: a utility is `offsets + v · white`, and v is standard normal."""
 
     white: Float[Tensor, "*people n k"]
@@ -160,10 +136,10 @@ class _Told(NamedTuple):
 
     def log_density(self, v: Float[Tensor, "*people r k"]) -> Float[Tensor, "*people r"]:
         utilities = self.offsets + v @ self.white.mT
-        told = (self.weights * log_likelihood(utilities, self.low, self.high)).sum(dim=-1)
-        return told - v.square().sum(dim=-1) / 2
+        log_likelihoods = (self.weights * log_likelihood(utilities, self.low, self.high)).sum(dim=-1)
+        return log_likelihoods - v.square().sum(dim=-1) / 2
 
-    def bends(
+    def gradient_and_factors(
         self, v: Float[Tensor, "*people r k"]
     ) -> tuple[Float[Tensor, "*people r k"], Float[Tensor, "*people r k k"]]:
         """The log-density's gradient, and lower Cholesky factors of its negative Hessian."""
@@ -174,19 +150,19 @@ class _Told(NamedTuple):
         return (self.weights * pull) @ self.white - v, factors
 
 
-def _climb(told: _Told, steps: int) -> Float[Tensor, "*people r k"]:
+def _climb(density: _WhiteAnswers, steps: int) -> Float[Tensor, "*people r k"]:
     """Newton's method from the middle of every component.
 
     A step is halved until it brings a quarter of what the slope at its beginning promises (Armijo's rule).
     """
-    v = told.offsets.new_zeros(*told.offsets.shape[:-1], told.white.shape[-1])
-    height = told.log_density(v)
+    v = density.offsets.new_zeros(*density.offsets.shape[:-1], density.white.shape[-1])
+    height = density.log_density(v)
     for _ in range(steps):
-        gradient, factors = told.bends(v)
+        gradient, factors = density.gradient_and_factors(v)
         step = torch.cholesky_solve(gradient[..., None], factors)[..., 0]
         promised = (gradient * step).sum(dim=-1)
         for _ in range(HALVINGS):
-            reached = told.log_density(v + step)
+            reached = density.log_density(v + step)
             short = reached < height * (1 + SLACK) + promised / 4
             if not short.any():
                 break

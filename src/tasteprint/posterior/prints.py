@@ -1,20 +1,16 @@
 """A person as the posterior sees them: a few kilobytes, a dot product a score.
 
-Enters: a posterior, what a person said, the belief that follows. Leaves: a `Scorer`, and calibrated choices.
-Does not know: training, files of votes. Nothing here changes a print once it is made.
-
-Many people at once: a person is one row of numbers, so all scores of all people are one matrix product.
-
-Enters: prints, or rows of tastes. Leaves: scores of people by images. Does not know: how prints are made.
+Enters: a fitted model, a person's opinions. Leaves: a `Print`, calibrated choices, scores of many people at once.
+Does not know: how priors are fitted, logs of votes. Nothing here changes a print once it is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -22,182 +18,201 @@ from PIL import Image
 from torch import Tensor
 
 from tasteprint.data.decode import open_image as open_picture
-from tasteprint.posterior.likelihoods import Answers, Opinion, answers, images_of, opinions_of
+from tasteprint.posterior.likelihoods import Answers, images_of, opinions_of
 from tasteprint.posterior.mixture import MixturePosterior, infer
 from tasteprint.posterior.storage import read_print, write_print
+from tasteprint.posterior.utilities import Embeddings, ImageUtilities, UtilityModel
+from tasteprint.types import History, Opinion, Scorer
 
 if TYPE_CHECKING:
-    from tasteprint.incontext.prints import OpenImage
-    from tasteprint.posterior.model import Embeddings, TastePosterior
+    from tasteprint.types import OpenImage, Pictures
 
 
-Pictures = Sequence[Image.Image] | Float[Tensor, "b 3 h w"]
-"""PIL pictures, read by the encoder's own processor, or images in [0, 1], with gradients to their pixels."""
-
-
-class ImageUtilities(NamedTuple):
-    """Images as the posterior reads them: name, shared utility m, features h."""
-
-    names: tuple[str, ...]
-    shared: Float[Tensor, " images"]
-    features: Float[Tensor, "images d"]
-
-    @property
-    def place(self) -> dict[str, int]:
-        """The row of each name."""
-        return {name: row for row, name in enumerate(self.names)}
-
-    def only(self, names: Sequence[str], place: Mapping[str, int]) -> ImageUtilities:
-        """Some of them, in the order given."""
-        rows = torch.tensor([place[name] for name in names], dtype=torch.long)
-        return ImageUtilities(tuple(names), self.shared[rows], self.features[rows])
-
-    def with_more(self, other: ImageUtilities) -> ImageUtilities:
-        """These and others, by name."""
-        both = ImageUtilities(
-            self.names + other.names,
-            torch.cat([self.shared, other.shared]),
-            torch.cat([self.features, other.features]),
-        )
-        return both.only(sorted(both.names), both.place)
-
-
+@dataclass(frozen=True, eq=False)
 class PosteriorPrint:
-    """One person. `score` is the expected utility in logits, higher is better; prompts are not read."""
+    """One person. A score is the expected utility in logits, higher is better; prompts are not read.
 
-    def __init__(
-        self,
-        posterior: TastePosterior,
-        user_id: str,
-        said: Sequence[Opinion],
-        shown: ImageUtilities,
-        belief: MixturePosterior,
-    ) -> None:
-        """Hold what was said, the images that it was about, and what is believed for it: see `believe`."""
-        self.posterior = posterior
-        self.user_id = user_id
-        self.said = tuple(said)
-        self.shown = shown
-        self.belief = belief
-        self.made_from = posterior.fingerprint
+    `opinions` stand in a fixed order, `images` are those that they are about, `belief` is the posterior given them.
+    """
+
+    model: UtilityModel
+    user_id: str
+    opinions: tuple[Opinion, ...]
+    images: ImageUtilities
+    belief: MixturePosterior
 
     @property
-    def members(self) -> Float[Tensor, " r"]:
+    def fingerprint(self) -> str:
+        """That of the model."""
+        return self.model.fingerprint
+
+    @property
+    def memberships(self) -> Float[Tensor, " r"]:
         """Shares of the R tastes that the person is made of; they sum to 1."""
         return self.belief.log_weights.exp()
 
-    def check(self) -> None:
-        """ValueError where the posterior has learned anew since the print was made."""
-        if self.made_from != self.posterior.fingerprint:
-            raise ValueError(
-                f"the print of user {self.user_id!r} was made by another state of the posterior; expected the one "
-                "that it scores with: make it again with `print_of`."
-            )
+    @property
+    def shares(self) -> Float[Tensor, " r"]:
+        """How common each of these tastes is in the population; they sum to 1."""
+        return self.model.prior.log_weights.exp()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tensors that the print holds in memory; its file holds the images' alone."""
+        return sum(part.nbytes for part in (self.images.shared, self.images.features, *self.belief))
 
     def score(
         self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str] = (), pessimism: float = 0.0
     ) -> Float[Tensor, " b"]:
-        """Score images in [0, 1], with gradients to the pixels; see `score_rows` for `pessimism`."""
-        return self.score_rows(self.posterior.encoder.embed(images), pessimism)
+        """Score images in [0, 1], with gradients to the pixels; see `score_embeddings` for `pessimism`."""
+        return self.score_embeddings(self.model.encoder.embed(images), pessimism)
 
     @torch.no_grad()
     def score_pictures(
         self, pictures: Sequence[Image.Image], prompts: Sequence[str] = (), pessimism: float = 0.0
     ) -> Float[Tensor, " b"]:
         """Score PIL pictures through the encoder's own processor, without gradients."""
-        return self.score_rows(self.posterior.encoder.embed_pictures(pictures), pessimism)
+        return self.score_embeddings(self.model.encoder.embed_pictures(pictures), pessimism)
 
-    def score_rows(self, embeddings: Float[Tensor, "b e"], pessimism: float = 0.0) -> Float[Tensor, " b"]:
-        """Score images by their embeddings; `pessimism` takes off so many standard deviations of the belief.
+    def score_embeddings(
+        self, embeddings: Float[Tensor, "b e"], pessimism: float = 0.0
+    ) -> Float[Tensor, " b"]:
+        """Score images by their embeddings; `pessimism` takes off so many standard deviations of the utility.
 
-        The expected utility is `m + E[w] · h`, one dot product; a cautious one does not reward what is unknown.
+        The expected utility is `m + E[w] · h`, one dot product; a pessimistic one does not reward what is unknown.
         """
-        self.check()
-        shared, features = self.posterior.utilities(embeddings)
+        shared, features = self.model.utilities(embeddings)
         if not pessimism:
             return shared + features @ self.belief.taste.to(features)
         mean, variance = self.belief.utility(shared.double(), features.double())
         return (mean - pessimism * variance.sqrt()).to(features)
 
-    def prefers(self, a: Pictures, b: Pictures) -> Float[Tensor, " b"]:
+    def pessimistic(self, deviations: float) -> Scorer:
+        """Give the scorer of mean − deviations · standard deviation. ValueError unless that is a number from 0 on."""
+        if not 0 <= deviations < float("inf"):
+            raise ValueError(f"pessimism is {deviations}; expected a number of at least 0: correct it.")
+        return PessimisticScorer(self, deviations)
+
+    def prefers(self, a: Pictures, b: Pictures, prompts: Sequence[str] = ()) -> Float[Tensor, " b"]:
         """Probability that the person prefers each of `a` to the one of `b` at its place; calibrated."""
         if len(a) != len(b):
             raise ValueError(f"{len(a)} pictures were set against {len(b)}; expected as many: give pairs.")
-        return self.prefers_rows(self._embedded(a), self._embedded(b))
+        return self.prefers_embeddings(self._embedded(a), self._embedded(b))
 
-    def prefers_rows(self, a: Float[Tensor, "b e"], b: Float[Tensor, "b e"]) -> Float[Tensor, " b"]:
+    def prefers_embeddings(self, a: Float[Tensor, "b e"], b: Float[Tensor, "b e"]) -> Float[Tensor, " b"]:
         """Do the same by embeddings: the weighted mean over tastes of σ(k mean), k = 1 / sqrt(1 + π/8 variance)."""
-        self.check()
-        (shared_a, features_a), (shared_b, features_b) = map(self.posterior.utilities, (a, b))
-        asked = Answers.choices((features_a - features_b).double(), (shared_a - shared_b).double())
-        return self.belief.predict_proba(asked).to(features_a)
+        (shared_a, features_a), (shared_b, features_b) = map(self.model.utilities, (a, b))
+        pairs = Answers.choices((features_a - features_b).double(), (shared_a - shared_b).double())
+        return self.belief.predict_proba(pairs).to(features_a)
+
+    def influence(self, a: Pictures, b: Pictures) -> Float[Tensor, "opinions b"]:
+        """By how much log odds each opinion moves the choice of `a` over `b`: see `leave_one_out_influence`."""
+        return leave_one_out_influence(self, self._embedded(a), self._embedded(b))
 
     def extended(
         self,
-        said: Sequence[Opinion],
+        opinions: Iterable[Opinion],
         open_image: OpenImage = open_picture,
         embeddings: Embeddings | None = None,
     ) -> PosteriorPrint:
-        """Give the print of all that was said before and this; only new images are looked at, or looked up."""
-        self.check()
-        new = sorted(set(images_of(said)) - set(self.shown.names))
-        added = self.posterior.shown(new, embeddings or partial(self.posterior.embed, open_image=open_image))
-        everything = sorted([*self.said, *said], key=repr)
-        return believe(self.posterior, {self.user_id: everything}, self.shown.with_more(added))[0]
+        """Give the print of all earlier opinions and these; only new images are looked at, or looked up."""
+        everything = (*self.opinions, *opinions)
+        new = sorted(set(images_of(everything)) - set(self.images.names))
+        added = self.model.images(new, embeddings or partial(self.model.embed, open_image=open_image))
+        return infer_prints(self.model, [(self.user_id, everything)], self.images.joined(added))[0]
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: some 400 bytes an opinion with 16 features."""
-        self.check()
-        tensors = {"shared": self.shown.shared, "features": self.shown.features}
-        write_print(Path(path), self.made_from, self.user_id, self.said, self.shown.names, tensors)
+        tensors = {"shared": self.images.shared, "features": self.images.features}
+        write_print(Path(path), self.fingerprint, self.user_id, self.opinions, self.images.names, tensors)
 
     @staticmethod
-    def load(path: str | Path, posterior: TastePosterior) -> PosteriorPrint:
+    def load(path: str | Path, model: UtilityModel) -> PosteriorPrint:
         """Read a file that `save` wrote. ValueError where it is damaged, no print, or another posterior's."""
-        user, said, names, kept = read_print(Path(path), posterior.fingerprint, posterior.config.features)
-        return believe(posterior, {user: said}, ImageUtilities(names, kept["shared"], kept["features"]))[0]
+        user, opinions, names, kept = read_print(Path(path), model.fingerprint, model.config.features)
+        images = ImageUtilities(names, kept["shared"], kept["features"])
+        return infer_prints(model, [(user, opinions)], images)[0]
 
     def _embedded(self, pictures: Pictures) -> Float[Tensor, "b e"]:
         if isinstance(pictures, Tensor):
-            return self.posterior.encoder.embed(pictures)
-        return self.posterior.encoder.embed_pictures(pictures)
-
-
-@torch.no_grad()
-def believe(
-    posterior: TastePosterior, people: Mapping[str, Sequence[Opinion]], shown: ImageUtilities
-) -> list[PosteriorPrint]:
-    """Make prints of people, all in one pass, from what they said in a fixed order and the images that show in it."""
-    place = shown.place
-    rows = [opinions_of(said, place) for said in people.values()]
-    belief = infer(posterior.learner.prior, answers(rows, *shown[1:], posterior.learner.cutpoints.table()))
-    return [
-        PosteriorPrint(posterior, user, said, shown.only(sorted(images_of(said)), place), belief.of(i))
-        for i, (user, said) in enumerate(people.items())
-    ]
+            return self.model.encoder.embed(pictures)
+        return self.model.encoder.embed_pictures(pictures)
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
-    """People of one posterior, by their expected tastes: 4 bytes a feature and person."""
+class PessimisticScorer:
+    """A person's print as a scorer that does not reward what is unknown; see `PosteriorPrint.pessimistic`."""
 
-    posterior: TastePosterior
-    users: Sequence[str]
+    taste: PosteriorPrint
+    deviations: float
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
+        """Score images in [0, 1], higher is better, with gradients to the pixels."""
+        return self.taste.score(images, prompts, self.deviations)
+
+
+@torch.no_grad()
+def infer_prints(
+    model: UtilityModel, people: Sequence[tuple[str, Sequence[Opinion]]], images: ImageUtilities
+) -> list[PosteriorPrint]:
+    """Make prints of (user, opinions), all in one pass, from a table of all the images that they are about.
+
+    A print keeps its opinions in one order, whatever order they come in, so that nothing depends on it.
+    """
+    ordered = [(user, tuple(sorted(opinions, key=repr))) for user, opinions in people]
+    rows = [opinions_of(opinions, images.place) for _, opinions in ordered]
+    belief = infer(model.prior, model.fitted.answers_of(rows, images.shared, images.features))
+    return [
+        PosteriorPrint(model, user, opinions, images.selected(sorted(images_of(opinions))), belief.of(person))
+        for person, (user, opinions) in enumerate(ordered)
+    ]
+
+
+@torch.no_grad()
+def leave_one_out_influence(
+    taste: PosteriorPrint, a: Float[Tensor, "b e"], b: Float[Tensor, "b e"]
+) -> Float[Tensor, "opinions b"]:
+    """By how much log odds each of `taste.opinions` moves the choice of `a` over `b`: with it, minus without it.
+
+    Exact: the posterior is inferred anew without each opinion in turn, all in one pass. Above 0 it speaks for `a`.
+    """
+    opinions = taste.opinions
+    rest = [(taste.user_id, [*opinions[:i], *opinions[i + 1 :]]) for i in range(len(opinions))]
+    prints = infer_prints(taste.model, [(taste.user_id, opinions), *rest], taste.images)
+    odds = torch.stack([torch.logit(one.prefers_embeddings(a, b).double(), eps=1e-9) for one in prints])
+    return odds[:1] - odds[1:]
+
+
+def read_histories(
+    model: UtilityModel, histories: Sequence[History], embeddings: Embeddings
+) -> list[PosteriorPrint]:
+    """Make prints of histories, each as it would be alone."""
+    people = [(history.user_id, history.opinions) for history in histories]
+    names = sorted({name for _, opinions in people for name in images_of(opinions)})
+    return infer_prints(model, people, model.images(names, embeddings))
+
+
+@dataclass(frozen=True, slots=True)
+class PrintBatch:
+    """Many people of one model, by their expected tastes: 4 bytes a feature and person, one product a score."""
+
+    model: UtilityModel
+    user_ids: Sequence[str]
     tastes: Float[Tensor, "people d"]
 
     @classmethod
-    def of(cls, prints: Sequence[PosteriorPrint]) -> Crowd:
+    def of(cls, prints: Sequence[PosteriorPrint]) -> PrintBatch:
         """Gather prints. ValueError for none, or for prints of several posteriors."""
-        if not prints or any(taste.made_from != prints[0].made_from for taste in prints):
+        if not prints or any(taste.fingerprint != prints[0].fingerprint for taste in prints):
             raise ValueError(
-                f"{len(prints)} prints of {len({taste.made_from for taste in prints})} posteriors came in; expected "
+                f"{len(prints)} prints of {len({taste.fingerprint for taste in prints})} posteriors came in; expected "
                 "some, of one: gather them apart."
             )
         tastes = torch.stack([taste.belief.taste for taste in prints]).float()
-        return cls(prints[0].posterior, [taste.user_id for taste in prints], tastes)
+        return cls(prints[0].model, [taste.user_id for taste in prints], tastes)
 
     @torch.no_grad()
-    def score_rows(self, embeddings: Float[Tensor, "b e"]) -> Float[Tensor, "people b"]:
+    def score_embeddings(self, embeddings: Float[Tensor, "b e"]) -> Float[Tensor, "people b"]:
         """Expected utility of every image for every person, each as that person's print gives it."""
-        shared, features = self.posterior.utilities(embeddings)
+        shared, features = self.model.utilities(embeddings)
         return torch.addmm(shared[None, :], self.tastes, features.T)

@@ -1,6 +1,6 @@
-"""What a few raters said, in two steps: the taste that they share, and where each of them leans away from it.
+"""A few raters' opinions taken apart: the taste that all raters share, and each rater's own effects on top.
 
-Enters: features of images, opinions. Leaves: utilities that all share, and each rater's own weights.
+Enters: features of images, opinions. Leaves: a `SharedTaste`, and `RaterEffects`: weights, and values of single images.
 Does not know: image names, encoders, priors over people. Everything in float64.
 """
 
@@ -27,10 +27,10 @@ from tasteprint.posterior.likelihoods import (
 from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
 
 MOST = 128
-"""Of a rater with more opinions, the first so many say where they lean: work and memory grow with the cube."""
+"""Of a rater with more opinions, the first so many count: work and memory grow with the cube."""
 
 RATERS = 16
-"""Raters whose leanings are found together."""
+"""Raters whose effects are found together."""
 
 JITTER = 1e-9
 """Added to a kernel's diagonal, in squared logits: the same opinion twice makes it singular."""
@@ -55,7 +55,7 @@ class RaterEffects(NamedTuple):
     own: Float[Tensor, "raters images"]
 
     def at(self, features: Float[Tensor, "images q"]) -> Float[Tensor, "images raters"]:
-        """Every rater's leaning at every image of the table."""
+        """Every rater's effect at every image of the table."""
         return features @ self.weights.T + self.own.T
 
 
@@ -78,17 +78,17 @@ def shared_taste(
         line_search_fn="strong_wolfe",
     )
 
-    def log_loss() -> Tensor:
+    def penalised_log_loss() -> Tensor:
         optimiser.zero_grad()
         utility = spread * features @ weights + own * parts
-        asked = answers([whole], utility, utility[:, None], cutpoints.table())
-        told = asked.weights * log_likelihood(asked.offsets, asked.low, asked.high)
-        loss = (weights.square().sum() + parts.square().sum()) / 2 - told.sum()
+        observed = answers([whole], utility, utility[:, None], cutpoints.table())
+        likelihoods = observed.weights * log_likelihood(observed.offsets, observed.low, observed.high)
+        loss = (weights.square().sum() + parts.square().sum()) / 2 - likelihoods.sum()
         loss.backward()
         return loss
 
     with torch.enable_grad():
-        optimiser.step(log_loss)
+        optimiser.step(penalised_log_loss)
     return SharedTaste(
         spread * weights.detach(), own * parts.detach(), cutpoints.float().eval().requires_grad_(False)
     )
@@ -97,29 +97,29 @@ def shared_taste(
 def rater_effects(
     features: Float[Tensor, "images q"], people: Sequence[Opinions], taste: SharedTaste, spread: float
 ) -> RaterEffects:
-    """Find every rater's likeliest leaning, of standard deviation `spread` at an image.
+    """Find every rater's likeliest effect, of standard deviation `spread` at an image.
 
-    Half of the variance is the features', half the image's own: what two images share is what features say.
+    Half of the variance is the features', half the image's own: two images share what their features share.
     """
     found = [
-        _some(features, people[start : start + RATERS], taste, spread)
+        _effects_of_few(features, people[start : start + RATERS], taste, spread)
         for start in range(0, len(people), RATERS)
     ]
     return RaterEffects(*(torch.cat(part) for part in zip(*found, strict=True)))
 
 
-def _some(
+def _effects_of_few(
     features: Float[Tensor, "images q"], people: Sequence[Opinions], taste: SharedTaste, spread: float
 ) -> RaterEffects:
     people = [Opinions(*(part[:MOST] for part in one)) for one in people]
-    seen = answers(people, taste.utility(features), features, taste.cutpoints.table())
+    observed = answers(people, taste.utility(features), features, taste.cutpoints.table())
     images = pad_sequence([one.images for one in people], batch_first=True)
     share = spread**2 / 2
-    pull = share * pulls(share * (seen.rows @ seen.rows.mT + _overlap(images)), seen)
+    pull = share * answer_pulls(share * (observed.rows @ observed.rows.mT + _overlap(images)), observed)
     own = features.new_zeros(len(people), len(features))
     own.scatter_add_(1, images[..., 0], pull)
     own.scatter_add_(1, images[..., 1].clamp(min=0), torch.where(images[..., 1] == ALONE, 0, -pull))
-    return RaterEffects((pull[..., None, :] @ seen.rows)[..., 0, :], own)
+    return RaterEffects((pull[..., None, :] @ observed.rows)[..., 0, :], own)
 
 
 def _overlap(images: Int[Tensor, "people n 2"]) -> Float[Tensor, "people n n"]:
@@ -133,20 +133,22 @@ def _overlap(images: Int[Tensor, "people n 2"]) -> Float[Tensor, "people n n"]:
     return same(first, first) + both - same(first, second) - same(second, first)
 
 
-def pulls(kernel: Float[Tensor, "people n n"], seen: Answers) -> Float[Tensor, "people n"]:
-    """Laplace's posterior in its dual form: what each answer pulls at the mode, `weight * slope`.
+def answer_pulls(kernel: Float[Tensor, "people n n"], observed: Answers) -> Float[Tensor, "people n"]:
+    """Laplace's posterior in its dual form: the pull of each answer at the mode, `weight * slope`.
 
     The utilities there are `offsets + kernel pulls` (Rasmussen and Williams 2006, equation 3.17). The mode is found
-    by `infer`, on the kernel's Cholesky factor in the place of features; `seen.rows` are not read.
+    by `infer`, on the kernel's Cholesky factor in the place of features; `observed.rows` are not read.
     """
-    prior = standard(kernel.shape[-1])
+    prior = standard_normal(kernel.shape[-1])
     roots = torch.linalg.cholesky(kernel + JITTER * torch.eye(kernel.shape[-1], dtype=kernel.dtype))
-    mode = infer(prior, seen._replace(rows=roots)).taste
-    slope, _ = slope_and_bend(seen.offsets + (roots @ mode[..., None])[..., 0], seen.low, seen.high)
-    return seen.weights * slope
+    mode = infer(prior, observed._replace(rows=roots)).taste
+    slope, _ = slope_and_bend(
+        observed.offsets + (roots @ mode[..., None])[..., 0], observed.low, observed.high
+    )
+    return observed.weights * slope
 
 
-def standard(features: int) -> MixturePrior:
+def standard_normal(features: int) -> MixturePrior:
     """One taste in the middle, of spread 1 in every direction: N(0, I)."""
     with torch.random.fork_rng(devices=[]):
         prior = MixturePrior(1, features)

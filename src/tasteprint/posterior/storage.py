@@ -1,25 +1,18 @@
-"""A posterior's print on disk: one safetensors file, read back only by the posterior that made it.
+"""A taste posterior and its prints on disk: safetensors and JSON only, nothing here unpickles.
 
-Enters: a print, or a path and a fingerprint. Leaves: a file, or what it holds. Does not know: how beliefs are made.
-Nothing here unpickles. The belief follows from what was said, so that alone is kept:
+Enters: the parts of a posterior or of a print; or a path, and the fingerprint expected. Leaves: files, or the parts
+read back. Does not know: how a prior is fitted, how a print is made.
 
-    shared, features   (images,), (images, d): the images as the posterior reads them
-    metadata           format, fingerprint, user, the images' names and the opinions as JSON
+A posterior is a folder. Of the images that it was fitted on, it keeps the 256 smallest hashes of their names (Broder
+1997): of a set that shares a hundredth of its images with them, two or three are found on average.
 
-A taste posterior on disk or on the Hub: safetensors and JSON only.
-
-Enters: an encoder, settings and what was learned, or a name. Leaves: a folder, or the same parts read back.
-Does not know: people, prints. Nothing here unpickles.
-
-    tasteprint.json         settings, the encoder by name and fingerprint, a sketch of the images learned from, the
-                            raters' images of an estimated prior
+    tasteprint.json         settings, the encoder by name and fingerprint, those hashes, the names that a prior knows
     posterior.safetensors   the utility map, the prior, the cuts
 
-Which images a posterior learned from, remembered in two kilobytes.
+A print is one file, and what it says of the person follows from the opinions, so these alone are kept:
 
-Enters: image names. Leaves: a sketch of them, and whether others' names are among them. Does not know: pixels.
-The names' smallest hashes are kept (Broder 1997): of a set that shares a hundredth of its images with the sketch's own,
-two or three are found on average.
+    shared, features        (images,), (images, d): the images as the posterior reads them
+    metadata                format, fingerprint, user, the images' names and the opinions as JSON
 """
 
 from __future__ import annotations
@@ -40,21 +33,89 @@ from torch import Tensor
 
 from tasteprint.config import PosteriorConfig
 from tasteprint.files import write_tensors
-from tasteprint.incontext.storage import ABOUT, FORMAT, find, read_about
+from tasteprint.hub import ABOUT, find_model, read_about, write_about
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.learned_prior import LearnedPrior
-from tasteprint.posterior.likelihoods import Opinion, images_of
-from tasteprint.types import Rating, Vote
+from tasteprint.posterior.likelihoods import images_of
+from tasteprint.posterior.utilities import FittedPrior
+from tasteprint.types import Opinion, Rating, Vote
 from tasteprint.vision.encoder import ImageEncoder
 
+KIND = "posterior"
+TENSORS = "posterior.safetensors"
+HASHES = 256
 PRINT_FORMAT = "tasteprint-taste-1"
+
+
+def save_posterior(
+    folder: Path,
+    encoder: ImageEncoder,
+    config: PosteriorConfig,
+    fitted: FittedPrior,
+    fitted_on: Sequence[int],
+) -> None:
+    """Write everything that `load_posterior` needs but the encoder's weights, which its name leads to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in fitted.state_dict().items()}, folder / TENSORS)
+    about = {
+        "kind": KIND,
+        "posterior": asdict(config),
+        "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
+        "learned_from": " ".join(f"{part:x}" for part in fitted_on),
+        "images": fitted.names,
+    }
+    write_about(folder, about)
+
+
+def load_posterior(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, FittedPrior, tuple[int, ...]]:
+    """Read a folder or a Hub repository back; ValueError where it is damaged or its encoder has changed."""
+    folder = find_model(name)
+    about = read_about(folder)
+    if about.get("kind") != KIND:
+        raise ValueError(f"{folder} holds no taste posterior; expected one: open it as an `InContextModel`.")
+    config = PosteriorConfig(**about["posterior"])
+    encoder = ImageEncoder.from_pretrained(about["encoder"]["name"])
+    if encoder.fingerprint != about["encoder"]["fingerprint"]:
+        raise ValueError(
+            f"{folder} learned from another state of encoder {encoder.name!r}; expected the same weights and "
+            "preparation of pictures: open the encoder that it had, or learn again."
+        )
+    fitted_on = tuple(int(part, 16) for part in about.get("learned_from", "").split())
+    return encoder, config, _fitted(folder, encoder.width, config, about.get("images")), fitted_on
+
+
+def _fitted(folder: Path, width: int, config: PosteriorConfig, names: Sequence[str] | None) -> FittedPrior:
+    try:
+        state = load_file(folder / TENSORS)
+        if names is None:
+            return LearnedPrior.from_state(state, config, width)
+        return EmpiricalBayesPrior.from_state(state, names, width)
+    except (OSError, SafetensorError, RuntimeError, KeyError) as fault:
+        raise ValueError(
+            f"{folder / TENSORS} could not be read; expected weights of the shape that {ABOUT} names: save it again."
+        ) from fault
+
+
+def smallest_hashes(names: Iterable[str]) -> tuple[int, ...]:
+    """The 256 smallest 48-bit hashes of names, rising; of fewer names all."""
+    return tuple(nsmallest(HASHES, {_hash(name) for name in names}))
+
+
+def overlaps(names: Iterable[str], hashes: Iterable[int]) -> bool:
+    """Whether the hash of any of these names is among the hashes."""
+    known = frozenset(hashes)
+    return any(_hash(name) in known for name in names)
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(sha256(name.encode()).digest()[:6])
 
 
 def write_print(
     path: Path,
     fingerprint: str,
     user_id: str,
-    said: tuple[Opinion, ...],
+    opinions: tuple[Opinion, ...],
     names: tuple[str, ...],
     tensors: dict[str, Tensor],
 ) -> None:
@@ -64,7 +125,7 @@ def write_print(
         "fingerprint": fingerprint,
         "user": user_id,
         "names": json.dumps(names),
-        "said": json.dumps([asdict(one) for one in said], default=datetime.isoformat),
+        "said": json.dumps([asdict(opinion) for opinion in opinions], default=datetime.isoformat),
     }
     write_tensors(path, tensors, about)
 
@@ -72,28 +133,25 @@ def write_print(
 def read_print(
     path: Path, fingerprint: str, features: int
 ) -> tuple[str, tuple[Opinion, ...], tuple[str, ...], dict[str, Tensor]]:
-    """Read it back. ValueError where the file is damaged, no such print, or another posterior's."""
+    """Read user, opinions, image names and tensors. ValueError for a damaged file, no print, or another posterior's."""
     about, tensors = _opened(path)
     if about["fingerprint"] != fingerprint:
         raise ValueError(
             f"{path} was made by another posterior; expected this one's print: make it again with `print_of`."
         )
     try:
-        names, said = (
-            tuple(json.loads(about["names"])),
-            tuple(_opinion(row) for row in json.loads(about["said"])),
-        )
+        names = tuple(json.loads(about["names"]))
+        opinions = tuple(_opinion(row) for row in json.loads(about["said"]))
     except (ValueError, TypeError, KeyError) as fault:
         raise ValueError(f"{path} names no readable opinions; expected a file that `save` wrote.") from fault
     shapes = {name: tuple(value.shape) for name, value in tensors.items()}
-    if shapes != {"shared": (len(names),), "features": (len(names), features)} or set(images_of(said)) - set(
-        names
-    ):
+    expected = {"shared": (len(names),), "features": (len(names), features)}
+    if shapes != expected or not set(images_of(opinions)) <= set(names):
         raise ValueError(
             f"{path} holds {shapes} for {len(names)} images; expected {features} features of every image that its "
             "opinions name: save it again."
         )
-    return about["user"], said, names, tensors
+    return about["user"], opinions, names, tensors
 
 
 def _opened(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -107,7 +165,7 @@ def _opened(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         ) from fault
     if about.get("format") != PRINT_FORMAT or not {"fingerprint", "user", "names", "said"} <= set(about):
         raise ValueError(
-            f"{path} is not a print of format {PRINT_FORMAT}; expected a file that `TastePrint.save` wrote."
+            f"{path} is not a print of format {PRINT_FORMAT}; expected a file that `PosteriorPrint.save` wrote."
         )
     return about, tensors
 
@@ -117,80 +175,3 @@ def _opinion(row: dict[str, Any]) -> Opinion:
         return Rating(**row)
     created_at = row.pop("created_at")
     return Vote(created_at=None if created_at is None else datetime.fromisoformat(created_at), **row)
-
-
-KIND = "posterior"
-LEARNED = "posterior.safetensors"
-
-
-def save(
-    folder: Path,
-    encoder: ImageEncoder,
-    config: PosteriorConfig,
-    learner: LearnedPrior | EmpiricalBayesPrior,
-    learned_from: Sequence[int],
-) -> None:
-    """Write everything that `load` needs but the encoder's weights, which its name leads to."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in learner.state_dict().items()}, folder / LEARNED)
-    about = {
-        "format": FORMAT,
-        "kind": KIND,
-        "posterior": asdict(config),
-        "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
-        "learned_from": " ".join(f"{part:x}" for part in learned_from),
-        "images": learner.names if isinstance(learner, EmpiricalBayesPrior) else None,
-    }
-    (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-
-
-def load(
-    name: str | Path,
-) -> tuple[ImageEncoder, PosteriorConfig, LearnedPrior | EmpiricalBayesPrior, tuple[int, ...]]:
-    """Read a folder or a Hub repository back; ValueError where it is not what was said or its encoder has changed."""
-    folder = find(name)
-    about = read_about(folder)
-    if about.get("kind") != KIND:
-        raise ValueError(f"{folder} holds no taste posterior; expected one: open it as a `PreferenceModel`.")
-    config = PosteriorConfig(**about["posterior"])
-    encoder = ImageEncoder.from_pretrained(about["encoder"]["name"])
-    if encoder.fingerprint != about["encoder"]["fingerprint"]:
-        raise ValueError(
-            f"{folder} learned from another state of encoder {encoder.name!r}; expected the same weights and "
-            "preparation of pictures: open the encoder that it had, or learn again."
-        )
-    learned_from = tuple(int(part, 16) for part in about.get("learned_from", "").split())
-    return encoder, config, _learned(folder, encoder, config, about.get("images")), learned_from
-
-
-def _learned(
-    folder: Path, encoder: ImageEncoder, config: PosteriorConfig, names: Sequence[str] | None
-) -> LearnedPrior | EmpiricalBayesPrior:
-    learner = LearnedPrior(torch.zeros(2, encoder.width), config)
-    try:
-        if names is not None:
-            return EmpiricalBayesPrior.from_state(load_file(folder / LEARNED), names, encoder.width)
-        learner.load_state_dict(load_file(folder / LEARNED))
-    except (OSError, SafetensorError, RuntimeError, KeyError) as fault:
-        raise ValueError(
-            f"{folder / LEARNED} could not be read; expected weights of the shape that {ABOUT} names: save it again."
-        ) from fault
-    return learner.eval().requires_grad_(False)
-
-
-KEPT = 256
-
-
-def sketch(names: Iterable[str]) -> tuple[int, ...]:
-    """The 256 smallest hashes of names, rising; of fewer names all."""
-    return tuple(nsmallest(KEPT, {_hash(name) for name in names}))
-
-
-def some_are_in(names: Iterable[str], known: Iterable[int]) -> bool:
-    """Whether any of these names is in a sketch."""
-    known = frozenset(known)
-    return any(_hash(name) in known for name in names)
-
-
-def _hash(name: str) -> int:
-    return int.from_bytes(sha256(name.encode()).digest()[:6])

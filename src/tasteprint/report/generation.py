@@ -1,11 +1,7 @@
-"""The story of a generation: what its steps were, in figures and small pictures, and how it ended.
+"""The record of one generation: its steps as figures and small pictures, and all that is needed to repeat it.
 
-Enters: steps of an optimisation. Leaves: start.png, best.png, strip.png, noise.safetensors, generation.json, as bytes.
-Does not know: how steps are made, where files go.
-
-The folder of a generation: refused before any work where it cannot be, written whole, with all to repeat it.
-
-Enters: files' bytes, settings. Leaves: a new folder, or nothing. Does not know: how pictures are made.
+Enters: the steps of an optimisation, settings. Leaves: files as bytes by name: start.png, best.png, strip.png,
+noise.safetensors, generation.json. Does not know: how steps are made, where files go.
 """
 
 from __future__ import annotations
@@ -27,14 +23,13 @@ from tasteprint import provenance
 from tasteprint.guide.steps import Seen, Step
 
 if TYPE_CHECKING:
-    from tasteprint.cli.steering import Taste
     from tasteprint.config import GuideConfig
     from tasteprint.guide.rewards import Reward
     from tasteprint.guide.text_to_image import TextToImage
     from tasteprint.types import History
 
 
-SHOWN = 8
+COLUMNS = 8
 """Pictures in a row of the strip, beside the best one."""
 
 LEAST, MOST, LINE = 96, 256, 13
@@ -42,7 +37,7 @@ LEAST, MOST, LINE = 96, 256, 13
 
 
 class GenerationTrace:
-    """The steps of a run as they come, of each only what is written: figures and a small picture a noise."""
+    """The steps of a run so far; of each, only what is written is kept: figures and one small picture a noise."""
 
     _first: Step
     _last: Step
@@ -55,11 +50,11 @@ class GenerationTrace:
         self._tiles: list[list[Image.Image]] = []
 
     def add(self, step: Step) -> None:
-        """Take in the next step."""
+        """Append the next step."""
         if not self._tiles:
             self._first = step
         self._last = step
-        self._tiles.append([_tile(picture(image)) for image in step.seen.images])
+        self._tiles.append([_tile(picture_of(image)) for image in step.seen.images])
         self.figures.append(self._figures(step))
         self.faults += [step.stopped] if step.stopped else []
 
@@ -74,7 +69,7 @@ class GenerationTrace:
         return self._q(self._last.best.seen, self.row)
 
     def summary(self) -> str:
-        """Say in a line what became of Q."""
+        """Give one line: Q before and after, at which step, in what time."""
         best, last = self._last.best, self._last
         before = self._q(self._first.seen, self.row)
         step = f"step {int(best.number[self.row])} of {last.number}"
@@ -85,13 +80,13 @@ class GenerationTrace:
         best = self._last.best
         noise = {"start": self._first.seen.noise, "best": best.seen.noise}
         found = {"row": self.row, "seed": self.seeds[self.row], "steps": best.number.tolist()}
-        told = {**about, "seeds": self.seeds, "best": found, "faults": self.faults, "steps": self.figures}
+        record = {**about, "seeds": self.seeds, "best": found, "faults": self.faults, "steps": self.figures}
         return {
-            "start.png": _png(picture(self._first.seen.images[self.row])),
-            "best.png": _png(picture(best.seen.images[self.row])),
+            "start.png": _png(picture_of(self._first.seen.images[self.row])),
+            "best.png": _png(picture_of(best.seen.images[self.row])),
             "strip.png": _png(self._strip(best.number.tolist())),
             "noise.safetensors": save({name: part.cpu().contiguous() for name, part in noise.items()}),
-            "generation.json": (json.dumps(told, indent=1, default=str) + "\n").encode(),
+            "generation.json": (json.dumps(record, indent=1, default=str) + "\n").encode(),
         }
 
     def _q(self, seen: Seen, row: int) -> float:
@@ -114,7 +109,7 @@ class GenerationTrace:
     def _strip(self, best: Sequence[int]) -> Image.Image:
         """A row a noise: evenly chosen steps and the best of each row, each with its number and Q above it."""
         last = len(self._tiles) - 1
-        columns = sorted({round(n * last / (SHOWN - 1)) for n in range(SHOWN)} | set(best))
+        columns = sorted({round(n * last / (COLUMNS - 1)) for n in range(COLUMNS)} | set(best))
         width, height = self._tiles[0][0].size
         sheet = Image.new("RGB", (len(columns) * width, len(self.seeds) * (height + 2 * LINE)), "white")
         pen = ImageDraw.Draw(sheet)
@@ -124,19 +119,21 @@ class GenerationTrace:
                 q = self.figures[number]["noises"][row]["q"].values()
                 marked = f"step {number}{', best' if number == chosen else ''}"
                 pen.text((x + 2, y), marked, fill="black")
-                pen.text((x + 2, y + LINE), "Q " + " / ".join(_written(value) for value in q), fill="black")
+                pen.text(
+                    (x + 2, y + LINE), "Q " + " / ".join(_two_digits(value) for value in q), fill="black"
+                )
                 sheet.paste(self._tiles[number][row], (x, y + 2 * LINE))
         return sheet
 
 
-def picture(image: torch.Tensor) -> Image.Image:
+def picture_of(image: torch.Tensor) -> Image.Image:
     """Give an image (3, h, w) in [0, 1] as a picture of 8 bits."""
     pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     return Image.fromarray(pixels)
 
 
 def _tile(image: Image.Image) -> Image.Image:
-    """A picture between LEAST and MOST wide; enlarged by whole numbers, so that its pixels stay what they are."""
+    """A picture between LEAST and MOST wide; enlarged by whole numbers, so that its pixels stay sharp."""
     times = -(-LEAST // image.width)
     if times > 1:
         return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
@@ -155,7 +152,7 @@ def _number(value: torch.Tensor) -> float | None:
     return float(value) if isfinite(value) else None
 
 
-def _written(value: float | None) -> str:
+def _two_digits(value: float | None) -> str:
     return "?" if value is None else f"{value:.2f}"
 
 
@@ -163,26 +160,24 @@ LIBRARIES = ("tasteprint", "torch", "transformers", "diffusers", "safetensors", 
 FORMAT = 1
 
 
-def record(
-    asked: Mapping[str, Any],
+def generation_record(
+    arguments: Mapping[str, Any],
     config: GuideConfig,
     generator: TextToImage,
-    tastes: Sequence[Taste],
+    models: Mapping[str, str],
     rewards: Sequence[Reward],
-    who: History,
+    history: History,
 ) -> dict[str, Any]:
-    """Give what is needed to repeat a generation, beside its steps."""
-    import torch
-
+    """Give what is needed to repeat a generation, beside its steps; `models` are fingerprints by name."""
     return {
         "format": FORMAT,
         "command": ["tasteprint", *sys.argv[1:]],
-        "asked": dict(asked),
+        "arguments": dict(arguments),
         "guide": asdict(config),
         "generator": {"name": generator.name, "fingerprint": generator.fingerprint},
-        "models": {taste.name: {"fingerprint": taste.fingerprint} for taste in tastes},
+        "models": {name: {"fingerprint": fingerprint} for name, fingerprint in models.items()},
         "rewards": [{"name": r.name, "weight": r.weight, "loss": r.loss.__name__} for r in rewards],
-        "history": {"user": who.user_id, "votes": [asdict(vote) for vote in who.votes]},
+        "history": {"user": history.user_id, "votes": [asdict(vote) for vote in history.votes]},
         "versions": {name: _version(name) for name in LIBRARIES},
         "commit": provenance.commit(),
         "hardware": provenance.hardware(),

@@ -17,35 +17,39 @@ from torch import Tensor
 from tasteprint.config import GuideConfig
 from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import fixed_examples
+from tasteprint.data.images import ImageStore
 from tasteprint.guide.reno import guide, noises
 from tasteprint.guide.rewards import Reward, minus_margin
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.posterior.prints import PosteriorPrint
-from tasteprint.report.generation import picture
-from tasteprint.report.page import Admirer, Guidance, Guided, Made, ScoredPicture
+from tasteprint.report.generation import picture_of
+from tasteprint.report.page import Guidance, GuidedPerson, GuidedPicture, GuidedPrompt, ScoredPicture
 from tasteprint.types import Generator, Vote
 
 PEOPLE, LIKED = 3, 4
-"""How many people pictures are made for, and how many that each liked are shown."""
+"""How many people pictures are made for, and how many liked pictures each is shown with."""
 
 PROMPTS = ("a house", "a fish")
 
 
 @dataclass(frozen=True)
-class Each:
-    """A `Scorer` whose row i is person i's, so that several people's pictures are made at once.
+class OnePersonPerImage:
+    """A `Scorer` that scores image i for person i, so that several people's pictures are made in one batch.
 
-    Of one posterior: what all see of the images is computed once. `pessimism` is that of `PosteriorPrint.score`.
+    The prints are of one posterior: images are embedded once. `pessimism` is that of `PosteriorPrint.score`.
     """
 
     people: Sequence[PosteriorPrint]
     pessimism: float = 0.0
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
-        """Score one image a person, in [0, 1]; higher is better, with gradients to the pixels."""
-        rows = self.people[0].posterior.encoder.embed(images).split(1)
+        """Score images in [0, 1], as many as people; higher is better, with gradients to the pixels."""
+        rows = self.people[0].model.encoder.embed(images).split(1)
         return torch.cat(
-            [who.score_rows(row, self.pessimism) for who, row in zip(self.people, rows, strict=True)]
+            [
+                person.score_embeddings(row, self.pessimism)
+                for person, row in zip(self.people, rows, strict=True)
+            ]
         )
 
 
@@ -60,20 +64,21 @@ def guidance_of(
 ) -> Guidance:
     """Make pictures of two prompts for three test people, from the noise of one seed, of the generator's `shape`.
 
-    The people are those whose tastes, after `history_length` votes, lie farthest apart: see `farthest`. ValueError where the
-    dataset has no images or nobody in the test split has more votes than `history_length`.
+    The people are those whose tastes, after `history_length` votes, lie farthest apart: see `farthest`. ValueError
+    where the dataset has no images or nobody in the test split has more votes than `history_length`.
     """
-    began, people = perf_counter(), _people(posterior, dataset, history_length, seed)
-    tastes = torch.stack([who.belief.taste.float() for who in people])
+    began, images = perf_counter(), dataset.images
+    people = _people(posterior, dataset, images, history_length, seed)
+    tastes = torch.stack([person.belief.taste.float() for person in people])
     chosen = [people[place] for place in farthest(tastes, PEOPLE)]
     start = next(noises(shape, [seed] * len(chosen)))
-    made = tuple(_made(generator, prompt, start, chosen, config) for prompt in PROMPTS)
-    admirers = tuple(_admirer(who, dataset) for who in chosen)
-    return Guidance(admirers, made, config.steps, round(perf_counter() - began, 1))
+    rows = tuple(_prompt(generator, prompt, start, chosen, config) for prompt in PROMPTS)
+    described = tuple(_described(person, images) for person in chosen)
+    return Guidance(described, rows, config.steps, round(perf_counter() - began, 1))
 
 
 def farthest(tastes: Float[Tensor, "n d"], count: int) -> list[int]:
-    """Choose rows that lie far apart: one end of the longest distance, then ever whom the nearest is farthest from.
+    """Choose rows that lie far apart: an end of the longest distance, then each time the row farthest from all chosen.
 
     Of equals the earlier row; all rows where there are not more than `count`.
     """
@@ -85,37 +90,38 @@ def farthest(tastes: Float[Tensor, "n d"], count: int) -> list[int]:
 
 
 def _people(
-    posterior: TastePosterior, dataset: Dataset, history_length: int, seed: int
+    posterior: TastePosterior, dataset: Dataset, images: ImageStore, history_length: int, seed: int
 ) -> list[PosteriorPrint]:
     examples, _ = fixed_examples(dataset.votes_by_user("test"), history_length, 1, seed)
     if not examples:
         raise ValueError(
-            f"nobody in the test split has more than {history_length} votes; expected someone: raise data.test when building."
+            f"nobody in the test split has more than {history_length} votes; expected someone: "
+            "raise data.test when building."
         )
-    return [posterior.print_of(example.history, dataset.images.open) for example in examples]
+    return [posterior.print_of(example.history, images.open) for example in examples]
 
 
-def _made(
+def _prompt(
     generator: Generator,
     prompt: str,
     start: Float[Tensor, "b c h w"],
     people: Sequence[PosteriorPrint],
     config: GuideConfig,
-) -> Made:
-    """Guide one noise a person and ask everyone about every picture."""
-    rewards = [Reward("own", Each(people), config.weight, minus_margin)]
+) -> GuidedPrompt:
+    """Guide one noise for each person, and predict for everyone whether they prefer each picture."""
+    rewards = [Reward("own", OnePersonPerImage(people), config.weight, minus_margin)]
     steps = list(guide(generator, prompt, start, rewards, config))
     best, unguided = steps[-1].best.seen.images, steps[0].seen.images
-    chances = [who.prefers(best, unguided).tolist() for who in people]
+    preferred = [person.prefers(best, unguided).tolist() for person in people]
     guided = [
-        Guided(ScoredPicture(picture(image)), said)
-        for image, said in zip(best, zip(*chances, strict=True), strict=True)
+        GuidedPicture(ScoredPicture(picture_of(image)), probabilities)
+        for image, probabilities in zip(best, zip(*preferred, strict=True), strict=True)
     ]
-    return Made(prompt, ScoredPicture(picture(unguided[0])), tuple(guided))
+    return GuidedPrompt(prompt, ScoredPicture(picture_of(unguided[0])), tuple(guided))
 
 
-def _admirer(who: PosteriorPrint, dataset: Dataset) -> Admirer:
-    """Of what the person took, show what fits best to what is believed of them."""
-    liked = [dataset.images.open(vote.liked) for vote in who.said if isinstance(vote, Vote)]
-    order = who.score_pictures(liked).argsort(descending=True, stable=True)[:LIKED].tolist()
-    return Admirer(who.user_id, tuple(ScoredPicture(liked[place]) for place in order))
+def _described(person: PosteriorPrint, images: ImageStore) -> GuidedPerson:
+    """Of what the person liked, show the pictures with the highest scores."""
+    liked = [images.open(vote.liked) for vote in person.opinions if isinstance(vote, Vote)]
+    order = person.score_pictures(liked).argsort(descending=True, stable=True)[:LIKED].tolist()
+    return GuidedPerson(person.user_id, tuple(ScoredPicture(liked[place]) for place in order))

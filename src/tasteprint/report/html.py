@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs no other; its words and drawings are in `page.html.j2`.
+"""The report as one self-contained HTML file; its words and drawings are in `page.html.j2`.
 
 Enters: a `Page`. Leaves: a file. Does not know: how anything on the page was measured.
 """
@@ -19,9 +19,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from tasteprint.data.decode import open_image
-from tasteprint.evaluate.results import COMPARED
+from tasteprint.evaluate.results import COMPARED, Figure
 from tasteprint.files import write_bytes
-from tasteprint.report.page import WAYS, FigureLike, LearningPoint, Page
+from tasteprint.report.page import WAYS, LearningPoint, Page
 
 SIDE = 256
 """Pixels of a picture's longer side at most: enough for the page, and the file stays small."""
@@ -30,7 +30,7 @@ DRAWN_TASTES = 12
 """The commonest of a posterior's tastes, which are drawn; it may have many more."""
 
 STRONGEST, LEAST_SHARE = 3, 0.02
-"""How many tastes of a person are named, and what share of the person each must be."""
+"""How many tastes of a person are named, and how probable each must be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class Axis:
         return cls(tuple(step * k for k in range(start, max(end, start + 1) + 1)))
 
 
-class Place(NamedTuple):
-    """One number of votes, `x` percent from the left: both ways' accuracy and the bound, where measured."""
+class VotesColumn(NamedTuple):
+    """One number of votes, `x` percent from the left: both models' accuracy and the bound, where measured."""
 
     x: float
     votes: int
-    main: FigureLike | None
-    rival: FigureLike | None
-    bound: FigureLike | None
+    main: Figure | None
+    rival: Figure | None
+    bound: Figure | None
 
 
 def write_page(path: Path, page: Page) -> None:
@@ -98,7 +98,7 @@ def _environment() -> Environment:
 
 
 def _view(page: Page) -> dict[str, Any]:
-    """What the template is given: the page, its figures by name, and the axes of its drawings."""
+    """Give the template's variables: the page, its figures by name, and the axes of its drawings."""
     figures = {figure.name: figure for figure in page.figures if math.isfinite(figure.value)}
     ways = _ways(page, figures)
     controls = list(_controls(figures, page.history_length, ways))
@@ -123,8 +123,8 @@ def _view(page: Page) -> dict[str, Any]:
     }
 
 
-def _ways(page: Page, figures: Mapping[str, FigureLike]) -> dict[str, Any]:
-    """The two ways to know a person, in words: `who` the people are shown with, and the other, if measured."""
+def _ways(page: Page, figures: Mapping[str, Figure]) -> dict[str, Any]:
+    """Names and figures of the two models: `who` predicts for the page's people, `beside` is the other, if measured."""
     both = all(name in figures for name in WAYS)
     alone = "taste posterior" if page.tastes or page.main == WAYS[1] else "model"
     names = ("in-context model", "taste posterior") if both else (alone, alone)
@@ -142,17 +142,16 @@ def _other_way(name: str) -> str:
     return WAYS[1 - WAYS.index(name)]
 
 
-def _strongest(members: Sequence[float]) -> list[tuple[int, float]]:
-    """The tastes that a person is mostly made of, by number from 1, the strongest first."""
-    order = sorted(range(len(members)), key=lambda taste: -members[taste])[:STRONGEST]
-    return [
-        (taste + 1, members[taste]) for taste in order if members[taste] >= LEAST_SHARE or taste == order[0]
-    ]
+def _strongest(memberships: Sequence[float]) -> list[tuple[int, float]]:
+    """A person's most probable tastes, by number from 1, the most probable first."""
+    order = sorted(range(len(memberships)), key=lambda taste: -memberships[taste])[:STRONGEST]
+    kept = [taste for taste in order if memberships[taste] >= LEAST_SHARE or taste == order[0]]
+    return [(taste + 1, memberships[taste]) for taste in kept]
 
 
 def _controls(
-    figures: Mapping[str, FigureLike], history_length: int, ways: Mapping[str, Any]
-) -> Iterable[tuple[str, str, FigureLike]]:
+    figures: Mapping[str, Figure], history_length: int, ways: Mapping[str, Any]
+) -> Iterable[tuple[str, str, Figure]]:
     """The compared predictors that were measured, in the order of `COMPARED`: label, sentence, figure."""
     for name, (label, sentence) in COMPARED.items():
         figure = figures.get(name) or figures.get(f"{name}.{history_length}")
@@ -165,7 +164,7 @@ def _controls(
             )
 
 
-def _votes(figures: Mapping[str, FigureLike], main: str) -> dict[str, Any]:
+def _votes(figures: Mapping[str, Figure], main: str) -> dict[str, Any]:
     """Accuracy by votes of history, evenly spaced, where there are at least two numbers of votes."""
     ways = dict(
         zip(
@@ -178,20 +177,20 @@ def _votes(figures: Mapping[str, FigureLike], main: str) -> dict[str, Any]:
     counts = sorted({*own, *rival})
     gap = 100 / max(1, len(counts) - 1)
     places = [
-        Place(round(i * gap, 2), votes, own.get(votes), rival.get(votes), ideal.get(votes))
+        VotesColumn(round(i * gap, 2), votes, own.get(votes), rival.get(votes), ideal.get(votes))
         for i, votes in enumerate(counts)
     ]
     measured = (figure for place in places for figure in place[2:] if figure is not None)
     return {"places": places if len(places) > 1 else [], "votes_axis": _share_axis(measured)}
 
 
-def _by_number(figures: Mapping[str, FigureLike], before: str) -> dict[int, FigureLike]:
+def _by_number(figures: Mapping[str, Figure], before: str) -> dict[int, Figure]:
     """The figures `before0`, `before1`, ... by their number, smallest first."""
     found = ((re.fullmatch(re.escape(before) + r"([0-9]{1,6})", key), key) for key in figures)
     return dict(sorted((int(match[1]), figures[key]) for match, key in found if match))
 
 
-def _share_axis(figures: Iterable[FigureLike]) -> Axis:
+def _share_axis(figures: Iterable[Figure]) -> Axis:
     """A scale for shares: it always holds chance, and ends within 0 and 1."""
     ends = [end for figure in figures for end in (figure.low, figure.value, figure.high)]
     return Axis.around([0.5, 0.6, *(min(1.0, max(0.0, end)) for end in ends)])

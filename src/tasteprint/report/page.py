@@ -1,37 +1,23 @@
 """What a report shows, as plain data: people with their pictures, tastes, pictures made for them, figures, origins.
 
 Enters: what was measured. Leaves: a `Page`. Does not know: how anything was measured, what figures are in words
-(`evaluate/words.py`), nor how a page is drawn (`page_file.py`).
+(`evaluate/results.py`), nor how a page is drawn (`html.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from tasteprint.data.dataset import Summary
+if TYPE_CHECKING:
+    from tasteprint.data.dataset import Summary
+    from tasteprint.evaluate.results import Figure
 
 WAYS = ("accuracy.own", "accuracy.posterior")
 """The figures of the two ways to know a person: the model, and the taste posterior beside it."""
-
-
-@runtime_checkable
-class FigureLike(Protocol):
-    """A measured number, as `tasteprint.evaluate.results.Figure`: `low` and `high` are its 95 % interval."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def value(self) -> float: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-    @property
-    def n(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +37,17 @@ class ScoredPicture:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Two pictures shown for one prompt; `chosen` is what the person took, 0 the first and 1 the second.
+    """Two pictures compared for one prompt; `chosen` is the one that the person preferred, 0 the first, 1 the second.
 
-    `chance` is the probability that they take the first; where there is none, the two Q tell what the model
-    prefers. `reasons` are the earlier choices that moved this pair most, the weightiest first.
+    `probability` is the model's, from 0 to 1, that they prefer the first; where there is none, the two Q decide what
+    the model predicts. `reasons` are the earlier choices with the most influence on it, the largest first.
     """
 
     prompt: str
     first: ScoredPicture
     second: ScoredPicture
     chosen: int
-    chance: float | None = None
+    probability: float | None = None
     reasons: tuple[Reason, ...] = ()
 
     def __post_init__(self) -> None:
@@ -70,43 +56,43 @@ class Choice:
             raise ValueError(
                 f"chosen is {self.chosen!r}; expected 0 (the first) or 1 (the second): leave ties out."
             )
-        if self.chance is not None and not 0 <= self.chance <= 1:
+        if self.probability is not None and not 0 <= self.probability <= 1:
             raise ValueError(
-                f"chance is {self.chance!r}; expected a probability from 0 to 1, or None: give the first's."
+                f"probability is {self.probability!r}; expected a number from 0 to 1, or None: give the first's."
             )
 
     @property
     def liked(self) -> ScoredPicture:
-        """The picture that the person took."""
+        """The picture that the person preferred."""
         return (self.first, self.second)[self.chosen]
 
     @property
     def disliked(self) -> ScoredPicture:
-        """The picture that the person left."""
+        """The other picture."""
         return (self.second, self.first)[self.chosen]
 
     @property
-    def pick(self) -> float | None:
-        """What the model prefers: 0 the first, 1 the second, 0.5 neither; None where it was not asked."""
+    def predicted(self) -> float | None:
+        """What the model says is preferred: 0 the first, 1 the second, 0.5 neither; None without a prediction."""
         first, second = self.first.q, self.second.q
-        if self.chance is not None:
-            first, second = self.chance, 1 - self.chance
+        if self.probability is not None:
+            first, second = self.probability, 1 - self.probability
         if first is None or second is None:
             return None
         return 0.5 if first == second else float(first < second)
 
     @property
-    def right(self) -> float | None:
-        """1 where the model prefers what the person took, 0 where not, 0.5 where neither; None if not asked."""
-        return None if self.pick is None else 1 - abs(self.pick - self.chosen)
+    def outcome(self) -> float | None:
+        """1 where the model predicts the choice, 0 where not, 0.5 where neither; None without a prediction."""
+        return None if self.predicted is None else 1 - abs(self.predicted - self.chosen)
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """An earlier choice, and by how many logits it moved a pair: above 0 towards the first picture."""
+    """An earlier choice, and its influence on a pair in logits: above 0 towards the first picture."""
 
     choice: Choice
-    moved: float
+    influence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +105,9 @@ class Ranking:
 
     def __post_init__(self) -> None:
         """Refuse a ranking that cannot be drawn."""
-        if not 0 <= self.liked < len(self.candidates) or any(shown.q is None for shown in self.candidates):
+        if not 0 <= self.liked < len(self.candidates) or any(
+            picture.q is None for picture in self.candidates
+        ):
             raise ValueError(
                 f"a ranking of {len(self.candidates)} candidates has the liked one at {self.liked}; "
                 "expected a place among them and a Q for each: correct the ranking."
@@ -128,7 +116,7 @@ class Ranking:
     @property
     def ordered(self) -> list[tuple[ScoredPicture, bool]]:
         """Highest Q first, each with whether it is the liked one."""
-        marked = [(shown, place == self.liked) for place, shown in enumerate(self.candidates)]
+        marked = [(picture, place == self.liked) for place, picture in enumerate(self.candidates)]
         return sorted(marked, key=lambda item: -(item[0].q or 0))
 
 
@@ -147,21 +135,21 @@ class TasteCard:
 
 @dataclass(frozen=True, slots=True)
 class PersonPage:
-    """One person: the votes the model was shown (oldest first), new pairs, candidates ranked.
+    """One person: the history that the model read (oldest first), new pairs, ranked candidates.
 
-    `members` are the shares (0 to 1) of the page's tastes, in their order, that the person is made of.
+    `memberships` are the probabilities (0 to 1) of the page's tastes, in their order, for this person.
     """
 
     user_id: str
     history: tuple[Choice, ...]
     pairs: tuple[Choice, ...] = ()
     rankings: tuple[Ranking, ...] = ()
-    members: tuple[float, ...] = ()
+    memberships: tuple[float, ...] = ()
 
     @property
-    def judged(self) -> list[float]:
-        """`Choice.right` of every new pair that has Q."""
-        return [pair.right for pair in self.pairs if pair.right is not None]
+    def outcomes(self) -> list[float]:
+        """`Choice.outcome` of every new pair with a prediction."""
+        return [pair.outcome for pair in self.pairs if pair.outcome is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,28 +169,28 @@ class LearningPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Admirer:
-    """A person for whom pictures were made, and some that they liked in their votes, which tell why."""
+class GuidedPerson:
+    """A person for whom pictures were made, and some pictures that they liked in their votes."""
 
     user_id: str
     liked: tuple[ScoredPicture, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Guided:
-    """A picture made for one person; `chances` are how probable it is that each prefers it to the unguided one."""
+class GuidedPicture:
+    """A picture made for one person; of each person, the probability that they prefer it to the unguided one."""
 
     picture: ScoredPicture
-    chances: tuple[float, ...]
+    probabilities: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What became of one prompt and one noise: unguided, and guided for each person, in their order."""
+class GuidedPrompt:
+    """One prompt from one noise: the unguided picture, and a guided one for each person, in their order."""
 
     prompt: str
     unguided: ScoredPicture
-    guided: tuple[Guided, ...]
+    guided: tuple[GuidedPicture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,20 +200,20 @@ class Guidance:
     `steps` is how often the noise was changed, `seconds` what all took.
     """
 
-    people: tuple[Admirer, ...]
-    made: tuple[Made, ...]
+    people: tuple[GuidedPerson, ...]
+    prompts: tuple[GuidedPrompt, ...]
     steps: int
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a table with holes, and what is not a probability."""
-        for made in self.made:
-            sizes = {len(made.guided), *(len(guided.chances) for guided in made.guided)}
-            chances = [chance for guided in made.guided for chance in guided.chances]
-            if sizes != {len(self.people)} or not all(0 <= chance <= 1 for chance in chances):
+        for row in self.prompts:
+            sizes = {len(row.guided), *(len(guided.probabilities) for guided in row.guided)}
+            given = [p for guided in row.guided for p in guided.probabilities]
+            if sizes != {len(self.people)} or not all(0 <= p <= 1 for p in given):
                 raise ValueError(
-                    f"prompt {made.prompt!r} has {len(made.guided)} guided pictures with chances {chances}; expected "
-                    f"{len(self.people)}, each with as many probabilities from 0 to 1: one for every person."
+                    f"prompt {row.prompt!r} has {len(row.guided)} guided pictures with probabilities {given}; expected "
+                    f"{len(self.people)}, each with as many numbers from 0 to 1: one for every person."
                 )
 
 
@@ -233,16 +221,16 @@ class Guidance:
 class Page:
     """All that the report shows; an empty part is left out.
 
-    `figures` are found by their names (house.md): those of `words.COMPARED`; `accuracy.N`, `accuracy.posterior.N`
-    and `bound.bayes.N` for N votes of history; `own_minus_other.N`; `topK`, the liked picture among the first K
-    of four. All others are listed at the end. `main` names the one of `WAYS` that the people are shown with;
-    `tastes` are the posterior's, the commonest first. `history_length` is N of the main figures, `about` a sentence on
-    whose votes these are, `seconds` the time by part, `commands` what to type to run again. `settings` may be
-    nested. `went_on_from` names the model from which the learning curve goes on, empty where it began from nothing.
+    `figures` are found by their names: those of `results.COMPARED`; `accuracy.N`, `accuracy.posterior.N` and
+    `bound.bayes.N` for N votes of history; `own_minus_other.N`; `topK`, the liked picture among the first K of four.
+    All others are listed at the end. `main` is the one of `WAYS` whose model made the people's predictions; `tastes`
+    are the posterior's, the commonest first. `history_length` is N of the main figures, `about` a sentence on whose
+    votes these are, `seconds` the time by part, `commands` what to type to run again. `settings` may be nested.
+    `init_from` names the model that training continued from, empty where there was none.
     """
 
     title: str
-    figures: Sequence[FigureLike]
+    figures: Sequence[Figure]
     people: Sequence[PersonPage] = ()
     learning: Sequence[LearningPoint] = ()
     counts: Summary | None = None
@@ -258,15 +246,15 @@ class Page:
     main: str = WAYS[0]
     tastes: Sequence[TasteCard] = ()
     guidance: Guidance | None = None
-    went_on_from: str = ""
+    init_from: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a way that is not known, and people made of other tastes than the page's."""
+        """Refuse an unknown `main`, and people with memberships of other tastes than the page's."""
         if self.main not in WAYS:
             raise ValueError(f"main is {self.main!r}; expected one of {', '.join(WAYS)}: name the figure.")
         for person in self.people:
-            if person.members and len(person.members) != len(self.tastes):
+            if person.memberships and len(person.memberships) != len(self.tastes):
                 raise ValueError(
-                    f"user {person.user_id!r} is made of {len(person.members)} tastes; expected the page's "
+                    f"user {person.user_id!r} has {len(person.memberships)} memberships; expected the page's "
                     f"{len(self.tastes)}: give the page the tastes of the same posterior."
                 )

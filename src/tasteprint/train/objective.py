@@ -17,23 +17,23 @@ from torch import Tensor, nn
 
 from tasteprint.config import StageConfig
 from tasteprint.incontext.loss import accuracy, margin, preference_loss
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.train.teacher import Teacher
 
 ADAPTER = "lora_"
 
 
-def set_trainable(model: InContextModel, stage: StageConfig) -> None:
+def set_trainable(network: PreferenceNetwork, stage: StageConfig) -> None:
     """Freeze everything, then let move what the stage names; a first token stage grows the tokens.
 
     With an adapter, the language part that moves is the adapter (wherever it sits, as in LUP) and never the
     backbone below it; the vision tower moves whole.
     """
-    model.grow_tokens(stage.n_tokens)
-    model.requires_grad_(False)
-    for name, parameter in model.backbone.network.named_parameters():
-        parameter.requires_grad_(_moves(name, model.settings.lora_r > 0, stage))
-    model.tokens.requires_grad_(stage.train_tokens)
+    network.grow_tokens(stage.n_tokens)
+    network.requires_grad_(False)
+    for name, parameter in network.backbone.network.named_parameters():
+        parameter.requires_grad_(_moves(name, network.settings.lora_r > 0, stage))
+    network.tokens.requires_grad_(stage.train_tokens)
 
 
 def _moves(name: str, adapted: bool, stage: StageConfig) -> bool:
@@ -54,18 +54,20 @@ class Objective(nn.Module):
     One module, so that the read-outs are stepped, clipped, zeroed and spread over devices with the model.
     """
 
-    def __init__(self, model: InContextModel, stage: StageConfig, teacher: Teacher | None = None) -> None:
+    def __init__(
+        self, network: PreferenceNetwork, stage: StageConfig, teacher: Teacher | None = None
+    ) -> None:
         """Hold the parts; what moves is decided before, by `set_trainable`."""
         super().__init__()
-        self.model, self.stage, self.teacher = model, stage, teacher
+        self.network, self.stage, self.teacher = network, stage, teacher
 
     def forward(self, **batch: Tensor) -> dict[str, Tensor]:
         """Give `loss`, and beside it every part before weighting and the share of target pairs told right."""
-        out = self.model(**batch, layers=self.teacher.layers if self.teacher else ())
+        out = self.network(**batch, layers=self.teacher.layers if self.teacher else ())
         pairs = out.targets.float().unflatten(0, (-1, 2))
-        margins = margin(pairs, self.model.answers)
+        margins = margin(pairs, self.network.answers)
         parts = preference_loss(
-            pairs, out.told.float(), batch["told_liked"], self.model.answers, self.stage.binary_loss
+            pairs, out.context.float(), batch["context_liked"], self.network.answers, self.stage.binary_loss
         )
         told = parts._asdict() | {"train_accuracy": accuracy(margins[:, 0], margins[:, 1])}
         loss = parts.total(self.stage.contrastive, self.stage.history_labels)

@@ -7,6 +7,7 @@ Does not know: command lines, evaluation on test people.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -15,6 +16,7 @@ from tasteprint.data.dataset import Dataset
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.train.allocator import keep_freed_memory
 from tasteprint.train.run_folder import RunFolder
+from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
 
 PART = "posterior"
@@ -28,8 +30,8 @@ POINTS = 50
 class PosteriorRun:
     """One run from a config to a posterior. `go` does what is left to do; it takes a minute, so it begins anew."""
 
-    def __init__(self, config: Config, dataset: Dataset, path: Path) -> None:
-        """Open or begin the run's folder; ValueError where it holds another run."""
+    def __init__(self, config: Config, dataset: Dataset, path: Path, report_to: str = "none") -> None:
+        """Open or begin the run's folder; ValueError where it holds another run. Trackers (`report_to`) get nothing."""
         self.config, self.dataset, self.open_image = config, dataset, dataset.images.open
         self.folder = RunFolder(path, config, str(dataset.folder.resolve()))
 
@@ -39,22 +41,32 @@ class PosteriorRun:
         if self.folder.done(PART):
             return TastePosterior.from_pretrained(kept)
         keep_freed_memory()
-        posterior = TastePosterior.from_config(self.config.posterior)
         with self.folder.doing(PART):
-            self._learn(posterior)
+            posterior = self._fit()
             posterior.save_pretrained(kept)
         return posterior
 
-    def _learn(self, posterior: TastePosterior) -> None:
-        store = FeatureStore(self.dataset.folder / "features", posterior.encoder, self.open_image)
+    def _fit(self) -> TastePosterior:
+        config = self.config.posterior
+        encoder = ImageEncoder.from_pretrained(config.encoder)
+        store = FeatureStore(self.dataset.folder / "features", encoder, self.open_image)
         train, held_out = (self.dataset.votes_by_user(split) for split in ("train", "validation"))
-        steps, points = self.config.posterior.steps, []
-        with tqdm(total=steps, desc=PART, dynamic_ncols=True) as bar:
+        points: list[dict[str, Any]] = []
+        with tqdm(total=config.steps, desc=PART, dynamic_ncols=True) as bar:
 
-            def told(step: int, loss: float) -> None:
+            def note(step: int, loss: float) -> None:
                 bar.update(step - bar.n)
-                if step % max(1, steps // POINTS) == 0:
+                if step % max(1, config.steps // POINTS) == 0:
                     points.append({"stage": PART, "step": step, "loss": loss})
 
-            posterior.fit(train, store.rows, held_out, self.config.seed, told)
+            posterior = TastePosterior.fit(
+                train,
+                config,
+                encoder=encoder,
+                embeddings=store.rows,
+                held_out=held_out,
+                seed=self.config.seed,
+                progress=note,
+            )
         self.folder.keep("learning.json", points)
+        return posterior

@@ -21,7 +21,9 @@ from transformers.utils.logging import disable_progress_bar
 from tasteprint.config import Config, StageConfig
 from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import fixed_examples
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.images import PixelCache, StoredTokens
+from tasteprint.incontext.model import InContextModel
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.posterior.likelihoods import images_of
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.train.allocator import keep_freed_memory
@@ -33,8 +35,8 @@ from tasteprint.train.teacher import Teacher, check_layers
 from tasteprint.train.trainer import Images, PreferenceTrainer, StageBar, training_arguments
 from tasteprint.types import Example
 from tasteprint.vision.encoder import ImageEncoder
-from tasteprint.vision.eye import EYE, give_eye
-from tasteprint.vision.feature_store import FeatureStore, Pixels
+from tasteprint.vision.eye import EYE, eye_weights
+from tasteprint.vision.feature_store import FeatureStore
 
 STAGES = ("stage1", "stage2")
 HELD_OUT_TARGETS = 16
@@ -59,51 +61,53 @@ class Run:
         set_seed(self.config.seed)
         keep_freed_memory()
         disable_progress_bar()  # of transformers' own: one bar a stage is enough
-        model = self._begun()
+        network = self._begun()
         if self.config.teacher.posterior:
-            check_layers(self.config.teacher, model.backbone.depth)
+            check_layers(self.config.teacher, network.backbone.depth)
         for name in STAGES:
             if getattr(self.config, name).steps:
-                self._part(name, model, self._stage)
-        self._publish(model)
-        return model.eval()
+                self._part(name, network, self._stage)
+        self._publish(network)
+        return InContextModel(network)
 
-    def _begun(self) -> InContextModel:
+    def _begun(self) -> PreferenceNetwork:
         if self.config.init_from:
-            return InContextModel.from_pretrained(self.config.init_from)
-        model = InContextModel.from_config(self.config.model, self.dataset.prompts())
+            return PreferenceNetwork.from_pretrained(self.config.init_from)
+        network = PreferenceNetwork.from_config(self.config.model, self.dataset.prompts())
         if self.config.model.vision_weights == EYE:
-            give_eye(model.backbone)
-        return model
+            network.vision_part.load(eye_weights())
+        return network
 
-    def _part(self, name: str, model: InContextModel, work: Callable[[str, InContextModel], None]) -> None:
+    def _part(
+        self, name: str, network: PreferenceNetwork, work: Callable[[str, PreferenceNetwork], None]
+    ) -> None:
         """Do a part and keep its weights, or take over the weights of an earlier try that finished it."""
         kept = self.folder.path / name / "model"
         self.processes.wait_for_everyone()
         if self.folder.done(name):
-            model.load_weights(kept)
+            network.load_weights(kept)
             return
         set_seed(self.config.seed)  # so that a part is the same whichever parts ran before it in this process
         with self.folder.doing(name):
-            work(name, model)
+            work(name, network)
             if self.processes.is_main_process:
-                model.save_pretrained(kept)
+                network.save_pretrained(kept)
             self.processes.wait_for_everyone()
 
-    def _stage(self, name: str, model: InContextModel) -> None:
+    def _stage(self, name: str, network: PreferenceNetwork) -> None:
         stage: StageConfig = getattr(self.config, name)
-        set_trainable(model, stage)
+        set_trainable(network, stage)
         if stage.checkpointing:
-            model.backbone.network.gradient_checkpointing_enable()
+            network.backbone.network.gradient_checkpointing_enable()
         path = self.folder.path / name
-        objective = Objective(model, stage, self._teacher(model))
+        objective = Objective(network, stage, self._teacher(network))
         objective.read_readouts(self.folder.path / STAGES[0])  # a second stage goes on with the first's
         trainer = PreferenceTrainer(
             objective,
             training_arguments(path, stage, self.config.seed, self.report_to),
             self._stream(stage),
             self._held_out(stage),
-            self._images(model),
+            self._images(network),
             callbacks=[StageBar(name)],
         )
         for unwanted in (ProgressCallback, PrinterCallback):
@@ -148,13 +152,16 @@ class Run:
             )
         return examples[: stage.evaluate_people]
 
-    def _images(self, model: InContextModel) -> Images:
+    def _images(self, network: PreferenceNetwork) -> Images:
         """Give features from disk where nothing that sees is training, pixels otherwise."""
-        if any(p.requires_grad for part in model.backbone.vision for p in part.parameters()):
-            return Pixels(model, self.open_image)
-        return self._filled(model)
+        if any(p.requires_grad for part in network.backbone.vision for p in part.parameters()):
+            return PixelCache(network, self.open_image)
+        return StoredTokens(self._filled(self._eye_of(network)), network.backbone.width)
 
-    def _filled(self, encoder: InContextModel | ImageEncoder) -> FeatureStore:
+    def _eye_of(self, network: PreferenceNetwork) -> ImageEncoder:
+        return ImageEncoder.of_vision_part(network.vision_part, network.settings.backbone)
+
+    def _filled(self, encoder: ImageEncoder) -> FeatureStore:
         with self.processes.main_process_first():  # one process writes, the others find everything there
             store = FeatureStore(self.dataset.folder / "features", encoder, self.open_image)
             store.fill(self._shown)
@@ -174,18 +181,18 @@ class Run:
         posterior.expect_known(self._shown)
         return posterior
 
-    def _teacher(self, model: InContextModel) -> Teacher | None:
+    def _teacher(self, network: PreferenceNetwork) -> Teacher | None:
         if not self.config.teacher.posterior:
             return None
         if self.posterior is None:
             with self.processes.main_process_first():
                 self.posterior = PosteriorRun(self.config, self.dataset, self.folder.path / "posterior").go()
         rows = self._filled(self.posterior.encoder).rows
-        return Teacher.of(self.posterior, self._shown, rows, model.backbone, self.config.teacher)
+        return Teacher.of(self.posterior, self._shown, rows, network.backbone, self.config.teacher)
 
-    def _publish(self, model: InContextModel) -> None:
+    def _publish(self, network: PreferenceNetwork) -> None:
         if self.processes.is_main_process:
-            model.save_pretrained(self.folder.path / "model")
+            network.save_pretrained(self.folder.path / "model")
         points = []
         for name in STAGES:
             written = self.folder.path / name / "learning.json"

@@ -69,7 +69,7 @@ class Teacher(nn.Module):
     ) -> Teacher:
         """Let a posterior teach about these images. ValueError where it learned from others."""
         posterior.expect_known(names)
-        return cls(posterior.learner.prior, posterior.shown(names, embeddings), backbone, config)
+        return cls(posterior.prior, posterior.images(names, embeddings), backbone, config)
 
     @property
     def layers(self) -> tuple[int, int]:
@@ -89,8 +89,8 @@ class Teacher(nn.Module):
     def lesson(self, batch: Batch) -> DistillationTargets:
         """Say what a reader of these images and votes should think."""
         shared, features = batch["taste_shared"], batch["taste_features"]
-        told, asked = batch["told_image"], batch["target_image"]
-        sign = torch.where(batch["told_liked"][0::2], 1.0, -1.0)
+        told, asked = batch["context_image"], batch["target_image"]
+        sign = torch.where(batch["context_liked"][0::2], 1.0, -1.0)
         votes = Answers.choices(
             sign[:, None] * (features[told[0::2]] - features[told[1::2]]).double(),
             sign * (shared[told[0::2]] - shared[told[1::2]]).double(),
@@ -100,7 +100,7 @@ class Teacher(nn.Module):
             (shared[asked[0::2]] - shared[asked[1::2]]).double(),
         )
         shares, tastes, chances = beliefs(
-            self.prior, votes, batch["told"][0::2, 0], pairs, batch["targets"][0::2, 0]
+            self.prior, votes, batch["context"][0::2, 0], pairs, batch["targets"][0::2, 0]
         )
         mean, deviation = moments(self.prior)
         utilities = batch["taste_utilities"][torch.cat([told, asked])]
@@ -112,10 +112,10 @@ class Teacher(nn.Module):
         """Compare the model's early layer with utilities, its later layer with beliefs, its margin with the chance."""
         lesson = self.lesson(batch)
         early, late = (layer.float() for layer in out.layers)
-        places = torch.cat([batch["told"], batch["targets"]])
+        places = torch.cat([batch["context"], batch["targets"]])
         utility = utility_loss(self.utility(early[places[:, 0], places[:, 1]]).float(), lesson.utilities)
         # A vote is told when its second answer has been read: one place after the one that predicts it.
-        after = batch["told"][1::2]
+        after = batch["context"][1::2]
         vote = late[after[:, 0], after[:, 1] + 1]
         belief = posterior_loss(
             self.share(vote).float(), self.taste(vote).float(), lesson.shares, lesson.tastes

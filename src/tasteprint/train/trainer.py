@@ -119,7 +119,7 @@ class PreferenceTrainer(Trainer):
         **more: Any,
     ) -> None:
         """Hold the parts."""
-        self.objective, self.preference = objective, objective.model
+        self.objective, self.preference_network = objective, objective.network
         self.stream, self.held_out, self.images = stream, list(held_out), images
         self._parts: list[dict[str, Tensor]] = []
         super().__init__(
@@ -132,9 +132,9 @@ class PreferenceTrainer(Trainer):
         )
 
     def _collated(self, examples: Sequence[Example]) -> Batch:
-        model = self.preference
-        rows = [pack_example(example, model.encoder, len(model.tokens)) for example in examples]
-        batch, names = collate(rows, model.pad_id)
+        network = self.preference_network
+        rows = [pack_example(example, network.encoder, len(network.tokens)) for example in examples]
+        batch, names = collate(rows, network.pad_id)
         teacher = self.objective.teacher
         return {**batch, **self.images(names), **(teacher.images(names) if teacher else {})}
 
@@ -168,7 +168,9 @@ class PreferenceTrainer(Trainer):
 
     def _right(self, examples: Sequence[Example]) -> Tensor:
         asked = [[(i, v.prompt) for v in e.targets for i in (v.liked, v.disliked)] for e in examples]
-        margins = self.preference.margins([example.history for example in examples], asked, self.images)
+        margins = self.preference_network.margins(
+            [example.history for example in examples], asked, self.images
+        )
         pairs = torch.cat([torch.from_numpy(values).reshape(-1, 2) for values in margins])
         return (pairs[:, 0] > pairs[:, 1]).float() + 0.5 * (pairs[:, 0] == pairs[:, 1]).float()
 
@@ -177,14 +179,14 @@ class PreferenceTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(str(output_dir or self.args.output_dir))
-        self.preference.save_pretrained(folder)
+        self.preference_network.save_pretrained(folder)
         self.objective.write_readouts(folder)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        self.preference.load_weights(resume_from_checkpoint)
+        self.preference_network.load_weights(resume_from_checkpoint)
         self.objective.read_readouts(Path(resume_from_checkpoint))
 
     def _load_best_model(self) -> None:
         best = Path(str(self.state.best_model_checkpoint))
-        self.preference.load_weights(best)
+        self.preference_network.load_weights(best)
         self.objective.read_readouts(best)

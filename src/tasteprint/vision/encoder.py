@@ -1,4 +1,4 @@
-"""Pictures to embeddings by a frozen encoder: SigLIP, CLIP, DINOv2, DINOv3, a preference model's eye, or statistics.
+"""Pictures to embeddings by a frozen encoder: SigLIP, CLIP, DINOv2, DINOv3, a tasteprint model's eye, or statistics.
 
 Enters: an encoder's name; pictures, or tensors in [0, 1]. Leaves: a raw embedding a picture, with gradients to the
 pixels where tensors came in. Does not know: votes, people, where embeddings are kept.
@@ -21,12 +21,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tasteprint.data.decode import open_image
-from tasteprint.incontext.network import InContextModel
-from tasteprint.incontext.states import fingerprint
-from tasteprint.incontext.storage import ABOUT
+from tasteprint.hub import ABOUT, BUNDLED
+from tasteprint.provenance import fingerprint
 from tasteprint.vision.eye import EYE, bundled_eye
 from tasteprint.vision.families import FAMILIES, family_of, open_tower
-from tasteprint.vision.pixels import as_floats, differentiable, numbers, prepared, twin
+from tasteprint.vision.idefics2 import VisionPart
+from tasteprint.vision.pixels import as_floats, image_processor_numbers, prepared, twin
 from tasteprint.vision.statistics import SIDE, WIDTH, Statistics, squashed
 
 BATCH = 64
@@ -54,8 +54,8 @@ class ImageEncoder:
 
     @classmethod
     def from_pretrained(cls, name: str | Path, device: str | torch.device | None = None) -> ImageEncoder:
-        """Open a folder or a Hub name: one of `encoders.FAMILIES`, or a preference model, which is read whole;
-        or "eye", the bundled one; or "statistics", for which nothing is read.
+        """Open a folder or a Hub name: one of `families.FAMILIES`, or a model that tasteprint saved, of which only
+        the vision part is read; or "eye", the bundled one; or "statistics", for which nothing is read.
 
         Safetensors only, never code from elsewhere. Pictures are prepared by transformers' PIL processors whether or
         not torchvision is there, so that pixels are the same everywhere; DINOv3's, which transformers has on
@@ -64,13 +64,14 @@ class ImageEncoder:
         if str(name) == STATISTICS:
             return cls._of_statistics(device)
         if str(name) == EYE:
-            return cls.of(bundled_eye().to(device or "cpu"), EYE)
+            return cls.of_vision_part(bundled_eye(), EYE, device)
+        if str(name) in BUNDLED:
+            return cls.of_vision_part(VisionPart.from_pretrained(name), str(name), device)
         kind, config = family_of(name)
         if kind in FAMILIES:
             return cls._of_tower(str(name), kind, config, device)
         if _is_ours(name):
-            model = InContextModel.from_pretrained(name).requires_grad_(False)
-            return cls.of(model.to(device) if device else model, str(name))
+            return cls.of_vision_part(VisionPart.from_pretrained(name), str(name), device)
         if kind:
             raise ValueError(
                 f"image encoder {str(name)!r} is of the family {kind!r}; expected a tasteprint model, or one of "
@@ -110,29 +111,32 @@ class ImageEncoder:
             else partial(prepared, processor=processor),
             twin=in_torch,
             features=lambda pixels: tower(pixels)[family.output],
-            preparation=numbers(processor),
+            preparation=image_processor_numbers(processor),
         )
 
     @classmethod
-    def of(cls, model: InContextModel, name: str | None = None) -> ImageEncoder:
-        """See as a preference model does: its k visual tokens after the connector, one after the other (k * d).
+    def of_vision_part(
+        cls, part: VisionPart, name: str, device: str | torch.device | None = None
+    ) -> ImageEncoder:
+        """See as an in-context model does: its k visual tokens after the connector, one after the other (k * d).
 
-        The weights stay the model's own, in its place and precision. ValueError while they train.
+        Without a `device` the weights stay in their place and precision. ValueError while they train.
         """
-        backbone, square = model.backbone, model.settings.image_size
-        if any(p.requires_grad for part in backbone.vision for p in part.parameters()):
+        if any(p.requires_grad for p in part.modules.parameters()):
             raise ValueError(
                 "the vision part is training; expected a frozen one, since features of changing weights age: call "
-                "requires_grad_(False) on the model."
+                "requires_grad_(False) on it."
             )
+        if device:
+            part.modules.to(device)
         return cls(
-            name=name or model.settings.backbone,
-            width=backbone.processor.image_seq_len * backbone.width,
-            parts=backbone.vision,
-            prepare=lambda image: model.pixels([image]),
-            twin=partial(differentiable, processor=backbone.processor, square=square),
-            features=lambda pixels: backbone.image_features(pixels).flatten(1),
-            preparation=f"square {square} {numbers(backbone.processor.image_processor)}",
+            name=name,
+            width=part.length * part.width,
+            parts=[part.vision_model, part.connector],
+            prepare=lambda image: part.pixels([image]),
+            twin=part.twin,
+            features=lambda pixels: part.tokens(pixels).flatten(1),
+            preparation=part.preparation,
         )
 
     @property

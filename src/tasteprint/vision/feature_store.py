@@ -1,7 +1,6 @@
-"""Where a batch gets its images from: pixels each time, or features computed once and kept on disk.
+"""Embeddings computed once and kept on disk, by image name.
 
-Enters: image names, a way to open them, and what sees them. Leaves: what `InContextModel.forward` takes for them, or
-their embeddings. Does not know: votes, batches, training.
+Enters: image names, a way to open them, an encoder. Leaves: one row an image. Does not know: votes, batches, models.
 """
 
 from __future__ import annotations
@@ -9,44 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from filelock import FileLock
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
 
 from tasteprint.files import disk_error
-from tasteprint.incontext.network import InContextModel
-from tasteprint.incontext.prints import OpenImage
 from tasteprint.vision.encoder import BATCH, ImageEncoder
 
-PIXEL_MEMORY = 512 * 2**20
-
-
-class Pixels:
-    """Pixels by image name, the latest kept in at most 512 MiB. For a vision part that trains."""
-
-    def __init__(self, model: InContextModel, open_image: OpenImage) -> None:
-        """Remember how to open and how to prepare."""
-        self.model = model
-        self.open_image = open_image
-        self._kept: dict[str, Tensor] = {}
-
-    def __call__(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """Give `{"pixel_values": (n, 3, side, side)}`."""
-        missing = [name for name in dict.fromkeys(names) if name not in self._kept]
-        if missing:
-            fresh = self.model.pixels([opened(name, self.open_image) for name in missing])
-            self._kept.update(zip(missing, fresh, strict=True))
-        batch = torch.stack([self._kept[name] for name in names])
-        self._forget(len(names), batch[0].nbytes)
-        return {"pixel_values": batch}
-
-    def _forget(self, needed: int, size: int) -> None:
-        for name in list(self._kept)[: max(0, len(self._kept) - max(needed, PIXEL_MEMORY // size))]:
-            del self._kept[name]
+if TYPE_CHECKING:
+    from tasteprint.types import OpenImage
 
 
 class FeatureStore:
@@ -60,16 +33,9 @@ class FeatureStore:
         0123456789abcdef.lock    held while writing
     """
 
-    def __init__(self, folder: Path, model: InContextModel | ImageEncoder, open_image: OpenImage) -> None:
-        """Open or begin the store in `folder`; ValueError while the vision part of a model is being trained.
-
-        An `ImageEncoder`'s features are its embeddings (e); a `InContextModel`'s its visual tokens (k, d).
-        """
-        self.open_image = open_image
-        if isinstance(model, ImageEncoder):
-            self.encoder, self._shape = model, [model.width]
-        else:
-            self.encoder, self._shape = ImageEncoder.of(model), [-1, model.backbone.width]
+    def __init__(self, folder: Path, encoder: ImageEncoder, open_image: OpenImage) -> None:
+        """Open or begin the store of one encoder's embeddings in `folder`, which is made if it is not there."""
+        self.open_image, self.encoder = open_image, encoder
         folder.mkdir(parents=True, exist_ok=True)
         stem = self.encoder.fingerprint[:16]
         self._rows_file, self._names_file = folder / f"{stem}.f32", folder / f"{stem}.names"
@@ -83,12 +49,8 @@ class FeatureStore:
         for start in range(0, len(missing), BATCH):
             self._add(missing[start : start + BATCH])
 
-    def __call__(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """Give `{"image_features": (n, k, d)}`, or `(n, e)`, computing what is not there yet."""
-        return {"image_features": torch.from_numpy(self.rows(names)).unflatten(1, self._shape)}
-
     def rows(self, names: Sequence[str]) -> Float[np.ndarray, "n features"]:
-        """Give each image's features as one flat row, computing what is not there yet."""
+        """Give each image's embedding as one row, computing what is not there yet."""
         self.fill(names)
         if not names:
             return np.zeros((0, self.encoder.width), np.float32)
@@ -100,7 +62,7 @@ class FeatureStore:
         return len(self._rows)
 
     def _add(self, names: Sequence[str]) -> None:
-        rows = self.encoder.embed_pictures(opened(name, self.open_image) for name in names).numpy()
+        rows = self.encoder.embed_pictures(open_named(name, self.open_image) for name in names).numpy()
         for name, row in zip(names, rows, strict=True):
             if not np.isfinite(row).all():
                 raise ValueError(
@@ -137,7 +99,7 @@ class FeatureStore:
         return {name: row for row, name in enumerate(json.loads(f"[{','.join(lines)}]"))}
 
 
-def opened(name: str, open_image: OpenImage) -> Image.Image:
+def open_named(name: str, open_image: OpenImage) -> Image.Image:
     """Open an image by its name; ValueError that says the name where it cannot be opened."""
     try:
         return open_image(name)

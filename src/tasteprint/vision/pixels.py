@@ -31,20 +31,21 @@ _MODES = {Image.Resampling.BILINEAR: "bilinear", Image.Resampling.BICUBIC: "bicu
 _NUMBERS = ("size", "crop_size", "resample", "do_center_crop", "rescale_factor", "image_mean", "image_std")
 
 
-def processed(images: Sequence[Image.Image], processor: Any, square: int) -> Float[Tensor, "n 3 side side"]:
-    """Squash each image to a square (P section 3.1: 512), then let Idefics2's processor do the rest."""
-    squares = [image.resize((square, square), Image.Resampling.BICUBIC) for image in images]
-    return processor.image_processor([squares], return_tensors="pt")["pixel_values"][0]
+def square_pixels(
+    images: Sequence[Image.Image], processor: Any, image_size: int
+) -> Float[Tensor, "n 3 side side"]:
+    """Squash each image to a square (P section 3.1: 512), then let Idefics2's image processor do the rest."""
+    squares = [image.resize((image_size, image_size), Image.Resampling.BICUBIC) for image in images]
+    return processor([squares], return_tensors="pt")["pixel_values"][0]
 
 
-def differentiable(
-    images: Float[Tensor, "n 3 h w"], processor: Any, square: int
+def square_twin(
+    images: Float[Tensor, "n 3 h w"], processor: Any, image_size: int
 ) -> Float[Tensor, "n 3 side side"]:
     """Do the same to tensors in [0, 1] with gradients (P appendix D)."""
-    numbers = processor.image_processor
-    images = _resized(images, (square, square), Image.Resampling.BICUBIC)
-    side = max(min(square, numbers.size["longest_edge"]), numbers.size["shortest_edge"])
-    return _normalised(_resized(images, (side, side), numbers.resample), numbers)
+    images = _resized(images, (image_size, image_size), Image.Resampling.BICUBIC)
+    side = max(min(image_size, processor.size["longest_edge"]), processor.size["shortest_edge"])
+    return _normalised(_resized(images, (side, side), processor.resample), processor)
 
 
 def prepared(image: Image.Image, processor: Any) -> Float[Tensor, "1 3 height width"]:
@@ -85,7 +86,7 @@ def has_twin(processor: Any) -> bool:
     )
 
 
-def numbers(processor: Any) -> str:
+def image_processor_numbers(processor: Any) -> str:
     """Write down every number that a processor's pixels depend on."""
     return repr([(name, _plain(getattr(processor, name, None))) for name in _NUMBERS])
 

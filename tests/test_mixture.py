@@ -8,8 +8,9 @@ import torch
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from tasteprint.posterior.likelihoods import FAR, Answers, log_likelihood, probability, slope_and_bend
-from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, UtilityMap, infer
+from tasteprint.posterior.likelihoods import FAR, Answers, answer_probability, log_likelihood, slope_and_bend
+from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
+from tasteprint.posterior.utilities import UtilityMap
 
 KINDS = [
     (0.0, FAR, 1.0),
@@ -134,9 +135,11 @@ def test_chances_against_sampling():
 
 def test_a_known_utility_needs_no_approximation():
     mean, zero = numbers(-2.0, 0.0, 0.7), numbers(0.0, 0.0, 0.0)
-    torch.testing.assert_close(probability(mean, zero), torch.sigmoid(mean), atol=1e-15, rtol=0)
+    torch.testing.assert_close(answer_probability(mean, zero), torch.sigmoid(mean), atol=1e-15, rtol=0)
     between = torch.sigmoid(mean + 1) - torch.sigmoid(mean - 2)
-    torch.testing.assert_close(probability(mean, zero, zero - 1, zero + 2), between, atol=1e-15, rtol=0)
+    torch.testing.assert_close(
+        answer_probability(mean, zero, zero - 1, zero + 2), between, atol=1e-15, rtol=0
+    )
 
 
 @pytest.mark.parametrize("bounds", [(0.0, FAR), (-FAR, 0.0), (-1.0, 1.0), (-3.0, 3.0), (-8.0, 8.0)])
@@ -149,7 +152,7 @@ def test_mackays_approximation_against_quadrature(bounds):
     utilities = means[..., None] + variances.sqrt()[..., None] * points
     low, high = numbers(*bounds)
     exact = log_likelihood(utilities, low, high).exp() @ density
-    error = (probability(means, variances, low, high) - exact).abs().max()
+    error = (answer_probability(means, variances, low, high) - exact).abs().max()
     assert error < (0.02 if FAR in map(abs, bounds) else 0.04)
 
 
@@ -442,7 +445,7 @@ def test_likelihood_far_out_and_between_near_bounds():
     assert told.tolist() == pytest.approx([-1000, -1000, math.log(1e-12 / 4), -50], rel=1e-9)
     told.sum().backward()
     assert utility.grad.tolist() == pytest.approx([1, -1, 0, -1], abs=1e-9)
-    chance = probability(numbers(50.0), numbers(0.0), numbers(-FAR), numbers(0.0))
+    chance = answer_probability(numbers(50.0), numbers(0.0), numbers(-FAR), numbers(0.0))
     assert chance.item() == pytest.approx(math.exp(-50), rel=1e-9)  # a dislike of what is surely liked
 
 

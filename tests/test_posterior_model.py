@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,21 +11,25 @@ import torch
 
 from tasteprint.posterior.active import expected_information_gain, most_informative_pair
 from tasteprint.posterior.model import TastePosterior
-from tasteprint.posterior.prints import Crowd, PosteriorPrint
-from tasteprint.posterior.reasons import leave_one_out_influence, likings
+from tasteprint.posterior.prints import PosteriorPrint, PrintBatch, leave_one_out_influence
+from tasteprint.posterior.reasons import taste_extremes
 from tasteprint.types import History, Rating, Scorer, Vote
-from tastes import COLOURS, SMALL, colour_encoder, embeddings, picture, some_people, taught, votes_of
+from tastes import COLOURS, colour_encoder, embeddings, fit, fitted, picture, some_people, votes_of
 
 RED, GREEN = "c1", "c2"
 
 
 @pytest.fixture(scope="module")
 def posterior():
-    return taught()
+    return fitted()
 
 
 def history(likes=0, count=8):
     return History("me", tuple(votes_of("me", likes, count)))
+
+
+def histories(count):
+    return [History(user, tuple(votes)) for user, votes in some_people(count).items()]
 
 
 def reddest(likes=0):
@@ -43,14 +48,14 @@ def test_it_learns_which_of_two_tastes_a_person_has(posterior):
 
 def test_nobody_is_the_population(posterior):
     taste = posterior.print_of(History("new"), picture)
-    assert torch.allclose(taste.members, posterior.learner.prior.log_weights.exp())
+    assert torch.allclose(taste.memberships, posterior.prior.log_weights.exp())
     red, green = map(picture, reddest())
     assert abs(taste.prefers([red], [green]).item() - 0.5) < 0.2
 
 
 def test_the_order_of_votes_changes_nothing(posterior):
     votes = history().votes
-    one, other = (posterior.print_of(History("me", said), picture) for said in (votes, votes[::-1]))
+    one, other = (posterior.print_of(History("me", votes), picture) for votes in (votes, votes[::-1]))
     assert torch.equal(one.belief.taste, other.belief.taste)
     assert torch.equal(one.belief.factors, other.belief.factors)
 
@@ -64,16 +69,16 @@ def test_extended_is_as_from_scratch_and_changes_nothing(posterior):
     whole = posterior.print_of(History("me", votes), picture)
     assert torch.allclose(longer.belief.taste, whole.belief.taste, atol=1e-6)
     assert torch.equal(first.belief.taste, before)
-    assert set(looked_at) == set(whole.shown.names) - set(first.shown.names)
+    assert set(looked_at) == set(whole.images.names) - set(first.images.names)
 
 
 def test_a_print_of_many_is_that_of_one(posterior):
-    people = some_people(6)
-    together = posterior.prints_of(people, embeddings)
-    for taste, (user, votes) in zip(together, people.items(), strict=True):
-        alone = posterior.print_of(History(user, tuple(votes)), picture)
+    people = histories(6)
+    together = posterior.prints_of(people, embeddings=embeddings)
+    for taste, person in zip(together, people, strict=True):
+        alone = posterior.print_of(person, picture)
         assert torch.allclose(taste.belief.taste, alone.belief.taste, atol=1e-6)
-        assert torch.allclose(taste.members, alone.members, atol=1e-6)
+        assert torch.allclose(taste.memberships, alone.memberships, atol=1e-6)
 
 
 def test_scores_agree_however_images_come(posterior):
@@ -82,17 +87,17 @@ def test_scores_agree_however_images_come(posterior):
     images = torch.stack([colour_encoder().prepare(picture(name))[0] for name in names]).requires_grad_()
     scores = taste.score(images, ["a colour"] * 3)
     assert torch.allclose(scores, taste.score_pictures([picture(name) for name in names]), atol=1e-6)
-    assert torch.allclose(scores, taste.score_rows(torch.from_numpy(embeddings(names))), atol=1e-6)
+    assert torch.allclose(scores, taste.score_embeddings(torch.from_numpy(embeddings(names))), atol=1e-6)
     scores.sum().backward()
     assert images.grad.abs().max() > 0
 
 
-def test_caution_takes_off_deviations(posterior):
+def test_pessimism_takes_off_deviations(posterior):
     taste, rows = posterior.print_of(history(), picture), torch.from_numpy(embeddings([RED, GREEN]))
-    plain, careful = taste.score_rows(rows), taste.score_rows(rows, pessimism=2.0)
+    plain, pessimistic = taste.score_embeddings(rows), taste.score_embeddings(rows, pessimism=2.0)
     shared, features = posterior.utilities(rows)
     _, variance = taste.belief.utility(shared.double(), features.double())
-    assert torch.allclose(plain - careful, 2 * variance.sqrt().float(), atol=1e-5)
+    assert torch.allclose(plain - pessimistic, 2 * variance.sqrt().float(), atol=1e-5)
 
 
 def test_the_chance_of_a_pair_and_of_its_mirror_sum_to_one(posterior):
@@ -106,8 +111,8 @@ def test_the_chance_of_a_pair_and_of_its_mirror_sum_to_one(posterior):
 
 def test_likes_and_stars_are_taken(posterior):
     red, green = reddest()
-    said = [Rating("me", "", red, 2), Rating("me", "", green, 1), Rating("me", "", green, 1, 5)]
-    taste = posterior.print_of(History("me"), picture, said)
+    ratings = (Rating("me", "", red, 2), Rating("me", "", green, 1), Rating("me", "", green, 1, 5))
+    taste = posterior.print_of(History("me", ratings=ratings), picture)
     assert taste.prefers([picture(red)], [picture(green)]).item() > 0.6
 
 
@@ -115,11 +120,11 @@ def test_contradicting_votes_bring_the_chance_to_a_half(posterior):
     red, green = reddest()
     vote = Vote("me", "", red, green, 1.0)
     chances = [
-        posterior.print_of(History("me", said), picture).prefers([picture(red)], [picture(green)]).item()
-        for said in (
+        posterior.print_of(History("me", votes), picture).prefers([picture(red)], [picture(green)]).item()
+        for votes in (
             (vote,) * 10,
             (vote, vote.swapped()) * 10,
-            (vote, dataclasses.replace(vote, label_0=0.0)) * 10,
+            (vote, replace(vote, label_0=0.0)) * 10,
         )
     ]
     assert chances[0] == pytest.approx(chances[1], abs=0.02) and chances[0] > 0.9
@@ -128,16 +133,15 @@ def test_contradicting_votes_bring_the_chance_to_a_half(posterior):
 
 def test_ten_thousand_votes_of_one_person(posterior):
     votes = tuple(votes_of("me", 0, 10_000))
-    taste = posterior.prints_of({"me": votes}, embeddings)[0]
+    taste = posterior.prints_of([History("me", votes)], embeddings=embeddings)[0]
     assert torch.isfinite(taste.belief.taste).all() and torch.isfinite(taste.belief.factors).all()
 
 
 def test_a_file_brings_the_print_back(posterior, tmp_path):
-    said = [Rating("me", "", RED, 4, 5)]
-    taste = posterior.print_of(history(), picture, said)
+    taste = posterior.print_of(replace(history(), ratings=(Rating("me", "", RED, 4, 5),)), picture)
     taste.save(tmp_path / "me.safetensors")
     back = PosteriorPrint.load(tmp_path / "me.safetensors", posterior)
-    assert back.said == taste.said and back.user_id == "me"
+    assert back.opinions == taste.opinions and back.user_id == "me"
     assert torch.equal(back.belief.taste, taste.belief.taste)
     assert (tmp_path / "me.safetensors").stat().st_size < 16_000
 
@@ -146,14 +150,7 @@ def test_a_print_of_another_posterior_is_refused(posterior, tmp_path):
     taste = posterior.print_of(history(), picture)
     taste.save(tmp_path / "me.safetensors")
     with pytest.raises(ValueError, match="made by another posterior"):
-        PosteriorPrint.load(tmp_path / "me.safetensors", taught(steps=2))
-    changed = taught(steps=2)
-    old = changed.print_of(history(), picture)
-    changed.fit(some_people(10), embeddings)
-    with pytest.raises(ValueError, match="another state of the posterior"):
-        old.score_rows(torch.zeros(1, 3))
-    with pytest.raises(ValueError, match="another state of the posterior"):
-        leave_one_out_influence(old, torch.zeros(1, 3), torch.zeros(1, 3))
+        PosteriorPrint.load(tmp_path / "me.safetensors", fitted(steps=2))
 
 
 @pytest.mark.parametrize("kept", [0, 20, -8])
@@ -208,15 +205,15 @@ def test_a_folder_of_another_encoder_is_refused(posterior, tmp_path, monkeypatch
 
 
 def test_the_same_seed_learns_the_same(posterior):
-    assert taught().fingerprint == posterior.fingerprint
-    other = TastePosterior(colour_encoder(), SMALL).fit(some_people(), embeddings, seed=1)
+    assert fitted().fingerprint == posterior.fingerprint
+    other = fit(some_people(), seed=1)
     assert other.fingerprint != posterior.fingerprint
 
 
 def test_held_out_people_choose_the_state():
     held = {f"h{n}": votes_of(f"h{n}", n % 2) for n in range(8)}
-    posterior = TastePosterior(colour_encoder(), SMALL).fit(some_people(), embeddings, held_out=held)
-    assert posterior.fingerprint != taught().fingerprint
+    posterior = fit(some_people(), held_out=held)
+    assert posterior.fingerprint != fitted().fingerprint
 
 
 @pytest.mark.parametrize(
@@ -231,12 +228,14 @@ def test_held_out_people_choose_the_state():
 )
 def test_what_cannot_be_learned_from_is_refused(people, rows, words):
     with pytest.raises(ValueError, match=words):
-        TastePosterior(colour_encoder(), SMALL).fit(people, rows)
+        fit(people, rows=rows)
 
 
-def test_it_must_learn_first():
-    with pytest.raises(ValueError, match="call `fit` first"):
-        TastePosterior(colour_encoder(), SMALL).print_of(history(), picture)
+def test_nothing_changes_a_posterior_or_a_print(posterior):
+    for frozen, field in ((posterior, "fitted"), (posterior.print_of(history(), picture), "belief")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(frozen, field, None)
+    assert not any(parameter.requires_grad for parameter in posterior.fitted.parameters())
 
 
 def test_information_is_that_of_a_coin_when_all_is_known(posterior):
@@ -274,8 +273,8 @@ def test_the_most_telling_pair_parts_the_tastes(posterior):
 
 
 def test_each_taste_likes_what_it_should(posterior):
-    shown = posterior.shown(sorted(COLOURS), embeddings)
-    found = likings(posterior, shown, count=3)
+    images = posterior.images(sorted(COLOURS), embeddings)
+    found = taste_extremes(posterior, images, count=3)
     assert sum(one.share for one in found) == pytest.approx(1)
     redder = [np.mean([COLOURS[name][0] - COLOURS[name][1] for name in one.most]) for one in found]
     assert max(redder) > 0 > min(redder)
@@ -286,10 +285,10 @@ def test_what_moved_a_choice_is_its_log_odds_without_it(posterior):
     taste = posterior.print_of(History("me", votes), picture)
     a, b = (torch.from_numpy(embeddings(names)) for names in ((RED, GREEN), ("c3", "c7")))
     moved = leave_one_out_influence(taste, a, b)
-    for place, vote in enumerate(taste.said):
+    for place, vote in enumerate(taste.opinions):
         rest = tuple(other for other in votes if other is not vote)
         without = posterior.print_of(History("me", rest), picture)
-        chance, other = (one.prefers_rows(a, b).double() for one in (taste, without))
+        chance, other = (one.prefers_embeddings(a, b).double() for one in (taste, without))
         assert torch.allclose(moved[place], chance.logit() - other.logit(), atol=1e-4)
 
 
@@ -308,8 +307,10 @@ def test_a_vote_moves_its_own_pair_towards_what_was_taken_and_nothing_said_moves
 def test_what_moves_even_odds_to_three_in_four_moves_them_by_the_log_of_three(posterior, monkeypatch):
     """Without its first vote the chance is 1/2, without its second 3/4, with both 3/4: log 3 and 0."""
     taste = posterior.print_of(history(count=2), picture)
-    chances = [SimpleNamespace(prefers_rows=lambda a, b, c=c: torch.tensor([c])) for c in (0.75, 0.5, 0.75)]
-    monkeypatch.setattr("tasteprint.posterior.reasons.believe", lambda *_: chances)
+    chances = [
+        SimpleNamespace(prefers_embeddings=lambda a, b, c=c: torch.tensor([c])) for c in (0.75, 0.5, 0.75)
+    ]
+    monkeypatch.setattr("tasteprint.posterior.reasons.infer_prints", lambda *_: chances)
     rows = torch.from_numpy(embeddings([RED]))
     assert leave_one_out_influence(taste, rows, rows).flatten().tolist() == pytest.approx(
         [math.log(3), 0], abs=1e-6
@@ -317,10 +318,10 @@ def test_what_moves_even_odds_to_three_in_four_moves_them_by_the_log_of_three(po
 
 
 def test_a_crowd_scores_as_its_people(posterior):
-    prints = posterior.prints_of(some_people(5), embeddings)
+    prints = posterior.prints_of(histories(5), embeddings=embeddings)
     rows = torch.from_numpy(embeddings([RED, GREEN, "c7"]))
-    scores = Crowd.of(prints).score_rows(rows)
+    scores = PrintBatch.of(prints).score_embeddings(rows)
     for own, taste in zip(scores, prints, strict=True):
-        assert torch.allclose(own, taste.score_rows(rows), atol=1e-5)
+        assert torch.allclose(own, taste.score_embeddings(rows), atol=1e-5)
     with pytest.raises(ValueError, match="of 2 posteriors"):
-        Crowd.of([prints[0], taught(steps=2).print_of(history(), picture)])
+        PrintBatch.of([prints[0], fitted(steps=2).print_of(history(), picture)])

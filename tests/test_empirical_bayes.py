@@ -12,21 +12,21 @@ from scipy.special import expit
 from sklearn.decomposition import PCA
 
 from tasteprint.evaluate.baselines import bradley_terry
-from tasteprint.evaluate.predictors import PosteriorPredictor
-from tasteprint.incontext.states import fingerprint
-from tasteprint.posterior import cross_validation as crossval
-from tasteprint.posterior.basis import Basis, features
+from tasteprint.posterior import cross_validation
+from tasteprint.posterior.basis import Basis, kernel_features
 from tasteprint.posterior.cross_validation import find_prior, folds
-from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales, assembled
+from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales, assemble_prior
 from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import Answers, opinions_of
 from tasteprint.posterior.mixture import infer
 from tasteprint.posterior.model import TastePosterior
+from tasteprint.posterior.predictor import PosteriorPredictor
 from tasteprint.posterior.prints import PosteriorPrint
-from tasteprint.posterior.rater_effects import pulls, rater_effects, shared_taste, standard
+from tasteprint.posterior.rater_effects import answer_pulls, rater_effects, shared_taste, standard_normal
+from tasteprint.provenance import fingerprint
 from tasteprint.types import History, Rating, Vote
 from tasteprint.vision.encoder import ImageEncoder
-from tastes import COLOURS, SMALL, colour_encoder, embeddings, picture, some_people, votes_of
+from tastes import COLOURS, SMALL, colour_encoder, embeddings, fit, picture, some_people, votes_of
 
 NAMES = sorted(COLOURS)
 PLACE = {name: row for row, name in enumerate(NAMES)}
@@ -38,12 +38,12 @@ FEW = replace(SMALL, prior="estimated", features=16)
 @pytest.fixture(autouse=True)
 def small_grid(monkeypatch):
     """Two scales of two values: what is searched is not the point here."""
-    monkeypatch.setattr(crossval, "GRID", {"others": (0.0, 1.0), "linear": (0.3, 0.6)})
-    monkeypatch.setattr(crossval, "ROUNDS", 1)
-    monkeypatch.setattr(crossval, "SWEEPS", 1)
+    monkeypatch.setattr(cross_validation, "GRID", {"others": (0.0, 1.0), "linear": (0.3, 0.6)})
+    monkeypatch.setattr(cross_validation, "ROUNDS", 1)
+    monkeypatch.setattr(cross_validation, "SWEEPS", 1)
 
 
-def said(count=12):
+def raters(count=12):
     return [opinions_of(votes, PLACE) for votes in some_people(count).values()]
 
 
@@ -55,8 +55,8 @@ def parts(people, scales=SCALES):
 
 @pytest.fixture(scope="module")
 def estimated():
-    people = said()
-    return assembled(*parts(people), people, NAMES, SCALES, 16)
+    people = raters()
+    return assemble_prior(*parts(people), people, NAMES, SCALES, 16)
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +84,15 @@ def test_inner_products_of_features_are_the_two_kernels():
 
 def test_features_of_the_same_images_are_the_same_again():
     basis = Basis.of(ROWS, 1.0)
-    torch.testing.assert_close(features(ROWS.double(), **basis.parts) / basis.sizes, basis.rows)
+    torch.testing.assert_close(kernel_features(ROWS.double(), **basis.parts) / basis.sizes, basis.rows)
 
 
-# What raters share, and where they lean
+# What raters share, and what each adds
 
 
 def test_the_shared_taste_without_features_is_bradley_and_terrys():
     votes = [vote for one in some_people(12).values() for vote in one]
-    taste = shared_taste(torch.zeros(len(NAMES), 1).double(), said(), 1.0, 0.5)
+    taste = shared_taste(torch.zeros(len(NAMES), 1).double(), raters(), 1.0, 0.5)
     for name, strength in bradley_terry(votes, ridge=4.0).items():
         assert float(taste.own[PLACE[name]]) == pytest.approx(strength, abs=2e-3)
 
@@ -103,58 +103,58 @@ def test_the_dual_form_is_the_primal_one():
     seen = Answers.choices(rows, offsets)._replace(
         weights=torch.tensor([1, 1, 0.5, 0.5, 1, 1, 0]).double().expand(3, 7)
     )
-    primal = infer(standard(4), seen)
-    pull = pulls(rows @ rows.mT, seen)
+    primal = infer(standard_normal(4), seen)
+    pull = answer_pulls(rows @ rows.mT, seen)
     torch.testing.assert_close((rows.mT @ pull[..., None])[..., 0], primal.taste, atol=1e-5, rtol=1e-5)
     assert (pull[:, -1] == 0).all(), "an answer without weight pulls nothing"
 
 
-def test_leanings_are_those_of_a_rater_with_a_weight_for_every_image():
-    people = [opinions_of([*votes_of("a", 0), Rating("a", "a colour", "c3", 2)], PLACE), *said(2)]
+def test_effects_are_those_of_a_rater_with_a_weight_for_every_image():
+    people = [opinions_of([*votes_of("a", 0), Rating("a", "a colour", "c3", 2)], PLACE), *raters(2)]
     basis, taste, found = parts(people)
     size = SCALES.rater / 2**0.5
-    told = size * torch.cat([basis.rows, torch.eye(len(NAMES)).double()], dim=1)
+    features = size * torch.cat([basis.rows, torch.eye(len(NAMES)).double()], dim=1)
     for one, rater in zip(people, found.at(basis.rows).T, strict=True):
-        first, second = told[one.images[:, 0]], told[one.images[:, 1].clamp(min=0)]
+        first, second = features[one.images[:, 0]], features[one.images[:, 1].clamp(min=0)]
         rows = torch.where(one.images[:, 1:] < 0, first, first - second)
         utility = taste.utility(basis.rows)
         offsets = utility[one.images[:, 0]] - torch.where(
             one.images[:, 1] < 0, 0, utility[one.images[:, 1].clamp(min=0)]
         )
         low, high = taste.cutpoints.table()[one.bounds].T
-        belief = infer(standard(rows.shape[1]), Answers(rows, offsets, low, high, one.weights))
-        torch.testing.assert_close(told @ belief.taste, rater, atol=1e-4, rtol=1e-4)
+        belief = infer(standard_normal(rows.shape[1]), Answers(rows, offsets, low, high, one.weights))
+        torch.testing.assert_close(features @ belief.taste, rater, atol=1e-4, rtol=1e-4)
 
 
 # The estimate
 
 
 def test_the_priors_covariance_is_the_sum_that_is_promised():
-    people = said()
+    people = raters()
     basis, taste, found = parts(people)
-    whole = assembled(basis, taste, found, people, NAMES, SCALES, 200)
-    rows, lean = basis.rows, found.at(basis.rows)
+    whole = assemble_prior(basis, taste, found, people, NAMES, SCALES, 200)
+    rows, effects = basis.rows, found.at(basis.rows)
     linear, rbf = rows[:, : basis.linear], rows[:, basis.linear :]
-    kernel = 0.4**2 * linear @ linear.T + 0.5**2 * rbf @ rbf.T + 0.8**2 * lean @ lean.T / len(people)
+    kernel = 0.4**2 * linear @ linear.T + 0.5**2 * rbf @ rbf.T + 0.8**2 * effects @ effects.T / len(people)
     images = [PLACE[name] for name in whole.names]
-    told = whole.map.table[:, 1:].double()
+    features = whole.map.table[:, 1:].double()
 
     def of_choices(kernel):
         return kernel.diag()[:, None] + kernel.diag() - 2 * kernel
 
     torch.testing.assert_close(
-        of_choices(told @ told.T), of_choices(kernel[images][:, images]), atol=1e-4, rtol=1e-4
+        of_choices(features @ features.T), of_choices(kernel[images][:, images]), atol=1e-4, rtol=1e-4
     )
 
 
 def test_the_print_is_the_dual_forms(posterior):
     votes = votes_of("new", 1, 8)
-    shown = posterior.shown(NAMES, embeddings)
-    shared, told = shown.shared.double().numpy(), shown.features.double().numpy()
+    images = posterior.images(NAMES, embeddings)
+    shared, features = images.shared.double().numpy(), images.features.double().numpy()
     liked, other = (
         np.array([PLACE[getattr(vote, side)] for vote in votes]) for side in ("liked", "disliked")
     )
-    kernel = told @ told.T
+    kernel = features @ features.T
     across = kernel[liked] - kernel[other]
     gram, offsets = across[:, liked] - across[:, other], shared[liked] - shared[other]
     pull = np.zeros(8)
@@ -162,10 +162,10 @@ def test_the_print_is_the_dual_forms(posterior):
         p = expit(offsets + gram @ pull)
         pull += np.linalg.solve(np.eye(8) + (p * (1 - p))[:, None] * gram, (1 - p) - pull)
     bend = np.diag(expit(offsets + gram @ pull) * expit(-offsets - gram @ pull))
-    asked = across[:, 0] - across[:, 1]
-    mean = shared[0] - shared[1] + asked @ pull
+    difference = across[:, 0] - across[:, 1]
+    mean = shared[0] - shared[1] + difference @ pull
     variance = kernel[0, 0] + kernel[1, 1] - 2 * kernel[0, 1]
-    variance -= asked @ np.linalg.solve(np.linalg.inv(bend) + gram, asked)
+    variance -= difference @ np.linalg.solve(np.linalg.inv(bend) + gram, difference)
     [margins] = PosteriorPredictor(posterior, embeddings).pairs(
         [History("new", tuple(votes))], [[(NAMES[0], ""), (NAMES[1], "")]]
     )
@@ -173,19 +173,19 @@ def test_the_print_is_the_dual_forms(posterior):
 
 
 def test_an_average_image_has_utility_zero(posterior):
-    shown = posterior.shown(posterior.learner.names, embeddings)
-    assert float(shown.shared.mean()) == pytest.approx(0, abs=1e-5)
-    torch.testing.assert_close(shown.features.mean(dim=0), torch.zeros(16), atol=1e-5, rtol=0)
+    images = posterior.images(posterior.fitted.names, embeddings)
+    assert float(images.shared.mean()) == pytest.approx(0, abs=1e-5)
+    torch.testing.assert_close(images.features.mean(dim=0), torch.zeros(16), atol=1e-5, rtol=0)
 
 
 def test_raters_images_are_known_by_name_and_others_by_their_embedding(posterior):
     def with_stranger(names):
         return embeddings([name.removeprefix("new ") for name in names])
 
-    known, stranger = posterior.shown(["c5"], embeddings), posterior.shown(["new c5"], with_stranger)
-    shared, told = posterior.utilities(torch.from_numpy(embeddings(["c5"])))
-    torch.testing.assert_close((stranger.shared, stranger.features), (shared, told))
-    row = posterior.learner.map.table[posterior.learner.names.index("c5")]
+    known, stranger = posterior.images(["c5"], embeddings), posterior.images(["new c5"], with_stranger)
+    shared, features = posterior.utilities(torch.from_numpy(embeddings(["c5"])))
+    torch.testing.assert_close((stranger.shared, stranger.features), (shared, features))
+    row = posterior.fitted.map.table[posterior.fitted.names.index("c5")]
     torch.testing.assert_close((known.shared[0], known.features[0]), (row[0], row[1:]))
     assert not torch.allclose(known.shared, stranger.shared)
 
@@ -193,15 +193,22 @@ def test_raters_images_are_known_by_name_and_others_by_their_embedding(posterior
 def test_eight_votes_tell_a_new_person_apart(posterior):
     people = {f"v{n}": votes_of(f"v{n}", n % 2, 24) for n in range(20)}
     histories = [History(user, tuple(votes[:8])) for user, votes in people.items()]
-    asked = [
+    targets = [
         [(name, "") for vote in votes[8:] for name in (vote.liked, vote.disliked)]
         for votes in people.values()
     ]
     own, nobody, other = (
         np.mean(
-            [row[0::2] > row[1::2] for row in PosteriorPredictor(posterior, embeddings).pairs(told, asked)]
+            [
+                row[0::2] > row[1::2]
+                for row in PosteriorPredictor(posterior, embeddings).pairs(contexts, targets)
+            ]
         )
-        for told in (histories, [History(one.user_id) for one in histories], [*histories[1:], histories[0]])
+        for contexts in (
+            histories,
+            [History(one.user_id) for one in histories],
+            [*histories[1:], histories[0]],
+        )
     )
     assert own > 0.8 > nobody > other
 
@@ -216,14 +223,14 @@ def test_it_is_kept_with_its_images_names(posterior, tmp_path, monkeypatch):
     monkeypatch.setattr(ImageEncoder, "from_pretrained", lambda name: colour_encoder())
     posterior.save_pretrained(tmp_path)
     again = TastePosterior.from_pretrained(tmp_path)
-    assert again.fingerprint == posterior.fingerprint and again.learner.names == posterior.learner.names
+    assert again.fingerprint == posterior.fingerprint and again.fitted.names == posterior.fitted.names
     taste = posterior.print_of(History("new", tuple(votes_of("new", 0))), picture)
     taste.save(tmp_path / "print")
     assert torch.equal(PosteriorPrint.load(tmp_path / "print", again).belief.taste, taste.belief.taste)
 
 
 @pytest.mark.parametrize("damage", ["rows", "width", "missing"])
-def test_damage_is_said(posterior, tmp_path, monkeypatch, damage):
+def test_damage_is_refused(posterior, tmp_path, monkeypatch, damage):
     monkeypatch.setattr(ImageEncoder, "from_pretrained", lambda name: colour_encoder())
     posterior.save_pretrained(tmp_path)
     state = load_file(tmp_path / "posterior.safetensors")
@@ -248,9 +255,11 @@ def test_likes_and_stars_are_taken():
         return [one, two, *stars]
 
     people = [opinions_of(rated(f"u{n}", n % 2), PLACE) for n in range(10)]
-    found = assembled(*parts(people), people, NAMES, SCALES, 16)
+    found = assemble_prior(*parts(people), people, NAMES, SCALES, 16)
     posterior = TastePosterior(colour_encoder(), FEW, found)
-    scores = posterior.prints_of({"new": rated("new", 0)}, embeddings)[0].score_rows(ROWS)
+    scores = posterior.print_of(History("new", ratings=tuple(rated("new", 0))), picture).score_embeddings(
+        ROWS
+    )
     assert np.corrcoef(scores, [COLOURS[name][0] for name in NAMES])[0, 1] > 0.7
 
 
@@ -258,54 +267,49 @@ def test_likes_and_stars_are_taken():
 
 
 def test_a_fold_hides_its_people_and_some_images():
-    people = said(10)
+    people = raters(10)
     made = folds(people, len(NAMES), 0)
-    assert [len(fold.later) for fold in made] == [2] * 5
+    assert [len(fold.targets) for fold in made] == [2] * 5
     for fold in made:
-        shown = torch.cat([one.images.flatten() for one in fold.taught]).unique()
-        assert 0.6 * len(NAMES) < len(shown) < len(NAMES) and len(fold.taught) == 8
-        for earlier, later in zip(fold.earlier, fold.later, strict=True):
-            assert len(earlier.weights) == 6 and not torch.isin(earlier.images, later.images).any()
+        images = torch.cat([one.images.flatten() for one in fold.train]).unique()
+        assert 0.6 * len(NAMES) < len(images) < len(NAMES) and len(fold.train) == 8
+        for context, targets in zip(fold.context, fold.targets, strict=True):
+            assert len(context.weights) == 6 and not torch.isin(context.images, targets.images).any()
 
 
 def test_the_same_seed_finds_the_same():
-    first, second = (find_prior(NAMES, ROWS, said(6), FEW, seed=3) for _ in range(2))
+    first, second = (find_prior(NAMES, ROWS, raters(6), FEW, seed=3) for _ in range(2))
     assert fingerprint(first) == fingerprint(second)
 
 
 def test_many_people_are_learned_from(monkeypatch):
-    monkeypatch.setattr(crossval, "MANY", 8)
-    assert isinstance(find_prior(NAMES, ROWS, said(8), replace(FEW, prior="auto", steps=2)), LearnedPrior)
+    monkeypatch.setattr(cross_validation, "MANY", 8)
+    assert isinstance(find_prior(NAMES, ROWS, raters(8), replace(FEW, prior="auto", steps=2)), LearnedPrior)
 
 
 @pytest.mark.parametrize("better", [LearnedPrior, EmpiricalBayesPrior])
 def test_of_few_people_the_prior_that_foresees_better_is_taken(monkeypatch, better):
     monkeypatch.setattr(
-        crossval, "log_loss", lambda learners, *rest: float(not isinstance(learners[0], better))
+        cross_validation, "log_loss", lambda fitted, *rest: float(not isinstance(fitted[0], better))
     )
-    assert isinstance(find_prior(NAMES, ROWS, said(4), replace(FEW, prior="auto", steps=2)), better)
+    assert isinstance(find_prior(NAMES, ROWS, raters(4), replace(FEW, prior="auto", steps=2)), better)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_one_rater_is_no_population(count):
     with pytest.raises(ValueError, match="at least two people"):
-        TastePosterior(colour_encoder(), FEW).fit(some_people(count), embeddings)
+        fit(some_people(count), FEW)
 
 
 def test_two_raters_are_enough():
-    found = TastePosterior(colour_encoder(), FEW).fit(some_people(2), embeddings)
-    assert isinstance(found.learner, EmpiricalBayesPrior)
-
-
-def test_an_unknown_prior_is_said():
-    with pytest.raises(ValueError, match="expected one of auto, learned, estimated"):
-        find_prior(NAMES, ROWS, said(4), replace(FEW, prior="guessed"))
+    found = fit(some_people(2), FEW)
+    assert isinstance(found.fitted, EmpiricalBayesPrior)
 
 
 def test_contradicting_and_separable_votes_are_taken():
     both = [Vote("a", "", "c1", "c2", 1.0), Vote("a", "", "c1", "c2", 0.0)]
     people = [opinions_of(both * 200, PLACE), opinions_of([Vote("b", "", "c1", "c2", 1.0)] * 300, PLACE)]
-    found = assembled(*parts(people), people, NAMES, SCALES, 16)
+    found = assemble_prior(*parts(people), people, NAMES, SCALES, 16)
     assert all(value.isfinite().all() for value in found.state_dict().values())
 
 

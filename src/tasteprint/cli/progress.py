@@ -1,0 +1,38 @@
+"""What a person sees while a command works: one bar on a terminal, and no messages of the libraries.
+
+Enters: how much of what is done. Leaves: a bar on standard error, gone at the end. Does not know: what is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Give a bar, shown only on a terminal, that moves by calling it with (what, done, total)."""
+    from tqdm.auto import tqdm
+
+    with tqdm(total=0, leave=False, disable=None, dynamic_ncols=True, miniters=1) as bar:
+
+        def move(what: str, done: int, total: int) -> None:
+            bar.set_description_str(what, refresh=False)
+            if done < bar.n or total != bar.total:
+                bar.reset(total)
+            bar.update(done - bar.n)
+
+        yield move
+
+
+def quiet_libraries() -> None:
+    """Turn off what transformers and diffusers print while they load; what fails is still said."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # "the fast image processor needs torchvision": the slow one is meant
+    logging.disable_progress_bar()
+    with suppress(ImportError):  # that diffusers is missing is for the generator to say
+        from diffusers.utils import logging as diffusers_logging
+
+        diffusers_logging.set_verbosity_error()
+        diffusers_logging.disable_progress_bar()

@@ -1,0 +1,72 @@
+"""Ground floor: where a model is, by folder, bundled name or Hub repository, and what its folder says of itself.
+
+Enters: a name, or a folder to upload. Leaves: a local folder; the record in it; a commit's address.
+Does not know: what kinds of models there are. Nothing here unpickles, and no code is downloaded.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+FORMAT = 1
+ABOUT = "tasteprint.json"
+"""The record in a model's folder: its format, its kind, its settings."""
+
+BUNDLED = ("mini", "mini-posterior")
+"""Models that come with the package, and need no download."""
+
+PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md"]
+
+
+def find_model(name: str | Path) -> Path:
+    """Give the local folder of a model: a folder, one that comes with the package, or a download from the Hub.
+
+    Of a run's folder, the model in it. ValueError where there is none.
+    """
+    if Path(name).is_dir():
+        inside = Path(name) / "model"
+        return inside if inside.is_dir() else Path(name)
+    if str(name) in BUNDLED:
+        return Path(str(resources.files("tasteprint"))) / "weights" / str(name)
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=PATTERNS))
+    except (HfHubHTTPError, HFValidationError, OSError) as fault:
+        raise ValueError(
+            f"model {str(name)!r} could not be opened; expected a folder that `save_pretrained` or "
+            "`tasteprint train` wrote, or a Hub repository that can be reached."
+        ) from fault
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """Read what a model's folder says of itself. ValueError where it says nothing, or in another format."""
+    try:
+        about = json.loads((folder / ABOUT).read_text("utf-8"))
+    except (OSError, json.JSONDecodeError) as fault:
+        raise ValueError(
+            f"folder {str(folder)!r} has no readable {ABOUT}; expected a tasteprint model: name another folder."
+        ) from fault
+    if about.get("format") != FORMAT:
+        raise ValueError(
+            f"{folder / ABOUT} is of format {about.get('format')!r}; expected {FORMAT}: use the release of "
+            "tasteprint that wrote it."
+        )
+    return about
+
+
+def write_about(folder: Path, about: dict[str, Any]) -> None:
+    """Write what a model's folder says of itself."""
+    text = json.dumps({"format": FORMAT, **about}, indent=1) + "\n"
+    (folder / ABOUT).write_text(text, encoding="utf-8")
+
+
+def push_folder(folder: Path, repository: str, private: bool) -> str:
+    """Upload a saved folder to the Hub; returns the address of the commit."""
+    api = HfApi()
+    api.create_repo(repository, private=private, exist_ok=True)
+    return str(api.upload_folder(repo_id=repository, folder_path=folder))
