@@ -1,4 +1,4 @@
-"""The walls: imports flow one way, circles are none, names are one thing's, importing costs nothing, the alarm rings."""
+"""The walls: imports flow one way, no circles, one name a thing, importing costs nothing; and the alarms ring."""
 
 import ast
 import subprocess
