@@ -11,8 +11,8 @@ import torch
 
 from tasteprint.posterior.active import expected_information_gain, most_informative_pair
 from tasteprint.posterior.model import TastePosterior
-from tasteprint.posterior.prints import PosteriorPrint, PrintBatch
-from tasteprint.posterior.reasons import leave_one_out_influence, taste_extremes
+from tasteprint.posterior.prints import PosteriorPrint, PrintBatch, leave_one_out_influence
+from tasteprint.posterior.reasons import taste_extremes
 from tasteprint.types import History, Rating, Scorer, Vote
 from tastes import COLOURS, colour_encoder, embeddings, fit, fitted, picture, some_people, votes_of
 
