@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +16,6 @@ from torch.nn.functional import interpolate
 
 from tasteprint.cli.generate import generate_command
 from tasteprint.guide.reno import noises
-from tasteprint.report import generation as generated
 
 app = typer.Typer()
 app.command()(generate_command)
@@ -228,38 +226,6 @@ def test_a_folder_that_cannot_be_written_is_refused_before_a_model_is_opened(vot
         with pytest.raises(OSError, match=r"making folder .* failed"):
             generate("/proc/nothing", votes)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "full", "mine.txt"]
-
-
-def test_an_empty_folder_is_taken_and_a_fault_in_the_middle_leaves_it_empty(tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    with pytest.raises(TypeError):
-        generated.write_folder(out, {"a": b"1", "b": "no bytes"})
-    assert list(tmp_path.iterdir()) == [out] and not list(out.iterdir())
-    generated.write_folder(out, {"a": b"1"})
-    assert (out / "a").read_bytes() == b"1" and list(tmp_path.iterdir()) == [out]
-    with pytest.raises(OSError, match=r"writing .* failed \(Directory not empty\)"):
-        generated.write_folder(out, {"a": b"2"})
-    assert (out / "a").read_bytes() == b"1" and list(tmp_path.iterdir()) == [out]
-
-
-def test_kill_9_leaves_nothing_under_the_name(tmp_path):
-    code = f"""if True:
-        import os, signal
-        from pathlib import Path
-        from tasteprint.report.generation import write_folder
-
-        class Deadly(dict):
-            def items(self):
-                yield "best.png", b"whole"
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        write_folder(Path({str(tmp_path / "out")!r}), Deadly())
-    """
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
-    assert not (tmp_path / "out").exists()
-    generated.write_folder(tmp_path / "out", {"best.png": b"whole"})
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["best.png"]
 
 
 def test_through_the_front_door(votes, tmp_path):

@@ -1,5 +1,6 @@
 """The results of the in-context model on simulated people: figures checked by hand, shortcuts against slow twins."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,15 +100,46 @@ def test_bounds_of_fewer_votes_are_those_of_all_the_history(examined):
     assert slow["bound.bayes.2"].value == pytest.approx(fast["bound.bayes.2"].value, abs=0.01)
 
 
-def test_references_rank_pictures_as_they_choose_in_pairs(examined):
-    from rivals import reference_scores
+def test_references_rank_two_pictures_as_they_choose_between_them(runs):
+    """Of two pictures the expected wins rank as the pair's own probability: the same samples, so the same choices."""
+    import rivals
+    from examined import Examined
+    from foreseen import TOLD
 
-    found, scores = examined.bounds((0, 8)), reference_scores(examined, 8)
-    assert np.array_equal(examined.earned(scores["bound.oracle"]), found["bound.oracle"].earned)
-    assert np.array_equal(examined.earned(scores["bound.centroid"]), found["bound.centroid.8"].earned)
-    assert examined.earned(scores["bound.bayes"]).mean() == pytest.approx(
-        found["bound.bayes.8"].value, abs=0.03
+    from tasteprint.simulate.oracle import bounds_of
+    from tasteprint.simulate.simulation import draw_test
+
+    whole = Examined.of(draw_test(), 100)
+    one_target = replace(whole, votes=[votes[: TOLD + 1] for votes in whole.votes])
+    told, answers = (
+        np.delete(a, np.s_[8:TOLD], axis=1) for a in (one_target.differences, one_target.answers)
     )
+    population, utilities = one_target.world.population, one_target.utilities
+    found = bounds_of(population, utilities, told, answers, (0, 8), samples=rivals.SAMPLES)
+    scores = rivals.reference_scores(one_target, 8)
+    pairs = {"bound.bayes": "bound.bayes.8", "bound.centroid": "bound.centroid.8"}
+    for name, ranked in scores.items():
+        assert np.array_equal(one_target.earned(ranked), found[pairs.get(name, name)].earned)
+
+
+def test_wins_are_counted_over_all_other_pictures(examined):
+    """The slow twin: one picture against the rest at a time; a picture against itself has one half of a win."""
+    import rivals
+    from foreseen import TOLD
+
+    from tasteprint.simulate.bayes import predict
+
+    shown = rivals._shown(examined)
+    told, answers = examined.differences[:, :8], examined.answers[:, :8]
+    slow = [
+        predict(
+            examined.world.population, told, answers, shown[:, [i]] - shown, rivals.SAMPLES, 1
+        ).probability.sum(1)
+        for i in range(0, shown.shape[1], 5)
+    ]
+    scores = rivals.reference_scores(examined, 8)
+    assert shown.shape[1] == 2 * (len(examined.votes[0]) - TOLD)
+    assert scores["bound.bayes"][:, ::5] == pytest.approx(np.stack(slow, axis=1) - 0.5, abs=1e-9)
     assert scores["bound.average"].sum() == pytest.approx(4 * 32 * 31 / 2)
 
 

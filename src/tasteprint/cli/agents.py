@@ -56,7 +56,8 @@ def build_agents_command(
     guidance: Annotated[float, typer.Option(help="Guidance scale of a diffusers pipeline.")] = 0.0,
 ) -> None:
     """Draw agents who like and dislike given attributes, and have images made for each (P section 3.2)."""
-    from tasteprint.simulate.agent_set import require_new, write_agents
+    from tasteprint.files import require_new
+    from tasteprint.simulate.agent_set import write_agents
     from tasteprint.simulate.agents import draw_agents
 
     require_new(out)

@@ -82,7 +82,8 @@ def generate_command(
     weights = read_weights(reward or [])
     check_loss(loss, pessimism)
     _check_counts(seed, num_noises, best_of)
-    from tasteprint.report.generation import generation_record, require_place, write_folder
+    from tasteprint.files import require_place, write_folder
+    from tasteprint.report.generation import generation_record
 
     require_place(out)  # a mistake should show before a model is loaded
     person, opener = read_person(history, data, user, history_length)

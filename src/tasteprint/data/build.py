@@ -24,7 +24,7 @@ from tasteprint.data.intake import Intake, Progress
 from tasteprint.data.logs import find_log
 from tasteprint.data.mapping import Mapping
 from tasteprint.data.votes import COLUMNS, drop_doubtful, stage_votes
-from tasteprint.files import write_whole
+from tasteprint.files import whole, write_bytes
 from tasteprint.provenance import version
 
 WORK = ".work"
@@ -80,7 +80,7 @@ def build(
             ).to_json()
         )
         os.sync()  # one flush for every file before the one that declares them whole
-        write_whole(out / "summary.json", out / WORK, summary.to_json().encode())
+        write_bytes(out / "summary.json", summary.to_json().encode(), out / WORK)
     return summary
 
 
@@ -139,9 +139,10 @@ def _write_votes(connection: duckdb.DuckDBPyConnection, out: Path, config: DataC
         "CREATE TABLE splits AS SELECT unnest($1) AS user_id, unnest($2) AS split",
         [list(splits), list(splits.values())],
     )
-    aside = out / WORK / "votes.parquet"
-    connection.execute(f"COPY ({_SORTED}) TO {duck.text(str(aside))} (FORMAT parquet, ROW_GROUP_SIZE 16384)")
-    aside.replace(out / "votes.parquet")
+    with whole(out / "votes.parquet", out / WORK) as part:
+        connection.execute(
+            f"COPY ({_SORTED}) TO {duck.text(str(part))} (FORMAT parquet, ROW_GROUP_SIZE 16384)"
+        )
 
 
 _SORTED = f"""

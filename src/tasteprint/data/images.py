@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from tasteprint.data.decode import FORMATS, ImageError, image_format, open_image, refuse_missing
-from tasteprint.files import write_whole
+from tasteprint.files import write_bytes
 
 __all__ = ["ImageError", "ImageStore", "open_image"]
 
@@ -38,7 +38,7 @@ class ImageStore:
         image_id = hashlib.sha256(data).hexdigest()
         if image_id not in self:
             open_image(data)
-            write_whole(self._named(image_id, image_format(data)), self.folder / ".partial", data)
+            write_bytes(self._named(image_id, image_format(data)), data, self.folder / ".partial")
         return image_id
 
     def add_file(self, path: str | Path) -> str:

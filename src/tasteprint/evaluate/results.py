@@ -24,6 +24,7 @@ from typing import Any
 
 from rich.table import Table
 
+from tasteprint.files import write_json
 from tasteprint.provenance import commit, hardware
 
 MEANING = {
@@ -156,10 +157,7 @@ class Figure:
 
 def write_results(path: Path, command: str, seeds: Sequence[int], figures: Sequence[Figure]) -> None:
     """Write figures with what is needed to measure them again. Replaces the file in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record(command, seeds, figures), indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_json(path, record(command, seeds, figures))
 
 
 def record(command: str, seeds: Sequence[int], figures: Sequence[Figure]) -> dict[str, Any]:

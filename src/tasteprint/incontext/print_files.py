@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from tasteprint.files import write_tensors
 from tasteprint.incontext.frozen import FrozenNetwork
 from tasteprint.incontext.packing import pack
 from tasteprint.incontext.past import Int8Keys, Past
@@ -40,10 +40,7 @@ def write_print_file(path: Path, model: FrozenNetwork, history: History, past: P
         "dtype": str(past.shared.dtype).removeprefix("torch."),
         "history": json.dumps(_as_json(history), default=datetime.isoformat),
     }
-    part = path.with_name(path.name + ".part")
-    stored = {name: value.cpu().contiguous() for name, value in tensors.items()}
-    save_file(stored, part, about)
-    part.replace(path)
+    write_tensors(path, tensors, about)
 
 
 def read_print_file(path: Path, model: FrozenNetwork) -> tuple[History, Past]:

@@ -32,6 +32,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tasteprint.config import PosteriorConfig
+from tasteprint.files import write_tensors
 from tasteprint.hub import ABOUT, find_model, read_about, write_about
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.learned_prior import LearnedPrior
@@ -126,9 +127,7 @@ def write_print(
         "names": json.dumps(names),
         "said": json.dumps([asdict(opinion) for opinion in opinions], default=datetime.isoformat),
     }
-    part = path.with_name(path.name + ".part")
-    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, part, about)
-    part.replace(path)
+    write_tensors(path, tensors, about)
 
 
 def read_print(

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from math import isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,9 +20,7 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save
 
 from tasteprint import provenance
-from tasteprint.files import disk_error
 from tasteprint.guide.steps import Seen, Step
-from tasteprint.simulate.agent_set import require_new
 
 if TYPE_CHECKING:
     from tasteprint.config import GuideConfig
@@ -188,37 +183,6 @@ def generation_record(
         "hardware": provenance.hardware(),
         "threads": torch.get_num_threads(),
     }
-
-
-def require_place(out: Path) -> None:
-    """Refuse a folder that holds something, or that could not be made, before any work; leaves nothing behind."""
-    try:
-        require_new(out)
-        part = _part(out)
-        trial = next(place for place in part.parents if place.exists()) / part.name
-        trial.mkdir()
-        trial.rmdir()
-    except OSError as error:
-        raise disk_error(f"making folder {str(out)!r}", error.strerror, error.errno) from error
-
-
-def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write a new folder whole: beside it first, then renamed. Raises OSError in one sentence, and leaves nothing."""
-    part = _part(out)
-    try:
-        part.mkdir(parents=True)
-        for name, data in files.items():
-            (part / name).write_bytes(data)
-        part.replace(out.resolve())
-    except OSError as error:
-        raise disk_error(f"writing {out}", error.strerror, error.errno) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _part(out: Path) -> Path:
-    """The folder beside it that becomes it, of this process alone."""
-    return out.resolve().with_name(f".{out.name}.{os.getpid()}.part")
 
 
 def _version(name: str) -> str | None:

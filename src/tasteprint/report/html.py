@@ -20,6 +20,7 @@ from PIL import Image
 
 from tasteprint.data.decode import open_image
 from tasteprint.evaluate.results import COMPARED, Figure
+from tasteprint.files import write_bytes
 from tasteprint.report.page import WAYS, LearningPoint, Page
 
 SIDE = 256
@@ -71,13 +72,7 @@ def write_page(path: Path, page: Page) -> None:
     ValueError for a picture that cannot be decoded.
     """
     html = _environment().get_template("page.html.j2").render(_view(page))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(html.encode("utf-8", "replace"))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_bytes(path, html.encode("utf-8", "replace"))
 
 
 def _environment() -> Environment:

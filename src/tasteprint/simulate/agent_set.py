@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from tasteprint.files import require_new, whole
 from tasteprint.simulate.agents import Agent
 from tasteprint.simulate.painter import stream
 from tasteprint.simulate.prompts import Request, requests
@@ -40,14 +41,6 @@ right = 0
 [images]
 place = "paths"
 """
-
-
-def require_new(folder: Path) -> None:
-    """Refuse a folder that already holds something, with a ValueError."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(
-            f"{str(folder)!r} already holds something; expected a new folder: name another or remove it."
-        )
 
 
 def write_agents(
@@ -103,10 +96,8 @@ def _make(file: Path, request: Request, generator: Generator, noise_shape: tuple
     with torch.no_grad():
         pixels = generator(torch.randn((1, *noise_shape), generator=source), request.prompt)[0]
     array = (pixels.permute(1, 2, 0) * 255).round().byte().cpu().numpy()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_suffix(".part")
-    Image.fromarray(array).save(aside, "PNG")
-    aside.replace(file)
+    with whole(file) as part:
+        Image.fromarray(array).save(part, "PNG")
 
 
 def _agents_json(agents: Sequence[Agent], settings: Mapping[str, object]) -> str:

@@ -66,9 +66,20 @@ def predict(
 
 
 def _root(spread: Float[np.ndarray, "values directions"]) -> Float[np.ndarray, "values rank"]:
-    """The same covariance from as few directions as it has; none at all where people do not vary."""
-    u, s, _ = np.linalg.svd(spread, full_matrices=False)
-    return u[:, s > 1e-9] * s[s > 1e-9]
+    """The same covariance from as few directions as it has; none at all where people do not vary.
+
+    It is Cholesky's root without exchanges of rows, past the values that those before them fix. Of all roots only this
+    one has zeros above its steps, so every processor finds the same (within rounding), and with it the same samples.
+    Eigenvectors would not do: variances repeat, and within equal ones a library may turn them as it likes.
+    """
+    rest = spread @ spread.T
+    least, columns = 1e-12 * rest.diagonal().max(), []
+    for i in range(len(rest)):
+        if rest[i, i] > least:
+            column = rest[:, i] / np.sqrt(rest[i, i])
+            rest = rest - np.outer(column, column)
+            columns.append(column)
+    return np.array(columns).reshape(-1, len(rest)).T
 
 
 def _prior(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tasteprint.files import require_new, whole
 from tasteprint.simulate.painter import Picture, paint
 from tasteprint.simulate.people import Person
 from tasteprint.simulate.populations import Population
@@ -54,18 +54,13 @@ def write_log(folder: str | Path, config: WorldConfig, split: Split) -> World:
     already holds something.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(
-            f"{str(folder)!r} already holds something; expected a new folder: name another or remove it."
-        )
+    require_new(folder)
     world = draw_world(config, split)
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)  # what an interrupted run has left
-    (part / "pictures").mkdir(parents=True)
-    _write_pictures(part, world.pictures, config.size)
-    _write_votes(part, world.votes)
-    _write_truth(part, world)
-    part.replace(folder)
+    with whole(folder.resolve()) as part:
+        (part / "pictures").mkdir(parents=True)
+        _write_pictures(part, world.pictures, config.size)
+        _write_votes(part, world.votes)
+        _write_truth(part, world)
     return world
 
 

@@ -1,4 +1,4 @@
-"""A run's folder: what the run is, which parts are done, and where a killed one goes on.
+"""A run's folder: what the run is, which parts are done, and where an interrupted one resumes.
 
 Enters: a config. Leaves: `run.json`, and answers to "is this part done?". Does not know: models, data.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasteprint.config import Config
+from tasteprint.files import write_json
 from tasteprint.provenance import commit, hardware
 
 LIBRARIES = ("tasteprint", "torch", "transformers", "peft", "accelerate")
@@ -50,13 +51,8 @@ class RunFolder:
 
     def keep(self, name: str, value: object) -> None:
         """Write a value as JSON under a name in the folder, in one step."""
-        if not self.writes:
-            return
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-        part.replace(path)
+        if self.writes:
+            write_json(self.path / name, value)
 
     def done(self, part: str) -> bool:
         """Whether a part was finished by this run or an earlier try of it."""
