@@ -12,7 +12,6 @@ import torch
 from tasteprint.posterior.active import expected_information_gain, most_informative_pair
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.posterior.prints import PosteriorPrint, PrintBatch, leave_one_out_influence
-from tasteprint.posterior.reasons import taste_extremes
 from tasteprint.types import History, Rating, Scorer, Vote
 from tastes import COLOURS, colour_encoder, embeddings, fit, fitted, picture, some_people, votes_of
 
@@ -274,7 +273,7 @@ def test_the_most_telling_pair_parts_the_tastes(posterior):
 
 def test_each_taste_likes_what_it_should(posterior):
     images = posterior.images(sorted(COLOURS), embeddings)
-    found = taste_extremes(posterior, images, count=3)
+    found = posterior.taste_extremes(images, count=3)
     assert sum(one.share for one in found) == pytest.approx(1)
     redder = [np.mean([COLOURS[name][0] - COLOURS[name][1] for name in one.most]) for one in found]
     assert max(redder) > 0 > min(redder)

@@ -15,6 +15,7 @@ from tasteprint.data.dataset import Dataset
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.train.allocator import keep_freed_memory
 from tasteprint.train.run_folder import RunFolder
+from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
 
 PART = "posterior"
@@ -43,22 +44,26 @@ class PosteriorRun:
         if self.folder.done(PART):
             return TastePosterior.from_pretrained(kept)
         keep_freed_memory()
-        posterior = TastePosterior.from_config(self.config.posterior)
+        encoder = ImageEncoder.from_pretrained(self.config.posterior.encoder)
         with self.folder.doing(PART):
-            self._learn(posterior)
+            posterior = self._fitted(encoder)
             posterior.save_pretrained(kept)
         return posterior
 
-    def _learn(self, posterior: TastePosterior) -> None:
-        store = FeatureStore(self.dataset.folder / "features", posterior.encoder, self.open_image)
+    def _fitted(self, encoder: ImageEncoder) -> TastePosterior:
+        config, points = self.config.posterior, []
+        store = FeatureStore(self.dataset.folder / "features", encoder, self.open_image)
         train, held_out = (self.dataset.votes_by_user(split) for split in ("train", "validation"))
-        steps, points = self.config.posterior.steps, []
-        with tqdm(total=steps, desc=PART, dynamic_ncols=True) as bar:
+        with tqdm(total=config.steps, desc=PART, dynamic_ncols=True) as bar:
 
-            def told(step: int, loss: float) -> None:
+            def progress(step: int, loss: float) -> None:
                 bar.update(step - bar.n)
-                if step % max(1, steps // POINTS) == 0:
+                if step % max(1, config.steps // POINTS) == 0:
                     points.append({"stage": PART, "step": step, "loss": loss})
 
-            posterior.fit(train, store.rows, held_out, self.config.seed, told)
+            posterior = TastePosterior.fit(
+                train, config, encoder=encoder, embeddings=store.rows, held_out=held_out,
+                seed=self.config.seed, progress=progress,
+            )  # fmt: skip
         self.folder.keep("learning.json", points)
+        return posterior

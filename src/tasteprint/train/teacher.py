@@ -19,8 +19,8 @@ from tasteprint.incontext.network import AnswerLogits
 from tasteprint.incontext.packing import Batch
 from tasteprint.posterior.likelihoods import Answers
 from tasteprint.posterior.mixture import MixturePrior
-from tasteprint.posterior.model import Embeddings, TastePosterior
-from tasteprint.posterior.prints import ImageUtilities
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.posterior.utilities import Embeddings, ImageUtilities
 from tasteprint.train.distillation import (
     DistillationLoss,
     DistillationTargets,
@@ -69,7 +69,7 @@ class Teacher(nn.Module):
     ) -> Teacher:
         """Let a posterior teach about these images. ValueError where it learned from others."""
         posterior.expect_known(names)
-        return cls(posterior.learner.prior, posterior.shown(names, embeddings), backbone, config)
+        return cls(posterior.prior, posterior.images(names, embeddings), backbone, config)
 
     @property
     def layers(self) -> tuple[int, int]:
