@@ -102,7 +102,7 @@ def test_reasons_are_what_leaving_one_vote_out_takes_from_the_log_odds(posterior
 
 def test_members_are_those_of_the_print_in_the_order_of_the_cards(posterior, dataset, people, examples):
     cards = taste_cards(posterior, dataset)
-    shares = posterior.learner.prior.log_weights.exp().tolist()
+    shares = posterior.prior.log_weights.exp().tolist()
     assert [card.share for card in cards] == sorted(shares, reverse=True)
     person = print_of(posterior, dataset, examples[0])
     order = [shares.index(card.share) for card in cards]
@@ -115,7 +115,7 @@ def test_cards_show_what_the_centre_of_a_taste_likes_most_and_least(posterior, d
     votes = [vote for said in dataset.votes_by_user("train").values() for vote in said]
     names = sorted({name for vote in votes for name in vote.images})
     assert cards[0].among == len(names)
-    prior = posterior.learner.prior
+    prior = posterior.prior
     shared, features = posterior.utilities(posterior.encoder.embed_pictures(map(dataset.images.open, names)))
     taste = int(prior.log_weights.argmax())
     utility = shared + features @ prior.means[taste]
