@@ -22,7 +22,7 @@ from inside import clustered
 from ways import Ways, open_ways
 
 from tasteprint.evaluate.results import Figure, write_results
-from tasteprint.simulate.simulation import TEST_PEOPLE, draw_test
+from tasteprint.simulate.world import TEST_PEOPLE, draw_test
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -26,8 +26,9 @@ from tasteprint.config import StageConfig, load_config
 from tasteprint.data.dataset import Dataset
 from tasteprint.simulate.log import read_world
 from tasteprint.simulate.painter import stream
-from tasteprint.simulate.people import Person, Pool, pool_of
+from tasteprint.simulate.people import Person
 from tasteprint.simulate.taxonomy import SUBJECTS, prompt
+from tasteprint.simulate.world import Pool, pool_of
 from tasteprint.train.run import Run
 from tasteprint.train.stream import ExampleStream
 from tasteprint.types import Vote

@@ -21,7 +21,7 @@ from tasteprint.posterior.active import expected_information_gain
 from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import Answers
 from tasteprint.posterior.mixture import MixturePrior, infer
-from tasteprint.simulate.populations import draw_population
+from tasteprint.simulate.people import draw_population
 
 OFFERED = 64
 """Random pairs among which the most telling one is sought (method.md section 10)."""

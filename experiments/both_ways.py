@@ -86,7 +86,6 @@ class BothWays:
 
 def chosen_scale(ways: Ways, dataset: Dataset, votes: int) -> float:
     """The best scale for the validation people of a dataset."""
-    assert dataset.images is not None  # the training that came before would have refused it
     there = replace(ways, open_image=dataset.images.open, folder=dataset.folder / "features")
     examples, _ = fixed_examples(dataset.votes_by_user("validation"), votes, n_targets=16, seed=0)
     histories, asked = [e.history for e in examples], [target_candidates(e) for e in examples]

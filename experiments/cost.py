@@ -50,7 +50,6 @@ def main() -> None:
 
 
 def _seconds(model, dataset: Dataset, person: Example) -> float:  # noqa: ANN001 - either way
-    assert dataset.images is not None
     pair, prompt = person.targets[0].images, person.targets[0].prompt
     started = time.perf_counter()
     taste = model.print_of(person.history, dataset.images.open)

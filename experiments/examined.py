@@ -20,7 +20,7 @@ from scipy.special import expit
 from tasteprint.evaluate.predictors import Candidate, Predictor
 from tasteprint.simulate.oracle import Bound, bounds_of, differences, earned
 from tasteprint.simulate.people import Person
-from tasteprint.simulate.simulation import (
+from tasteprint.simulate.world import (
     TEST_PEOPLE,
     TEST_PICTURES,
     TEST_SEED,
@@ -108,7 +108,7 @@ class Examined:
         return list(np.where(self.answers[:, TOLD:, None] == 1, pairs, pairs[..., ::-1]))
 
     def bounds(self, counts: Sequence[int] = COUNTS) -> dict[str, Bound]:
-        """The reference predictors of `world/oracle.py`, told so many votes and asked the targets."""
+        """The reference predictors of `simulate/oracle.py`, told so many votes and asked the targets."""
         longest = max(counts)
         told, answers = (
             np.concatenate([part[:, :longest], part[:, TOLD:]], axis=1)

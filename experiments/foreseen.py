@@ -22,7 +22,7 @@ from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import Answers
 from tasteprint.posterior.mixture import MixturePosterior, infer
 from tasteprint.simulate.oracle import earned
-from tasteprint.simulate.populations import draw_population
+from tasteprint.simulate.people import draw_population
 
 COUNTS = (0, 1, 2, 4, 8, 16, 32)
 TOLD = max(COUNTS)

@@ -30,8 +30,8 @@ from tasteprint.guide.reno import best_of, guide, noises
 from tasteprint.guide.rewards import Reward
 from tasteprint.guide.steps import Step
 from tasteprint.guide.text_to_image import TextToImage
-from tasteprint.simulate.simulation import draw_test
 from tasteprint.simulate.taxonomy import SUBJECTS, prompt
+from tasteprint.simulate.world import draw_test
 
 PEOPLE, PROMPTS, SEED, AT_ONCE = 100, 3, 0, 25
 DOCS = Path(__file__).parents[1] / "docs"

@@ -24,8 +24,7 @@ from tasteprint.config import GuideConfig
 from tasteprint.guide.rewards import Reward, minus_margin, one_minus_q
 from tasteprint.report.guided_pictures import Each
 from tasteprint.simulate.painter import paint
-from tasteprint.simulate.people import pool_of
-from tasteprint.simulate.simulation import World
+from tasteprint.simulate.world import World, pool_of
 from tasteprint.types import History
 
 CONTEXT, POSTERIOR = "mini", "mini-posterior"

@@ -30,7 +30,7 @@ from tasteprint.posterior.learned_prior import learn
 from tasteprint.posterior.likelihoods import Answers
 from tasteprint.posterior.mixture import infer
 from tasteprint.simulate.oracle import Bound, bounds_of, headroom
-from tasteprint.simulate.populations import KINDS, draw_population
+from tasteprint.simulate.people import KINDS, draw_population
 from tasteprint.train.allocator import keep_freed_memory
 
 VIEWS = ("attributes", "pixels")

@@ -58,7 +58,6 @@ class Split:
         if not (folder / "summary.json").is_file():
             build(log, folder, load_mapping("calista"), SHARES, seed)
         self.seed, self.data = seed, Dataset(folder)
-        assert self.data.images is not None
         self.store = FeatureStore(
             folder / "features", ImageEncoder.from_pretrained(encoder), self.data.images.open
         )

@@ -23,7 +23,7 @@ from tasteprint.train.run import Run
 
 RECIPE = Path(__file__).with_name("mini.toml")
 SAMPLES = 1024
-"""Of the ideal observer where it only ranks; its accuracies of pairs have `world/oracle.py`'s."""
+"""Of the ideal observer where it only ranks; its accuracies of pairs have `simulate/oracle.py`'s."""
 
 ALONE = (
     "data.history_length=0",

@@ -16,9 +16,8 @@ from torch import Tensor
 
 from tasteprint.posterior.likelihoods import ABOVE, EVEN, Opinions
 from tasteprint.simulate.painter import Picture, draw_pictures, paint, stream
-from tasteprint.simulate.people import Choices, Pool, draw_choices, pool_of
-from tasteprint.simulate.populations import draw_population
-from tasteprint.simulate.simulation import draw_test
+from tasteprint.simulate.people import draw_population
+from tasteprint.simulate.world import Choices, Pool, draw_choices, draw_test, pool_of
 from tasteprint.vision.encoder import ImageEncoder
 
 PEOPLE = {"train": 6000, "validation": 400}

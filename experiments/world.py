@@ -27,7 +27,7 @@ from world_parts import compared, controls, general, halves, orders, ranked, rea
 
 from tasteprint.data.dataset import Dataset
 from tasteprint.evaluate.results import Figure, write_results
-from tasteprint.simulate.simulation import TEST_PEOPLE, draw_test
+from tasteprint.simulate.world import TEST_PEOPLE, draw_test
 from tasteprint.train.allocator import keep_freed_memory
 
 SEEDS = (0, 1, 2)

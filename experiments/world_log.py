@@ -1,7 +1,7 @@
 """The log that `mini` learns from: `python runs/world_log.py --out runs/world`, two minutes.
 
 Enters: nothing; people, pictures and votes are drawn. Leaves: a log in `OUT/log`, a dataset in `OUT/data`. Does not
-know: models. Its people and pictures are none of the test's (`world/simulation.py: draw_test`), which has its own.
+know: models. Its people and pictures are none of the test's (`simulate/world.py: draw_test`), which has its own.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from tasteprint.data.build import build
 from tasteprint.data.histories import split_users
 from tasteprint.data.mapping import load_mapping
 from tasteprint.simulate.log import write_log
-from tasteprint.simulate.populations import KINDS
-from tasteprint.simulate.simulation import WorldConfig
+from tasteprint.simulate.people import KINDS
+from tasteprint.simulate.world import WorldConfig
 
 PEOPLE, VOTES, SEED = 6400, 48, 1
 PICTURES = {"train": 24_000, "validation": 2000}

@@ -7,6 +7,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers with two spinning threads each would be slower
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("tasteprint", derandomize=True, deadline=None)
+settings.load_profile("tasteprint")
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +51,7 @@ def dataset(tmp_path_factory):
     from tasteprint.data.histories import split_users
     from tasteprint.data.mapping import load_mapping
     from tasteprint.simulate.log import write_log
-    from tasteprint.simulate.simulation import WorldConfig
+    from tasteprint.simulate.world import WorldConfig
 
     folder = tmp_path_factory.mktemp("world")
     config = WorldConfig(people=24, votes=20, pictures={"train": 160, "validation": 60, "test": 60})

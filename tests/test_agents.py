@@ -19,11 +19,17 @@ import pipelines
 from tasteprint.cli.agents import agents_app
 from tasteprint.cli.data import data_app
 from tasteprint.simulate.agent_set import write_agents
-from tasteprint.simulate.agents import Agent, draw_agents, jaccard_distance
-from tasteprint.simulate.generator import PainterGenerator
-from tasteprint.simulate.painter import paint
-from tasteprint.simulate.prompts import KINDS, describe, read_prompt, requests
-from tasteprint.simulate.taxonomy import DIMENSIONS, PAPER, SUBJECTS, attributes_from
+from tasteprint.simulate.agents import Agent, draw_agents, jaccard_distance, requests
+from tasteprint.simulate.painter import PainterGenerator, paint
+from tasteprint.simulate.taxonomy import (
+    DIMENSIONS,
+    PAPER,
+    PHRASE_ENDS,
+    SUBJECTS,
+    attributes_from,
+    describe,
+    read_prompt,
+)
 from tasteprint.types import Generator
 
 NOISE = torch.arange(2 * 16 * 16.0).reshape(2, 1, 16, 16)
@@ -150,7 +156,7 @@ def test_the_template_read_both_ways():
 
 
 def test_every_attribute_has_a_phrase_of_its_own():
-    assert list(KINDS) == list(PAPER)
+    assert list(PHRASE_ENDS) == list(PAPER)
     for dimension, attributes in PAPER.items():
         for attribute in attributes:
             assert read_prompt(describe("cup", {dimension: attribute})) == ("cup", {dimension: attribute})
@@ -220,7 +226,7 @@ def test_the_painter_paints_what_the_prompt_names():
 def test_what_the_prompt_leaves_open_is_the_noises(monkeypatch):
     shown = []
     monkeypatch.setattr(
-        "tasteprint.simulate.generator.paint",
+        "tasteprint.simulate.painter.paint",
         lambda subject, attributes, seed, size: (
             shown.append((subject, attributes)) or paint("cup", attributes, 0, 16)
         ),

@@ -12,7 +12,7 @@ from tasteprint.incontext.model import InContextModel
 from tasteprint.methods import open_model
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.simulate.painter import paint
-from tasteprint.simulate.simulation import draw_test
+from tasteprint.simulate.world import draw_test
 from tasteprint.types import History
 from tasteprint.vision.encoder import ImageEncoder
 

@@ -13,8 +13,8 @@ from tasteprint.guide.reno import guide, noises
 from tasteprint.guide.rewards import Reward, minus_margin
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.simulate.painter import draw_pictures, paint
-from tasteprint.simulate.simulation import draw_test
 from tasteprint.simulate.taxonomy import SUBJECTS, prompt
+from tasteprint.simulate.world import draw_test
 from tasteprint.types import History
 from tasteprint.vision.encoder import ImageEncoder
 

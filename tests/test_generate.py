@@ -110,7 +110,7 @@ def test_the_same_command_gives_the_same_bytes(painted, votes, tmp_path):
 
 
 def test_both_models_and_pessimism(painted, votes, tmp_path):
-    """Both kinds share the weight; with a posterior the loss is minus the score, less the uncertainty that was asked for."""
+    """Both kinds share the weight; with a posterior the loss is minus the score, less the uncertainty asked for."""
     models = ("--model", "mini", "--model", "mini-posterior", "--steps", 1)
     generate(tmp_path / "both", votes, *models)
     generate(tmp_path / "careful", votes, *models, "--pessimism", 1.5, "--loss", "q")
@@ -170,7 +170,7 @@ def test_a_scorer_that_fails_on_the_way_ends_the_run_and_the_best_is_kept(
         (["--steps", 0], "steps is 0; expected a number of at least 1"),
         (["--weight", -1], "weight is -1.0; expected a number of at least 0"),
         (["--weight", "nan"], "weight is nan; expected a finite number"),
-        (["--reward", "pickscore=abc"], "reward 'pickscore=abc' was asked for; expected name=WEIGHT"),
+        (["--reward", "pickscore=abc"], "reward is 'pickscore=abc'; expected name=WEIGHT"),
         (["--reward", "pickscore=-1"], "the weight a number of at least 0"),
         (["--reward", "pickscore=nan"], "the weight a number of at least 0"),
         (["--reward", "pickscore"], "expected name=WEIGHT"),

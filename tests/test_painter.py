@@ -6,9 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from tasteprint.simulate import sheets
-from tasteprint.simulate.colours import HUES, PALETTES
+from tasteprint.simulate.drawing import HUES, PALETTES
 from tasteprint.simulate.figures import places
+from tasteprint.simulate.mediums import _threads
 from tasteprint.simulate.painter import draw_pictures, fresh, paint, stream
 from tasteprint.simulate.styles import _BEHIND
 from tasteprint.simulate.taxonomy import (
@@ -186,7 +186,7 @@ def test_a_blurred_picture_has_no_sharp_edge():
 
 def test_a_weave_against_its_slow_twin():
     """Two by two threads on four by four pixels, drawn thread by thread."""
-    light, above = sheets.threads(4, count=2, fine=50)
+    light, above = _threads(4, count=2, fine=50)
     grid = (np.arange(200) + 0.5) / 100
     slow_light, slow_above = np.zeros((200, 200)), np.zeros((200, 200))
     for i, j in np.ndindex(200, 200):

@@ -22,7 +22,7 @@ from tasteprint.report.html import write_page
 from tasteprint.report.page import Page
 from tasteprint.report.people import ordered_memberships, person_pages, taste_cards, with_reasons
 from tasteprint.simulate.log import write_log
-from tasteprint.simulate.simulation import WorldConfig
+from tasteprint.simulate.world import WorldConfig
 from tasteprint.types import History
 from tasteprint.vision.feature_store import FeatureStore
 from tastes import SMALL, colour_encoder
@@ -151,7 +151,7 @@ def test_without_pairs_there_is_nothing_to_explain(posterior, dataset, examples)
 
 def test_a_dataset_without_images_has_no_cards(posterior, dataset):
     blind = copy.copy(dataset)
-    blind.images = None
+    blind.summary = replace(dataset.summary, has_images=False)
     with pytest.raises(ValueError, match=r"has no images; expected some: "):
         taste_cards(posterior, blind)
 
@@ -218,7 +218,7 @@ def test_the_same_seed_makes_the_same_pictures(posterior, dataset, made):
 def test_guided_pictures_need_pictures_and_people_who_voted(posterior, dataset, fault):
     blind = copy.copy(dataset)
     if fault == "images":
-        blind.images = None
+        blind.summary = replace(dataset.summary, has_images=False)
     with pytest.raises(ValueError, match=r"; expected some(one)?: "):
         guidance_of(posterior, light, SHAPE, blind, 99 if fault == "votes" else HISTORY_LENGTH, 3, STEPS)
 

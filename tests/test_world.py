@@ -15,17 +15,17 @@ from tasteprint.simulate.log import read_world, write_log
 from tasteprint.simulate.oracle import bounds, bounds_of, centroid_probabilities, earned, headroom
 from tasteprint.simulate.painter import Picture, draw_pictures, stream
 from tasteprint.simulate.people import (
+    KINDS,
     Person,
-    draw_choices,
+    Population,
     draw_people,
-    pool_of,
+    draw_population,
     prefers_first,
-    simulate,
     utility,
+    variance,
 )
-from tasteprint.simulate.populations import KINDS, Population, draw_population, variance
-from tasteprint.simulate.simulation import WorldConfig, draw_test, draw_world
 from tasteprint.simulate.taxonomy import DIMENSIONS, VALUES, Attributes
+from tasteprint.simulate.world import WorldConfig, draw_choices, draw_test, draw_world, pool_of, simulate
 from tasteprint.types import Vote
 
 PLAIN = Attributes(*(names[0] for names in DIMENSIONS.values()))
@@ -275,7 +275,7 @@ def test_the_frozen_worlds_leave_room_for_personal_taste(kind, exact, sampled):
     found = bounds(world.population, people, votes, world.pictures, (8, 32), samples=2048)
     names = ("bound.average", "bound.centroid.8", "bound.oracle")
     assert [found[name].value for name in names] == pytest.approx(exact, abs=1e-6)
-    # `sampled` is from 60,000 samples. 2,048 turn close guesses round, which moves the mean of 640 targets by a standard
+    # `sampled` is from 60,000 samples. 2,048 turn close guesses round, which moves the mean of 640 targets by a
     # deviation of 0.0027 (groups) or 0.0022 (factors): the bound is four of the larger.
     assert found["bound.bayes.8"].value == pytest.approx(sampled, abs=4 * 0.0027)
     assert found["bound.oracle"].earned.shape == (40, 16)

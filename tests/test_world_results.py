@@ -19,7 +19,7 @@ def runs(monkeypatch):
 def examined(runs):
     from examined import Examined
 
-    from tasteprint.simulate.simulation import draw_test
+    from tasteprint.simulate.world import draw_test
 
     return Examined.of(draw_test(), 4)
 
@@ -107,7 +107,7 @@ def test_references_rank_two_pictures_as_they_choose_between_them(runs):
     from foreseen import TOLD
 
     from tasteprint.simulate.oracle import bounds_of
-    from tasteprint.simulate.simulation import draw_test
+    from tasteprint.simulate.world import draw_test
 
     whole = Examined.of(draw_test(), 100)
     one_target = replace(whole, votes=[votes[: TOLD + 1] for votes in whole.votes])

@@ -15,7 +15,7 @@ from tasteprint.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from tasteprint.guide.text_to_image import TextToImage
-    from tasteprint.simulate.generator import PainterGenerator
+    from tasteprint.simulate.painter import PainterGenerator
 
 
 agents_app = typer.Typer(help="Make simulated people and images for them.", no_args_is_help=True)
@@ -74,7 +74,7 @@ def _generator(
 ) -> tuple[PainterGenerator | TextToImage, tuple[int, int, int], dict[str, object]]:
     """Give a generator, the shape of its noise, and the settings with which it makes images."""
     if name == PAINTER:
-        from tasteprint.simulate.generator import PainterGenerator
+        from tasteprint.simulate.painter import PainterGenerator
 
         painter, size = PainterGenerator(), 64 if size is None else size
         return painter, painter.noise_shape(size), {"size": size}

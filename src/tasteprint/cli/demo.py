@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasteprint.evaluate.results import Figure
     from tasteprint.posterior.model import TastePosterior
     from tasteprint.report.page import Guidance
-    from tasteprint.simulate.simulation import World
+    from tasteprint.simulate.world import World
     from tasteprint.train.run import Run
     from tasteprint.types import TasteModel
 
@@ -85,7 +85,7 @@ def _people(out: Path, config: Config, people: int) -> tuple[World, Dataset]:
     from tasteprint.data.histories import split_users
     from tasteprint.data.mapping import load_mapping
     from tasteprint.simulate.log import read_world, write_log
-    from tasteprint.simulate.simulation import WorldConfig
+    from tasteprint.simulate.world import WorldConfig
 
     log, data, shares = out / "log", out / "data", config.data
     if not log.is_dir():

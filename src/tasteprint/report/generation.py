@@ -1,7 +1,7 @@
-"""The record of one generation: its steps as figures and small pictures, and the folder that keeps them.
+"""The record of one generation: its steps as figures and small pictures, and all that is needed to repeat it.
 
-Enters: the steps of an optimisation, settings. Leaves: a new folder, or nothing, with start.png, best.png, strip.png,
-noise.safetensors and generation.json, which holds all that is needed to repeat it. Does not know: how steps are made.
+Enters: the steps of an optimisation, settings. Leaves: files as bytes by name: start.png, best.png, strip.png,
+noise.safetensors, generation.json. Does not know: how steps are made, where files go.
 """
 
 from __future__ import annotations

@@ -17,9 +17,8 @@ import torch
 from PIL import Image
 
 from tasteprint.files import require_new, whole
-from tasteprint.simulate.agents import Agent
+from tasteprint.simulate.agents import Agent, Request, requests
 from tasteprint.simulate.painter import stream
-from tasteprint.simulate.prompts import Request, requests
 from tasteprint.simulate.taxonomy import PAPER, prompt
 from tasteprint.types import Generator
 

@@ -1,19 +1,29 @@
-"""Agents as in the paper: people given by the attributes they like and dislike, no two of them much alike.
+"""Agents as in the paper: people given by the attributes they like and dislike, and the images they would ask for.
 
-Enters: how many, of what size, how far apart, a seed. Leaves: `Agent`s whose taste is known.
-Does not know: pictures, prompts, files.
+Enters: how many agents, of what size, how far apart, a seed. Leaves: `Agent`s whose taste is known, no two of them much
+alike; for each of them `Request`s for images that they like and dislike. Does not know: pixels, files.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from tasteprint.simulate.painter import stream
-from tasteprint.simulate.taxonomy import PAPER, VALUES, Attributes, one_hot
+from tasteprint.simulate.taxonomy import (
+    DIMENSIONS,
+    PAPER,
+    PHRASE_ENDS,
+    SUBJECTS,
+    VALUES,
+    Attributes,
+    describe,
+    one_hot,
+)
 
 TRIES = 10_000
 """Candidates refused in a row before a request counts as impossible; a choice of this project."""
@@ -72,6 +82,28 @@ class Agent:
         return float(self.utilities() @ one_hot(shown))
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One image to be made for an agent. The liked and the disliked request of one index share the subject."""
+
+    agent: str
+    liked: bool
+    index: int
+    subject: str
+    values: Mapping[str, str]
+    seed: int
+
+    @property
+    def prompt(self) -> str:
+        """What the generator is asked."""
+        return describe(self.subject, self.values)
+
+    @property
+    def file(self) -> str:
+        """Where the image stands in the agents' folder: `images/agent-00/liked-00.png`."""
+        return f"images/{self.agent}/{'liked' if self.liked else 'disliked'}-{self.index:02d}.png"
+
+
 def jaccard_distance(a: Agent, b: Agent) -> float:
     """1 - |shared| / |in either|, over profiles: 0 for one and the same taste, 1 where nothing is shared."""
     either = len(a.profile | b.profile)
@@ -97,6 +129,20 @@ def draw_agents(
         fitting = (c for c in candidates if all(jaccard_distance(c, other) >= distance for other in agents))
         agents.append(next(fitting, None) or _give_up(len(agents), count, distance))
     return agents
+
+
+def requests(agent: Agent, images: int, seed: int, painted: bool) -> list[Request]:
+    """Ask for `images` aligned with the agent's likes and as many with the dislikes (P section 3.2: 10).
+
+    Every prompt names one random attribute of each dimension, where that side has one. For a generator that
+    has rules for `DIMENSIONS` only (`painted`) it names those dimensions: an attribute of that side if one has
+    a rule, else any that is not on the other side. It depends on this agent alone. ValueError for images < 1.
+    """
+    if images < 1:
+        raise ValueError(f"{images} images a side were asked for; expected at least 1: raise the number.")
+    rng = stream(seed, f"requests {agent.name}")
+    pairs = [_pair(agent, index, painted, rng) for index in range(images)]
+    return [request for pair in pairs for request in pair]
 
 
 def _candidate(name: str, liked: int, disliked: int, rng: np.random.Generator) -> Agent:
@@ -140,3 +186,26 @@ def _require(count: int, distance: float, liked: int, disliked: int) -> None:
             f"{liked} likes and {disliked} dislikes were asked for; expected at least 1 of each and together at "
             f"most {room} in each of the {len(PAPER)} dimensions, so that none is both: lower them."
         )
+
+
+def _pair(agent: Agent, index: int, painted: bool, rng: np.random.Generator) -> list[Request]:
+    subject = SUBJECTS[rng.integers(len(SUBJECTS))]
+    pair = []
+    for liked in (True, False):
+        choices = {name: _choices(agent, name, liked, painted) for name in PHRASE_ENDS}
+        values = {name: some[rng.integers(len(some))] for name, some in choices.items() if some}
+        pair.append(Request(agent.name, liked, index, subject, values, int(rng.integers(2**31))))
+    return pair
+
+
+def _choices(agent: Agent, dimension: str, liked: bool, painted: bool) -> list[str]:
+    """What a prompt of one side may name in a dimension."""
+    wanted, unwanted = agent.attributes(dimension, liked), agent.attributes(dimension, not liked)
+    if not painted:
+        return list(wanted)
+    ruled = DIMENSIONS.get(dimension, ())
+    return (
+        [value for value in ruled if value in wanted]
+        or [value for value in ruled if value not in unwanted]
+        or list(ruled)
+    )

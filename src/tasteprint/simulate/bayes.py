@@ -18,7 +18,7 @@ from jaxtyping import Float
 from scipy.special import expit, log_expit
 
 from tasteprint.simulate.painter import stream
-from tasteprint.simulate.populations import Population
+from tasteprint.simulate.people import Population
 
 SAMPLES = 4096
 STEPS = 12

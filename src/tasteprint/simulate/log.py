@@ -18,10 +18,9 @@ import numpy as np
 
 from tasteprint.files import require_new, whole
 from tasteprint.simulate.painter import Picture, paint
-from tasteprint.simulate.people import Person
-from tasteprint.simulate.populations import Population
-from tasteprint.simulate.simulation import Split, World, WorldConfig, draw_world
+from tasteprint.simulate.people import Person, Population
 from tasteprint.simulate.taxonomy import attributes_from
+from tasteprint.simulate.world import Split, World, WorldConfig, draw_world
 from tasteprint.types import Vote
 
 MAPPING = """# The simulated log: two painted pictures, the choice in words.

@@ -16,8 +16,7 @@ from scipy.special import expit, ndtr
 
 from tasteprint.simulate.bayes import SAMPLES, Predicted, predict
 from tasteprint.simulate.painter import Picture
-from tasteprint.simulate.people import Person
-from tasteprint.simulate.populations import Population
+from tasteprint.simulate.people import Person, Population
 from tasteprint.simulate.taxonomy import one_hot
 from tasteprint.types import Vote
 

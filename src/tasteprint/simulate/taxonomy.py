@@ -1,11 +1,17 @@
-"""What a picture of the simulated world can be: its dimensions, their values, and the subjects of prompts.
+"""What a picture of the simulated world can be, and the words for it: dimensions, their values, subjects, prompts.
 
-Enters: nothing. Leaves: the taxonomy as data, `Attributes` of one picture, one flat indexing of all values.
-Does not know: how anything is painted, or who likes what.
+Enters: nothing; a prompt to be read. Leaves: the taxonomy as data, `Attributes` of one picture, one flat indexing of
+all values, prompts. Does not know: how anything is painted, or who likes what.
+
+A prompt is a subject and one phrase for each dimension that is named, in the order of `PHRASE_ENDS`, as in
+`a fish, Ukiyo-e style, Oceanic Tones palette, Symmetry composition, Polished execution, Intricate detail,
+Cerulean hues, Watercolor medium`. The last word tells the dimension, since `Yellow` is in two.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +89,20 @@ VALUES: tuple[tuple[str, str], ...] = tuple(
 """Every (dimension, value), in the flat order of `one_hot` and of a person's utilities."""
 
 
+PHRASE_ENDS: dict[str, str] = {
+    "style": "style",
+    "palette": "palette",
+    "composition": "composition",
+    "skill": "execution",
+    "detail": "detail",
+    "hue": "hues",
+    "medium": "medium",
+}
+"""The word after an attribute that says of which dimension it is."""
+
+_PHRASES = {f"{value} {PHRASE_ENDS[name]}".lower(): (name, value) for name in PAPER for value in PAPER[name]}
+
+
 @dataclass(frozen=True, slots=True)
 class Attributes:
     """One value for each dimension. ValueError for a value that the taxonomy does not name."""
@@ -131,6 +151,32 @@ def prompt(subject: str) -> str:
     """The prompt that asks for a subject: `a fish`. ValueError for an unknown subject."""
     require_value("subject", subject)
     return f"a {subject}"
+
+
+def describe(subject: str, values: Mapping[str, str]) -> str:
+    """A subject and at most one attribute a dimension, in words. ValueError for an unknown subject."""
+    return ", ".join(
+        [prompt(subject), *(f"{values[name]} {PHRASE_ENDS[name]}" for name in PHRASE_ENDS if name in values)]
+    )
+
+
+def read_prompt(text: str) -> tuple[str, dict[str, str]]:
+    """A prompt's subject and its attributes by dimension: `describe` backwards; case does not matter.
+
+    The subject is the first known one before the first comma. Phrases that are not the template's are passed
+    over, so that any prompt with a known subject can be read; of two for one dimension the later counts.
+    ValueError where there is no known subject.
+    """
+    first, *phrases = text.split(",")
+    subject = re.search(rf"\b({'|'.join(SUBJECTS)})\b", first.lower())
+    if subject is None:
+        raise ValueError(
+            f"the prompt {text!r} names no subject; expected one of {', '.join(SUBJECTS)} before the first comma: "
+            "name one."
+        )
+    return subject[0], dict(
+        _PHRASES[p] for p in (phrase.strip().lower() for phrase in phrases) if p in _PHRASES
+    )
 
 
 def one_hot(attributes: Attributes) -> Float[np.ndarray, " values"]:

@@ -7,6 +7,7 @@ Does not know: command lines, evaluation on test people.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -31,10 +32,6 @@ class PosteriorRun:
 
     def __init__(self, config: Config, dataset: Dataset, path: Path, report_to: str = "none") -> None:
         """Open or begin the run's folder; ValueError where it holds another run. Trackers (`report_to`) get nothing."""
-        if dataset.images is None:
-            raise ValueError(
-                f"dataset {dataset.folder} has no images; expected some: build it with its images."
-            )
         self.config, self.dataset, self.open_image = config, dataset, dataset.images.open
         self.folder = RunFolder(path, config, str(dataset.folder.resolve()))
 
@@ -44,26 +41,32 @@ class PosteriorRun:
         if self.folder.done(PART):
             return TastePosterior.from_pretrained(kept)
         keep_freed_memory()
-        encoder = ImageEncoder.from_pretrained(self.config.posterior.encoder)
         with self.folder.doing(PART):
-            posterior = self._fitted(encoder)
+            posterior = self._fit()
             posterior.save_pretrained(kept)
         return posterior
 
-    def _fitted(self, encoder: ImageEncoder) -> TastePosterior:
-        config, points = self.config.posterior, []
+    def _fit(self) -> TastePosterior:
+        config = self.config.posterior
+        encoder = ImageEncoder.from_pretrained(config.encoder)
         store = FeatureStore(self.dataset.folder / "features", encoder, self.open_image)
         train, held_out = (self.dataset.votes_by_user(split) for split in ("train", "validation"))
+        points: list[dict[str, Any]] = []
         with tqdm(total=config.steps, desc=PART, dynamic_ncols=True) as bar:
 
-            def progress(step: int, loss: float) -> None:
+            def note(step: int, loss: float) -> None:
                 bar.update(step - bar.n)
                 if step % max(1, config.steps // POINTS) == 0:
                     points.append({"stage": PART, "step": step, "loss": loss})
 
             posterior = TastePosterior.fit(
-                train, config, encoder=encoder, embeddings=store.rows, held_out=held_out,
-                seed=self.config.seed, progress=progress,
-            )  # fmt: skip
+                train,
+                config,
+                encoder=encoder,
+                embeddings=store.rows,
+                held_out=held_out,
+                seed=self.config.seed,
+                progress=note,
+            )
         self.folder.keep("learning.json", points)
         return posterior
