@@ -77,7 +77,7 @@ def test_a_vision_part_that_trains_can_be_taught(estimated):
 
 def test_an_estimated_prior_can_teach(estimated):
     posterior = TastePosterior.from_pretrained(estimated / "posterior")
-    assert isinstance(posterior.learner, EmpiricalBayesPrior)
+    assert isinstance(posterior.fitted, EmpiricalBayesPrior)
     readouts = load_file(estimated / "stage1" / READOUTS)
     assert len(readouts["share.weight"]) == 1 and len(readouts["taste.weight"]) == 16
     points = json.loads((estimated / "learning.json").read_text())

@@ -8,16 +8,17 @@ import pytest
 import torch
 
 from tasteprint.config import StageConfig, TeacherConfig, load_config
-from tasteprint.evaluate.predictors import PosteriorPredictor, target_candidates
+from tasteprint.evaluate.predictors import target_candidates
 from tasteprint.incontext.loss import margin, preference_loss
 from tasteprint.incontext.network import AnswerLogits
 from tasteprint.incontext.packing import collate, pack_example
 from tasteprint.posterior.model import TastePosterior
+from tasteprint.posterior.predictor import PosteriorPredictor
 from tasteprint.train.distillation import moments
 from tasteprint.train.objective import Objective
 from tasteprint.train.teacher import Teacher
 from tasteprint.types import Example, History, Vote
-from tastes import COLOURS, embeddings, picture, taught
+from tastes import COLOURS, embeddings, fitted, picture
 
 NAMES = sorted(COLOURS)
 FIRST = load_config("mini").stage1
@@ -25,7 +26,7 @@ FIRST = load_config("mini").stage1
 
 @pytest.fixture(scope="module")
 def posterior():
-    return taught()
+    return fitted()
 
 
 def teacher_of(posterior, network, **settings):
@@ -70,11 +71,11 @@ def test_a_lesson_agrees_with_the_posterior_read_alone(posterior, network):
     odds = torch.from_numpy(np.concatenate(margins)).reshape(-1, 2)
     assert torch.allclose(lesson.chances.double(), (odds[:, 0] - odds[:, 1]).sigmoid(), atol=1e-5)
     prefixes = [example.history.votes[: k + 1] for example in PEOPLE for k in range(len(example.history))]
-    prints = posterior.prints_of({str(n): said for n, said in enumerate(prefixes)}, embeddings)
-    mean, deviation = moments(posterior.learner.prior)
+    prints = posterior.prints_of([History("u", votes) for votes in prefixes], embeddings=embeddings)
+    mean, deviation = moments(posterior.prior)
     assert len(lesson.shares) == len(lesson.tastes) == len(prints) == 9
     for shares, taste, alone in zip(lesson.shares, lesson.tastes, prints, strict=True):
-        assert torch.allclose(shares.exp().double(), alone.members, atol=1e-5)
+        assert torch.allclose(shares.exp().double(), alone.memberships, atol=1e-5)
         assert torch.allclose(taste.double(), (alone.belief.taste - mean) / deviation, atol=1e-5)
 
 
@@ -83,10 +84,11 @@ def test_utilities_are_those_of_every_answers_image_standardised(posterior, netw
     lesson = teacher.lesson(batch_of(PEOPLE, network, teacher))
     told = [name for example in PEOPLE for vote in example.history.votes for name in vote.images]
     asked = [name for example in PEOPLE for name, _ in target_candidates(example)]
-    prior = posterior.learner.prior
+    prior = posterior.prior
 
     def of(names):
-        _, shared, features = posterior.shown(names, embeddings)
+        images = posterior.images(names, embeddings)
+        shared, features = images.shared, images.features
         tastes = shared[:, None] + features @ prior.means.T
         return torch.cat([tastes, features * prior.spread.float()], dim=1)
 
@@ -194,7 +196,7 @@ def test_a_teacher_that_learned_from_other_images_is_refused(posterior, network)
     ):
         Teacher.of(posterior, others, lambda names: embeddings(NAMES[:3]), network.backbone, TeacherConfig())
     posterior.expect_known(["x", NAMES[0]])
-    TastePosterior(posterior.encoder, posterior.config, posterior.learner).expect_known(
+    TastePosterior(posterior.encoder, posterior.config, posterior.fitted).expect_known(
         others
     )  # of older files
 

@@ -19,8 +19,8 @@ from tasteprint.incontext.network import AnswerLogits
 from tasteprint.incontext.packing import Batch
 from tasteprint.posterior.likelihoods import Answers
 from tasteprint.posterior.mixture import MixturePrior
-from tasteprint.posterior.model import Embeddings, TastePosterior
-from tasteprint.posterior.prints import ImageUtilities
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.posterior.utilities import Embeddings, ImageUtilities
 from tasteprint.train.distillation import (
     DistillationLoss,
     DistillationTargets,
