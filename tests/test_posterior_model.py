@@ -16,6 +16,8 @@ from tasteprint.posterior.reasons import taste_extremes
 from tasteprint.types import History, Rating, Scorer, Vote
 from tastes import COLOURS, colour_encoder, embeddings, fit, fitted, picture, some_people, votes_of
 
+pytestmark = pytest.mark.numerical
+
 RED, GREEN = "c1", "c2"
 
 

@@ -19,6 +19,8 @@ from tasteprint.train.teacher import Teacher
 from tasteprint.types import Example, History, Vote
 from tastes import COLOURS, embeddings, picture, taught
 
+pytestmark = pytest.mark.numerical
+
 NAMES = sorted(COLOURS)
 FIRST = load_config("mini").stage1
 
