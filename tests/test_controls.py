@@ -31,6 +31,8 @@ from tasteprint.evaluate.shared_tastes import SharedTastes, fit_shared_tastes, m
 from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.types import Example, History, Vote
 
+pytestmark = pytest.mark.numerical
+
 IMAGES = 400
 FEATURES = np.random.default_rng(0).normal(size=(IMAGES, 4))
 

@@ -17,6 +17,8 @@ from tasteprint.train.distillation import (
     utility_loss,
 )
 
+pytestmark = pytest.mark.numerical
+
 EVEN, SKEWED = torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.75, 0.25]]).log()
 NOWHERE = torch.zeros(1, 2)
 

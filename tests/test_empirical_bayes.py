@@ -26,6 +26,8 @@ from tasteprint.types import History, Rating, Vote
 from tasteprint.vision.encoder import ImageEncoder
 from tastes import COLOURS, SMALL, colour_encoder, embeddings, fit, picture, some_people, votes_of
 
+pytestmark = pytest.mark.numerical
+
 NAMES = sorted(COLOURS)
 PLACE = {name: row for row, name in enumerate(NAMES)}
 ROWS = torch.from_numpy(embeddings(NAMES))

@@ -14,6 +14,8 @@ from tasteprint.types import Example, History, Scorer
 from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
 
+pytestmark = pytest.mark.numerical
+
 CANDIDATES = [("30", "a fish"), ("31", "a cup"), ("32", "")]
 
 

@@ -15,6 +15,8 @@ from tasteprint.posterior.prints import PosteriorPrint, PrintBatch, leave_one_ou
 from tasteprint.types import History, Rating, Scorer, Vote
 from tastes import COLOURS, colour_encoder, embeddings, fit, fitted, picture, some_people, votes_of
 
+pytestmark = pytest.mark.numerical
+
 RED, GREEN = "c1", "c2"
 
 

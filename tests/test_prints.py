@@ -20,6 +20,8 @@ from tasteprint.incontext.prints import InContextPrint, rounding_loss, score_req
 from tasteprint.incontext.shelf import PrintShelf
 from tasteprint.types import History, Rating
 
+pytestmark = pytest.mark.numerical
+
 NAMES, PROMPTS = ["30", "31", "32"], ["a fish", "a cup", ""]
 
 

@@ -18,6 +18,8 @@ from tasteprint.evaluate.metrics import (
 from tasteprint.evaluate.predictors import predict_pairs
 from tasteprint.types import Example, History, Vote
 
+pytestmark = pytest.mark.numerical
+
 
 def people(n: int, seed: int = 0) -> list[np.ndarray]:
     """Outcomes of n people with 1 to 6 targets each."""

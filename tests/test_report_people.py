@@ -28,6 +28,8 @@ from tasteprint.types import History
 from tasteprint.vision.feature_store import FeatureStore
 from tastes import SMALL, colour_encoder
 
+pytestmark = pytest.mark.numerical
+
 HISTORY_LENGTH = 4
 
 

@@ -20,6 +20,8 @@ from tasteprint.train.teacher import Teacher
 from tasteprint.types import Example, History, Vote
 from tastes import COLOURS, embeddings, fitted, picture
 
+pytestmark = pytest.mark.numerical
+
 NAMES = sorted(COLOURS)
 FIRST = load_config("mini").stage1
 

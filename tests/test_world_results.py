@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+pytestmark = pytest.mark.numerical
+
 RUNS = Path(__file__).parents[1] / "experiments"
 
 
