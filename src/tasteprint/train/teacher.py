@@ -1,7 +1,7 @@
 """A fitted taste posterior as teacher of the in-context network: of each image, after each vote, of each pair.
 
 Enters: a taste posterior, a dataset's images as it sees them, packed batches with hidden states. Leaves: the losses of
-`distillation.py`. Does not know: the trainer. The posterior knows exactly what a network is slow to find: that a history
+`distillation.py`. Does not know: the trainer. The posterior knows exactly what a network finds slowly: that a history
 is evidence about a taste (method.md section 11). The read-outs are thrown away after training.
 """
 
