@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from ablation import TABLES
-from examined import Examined, read
-from foreseen import MAIN, over_people, spread
-from inside import clustered
-from ways import Ways, open_ways
+from experiments.ablation import TABLES
+from experiments.examined import Examined, read
+from experiments.foreseen import MAIN, over_people, spread
+from experiments.inside import clustered
+from experiments.ways import Ways, open_ways
 
 from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.simulate.world import TEST_PEOPLE, draw_test

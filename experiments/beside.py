@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from foreseen import MAIN, TOLD, Asked, Seen, over_people, spread
+from experiments.foreseen import MAIN, TOLD, Asked, Seen, over_people, spread
 from scipy.special import expit
 from torch import Tensor, nn
 

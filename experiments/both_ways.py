@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from examined import Scores, read
+from experiments.examined import Scores, read
 from jaxtyping import Float
 from torch import Tensor
-from ways import Ways
+from experiments.ways import Ways
 
 from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import fixed_examples

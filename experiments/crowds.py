@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from attribute_reader import CLASSES
+from experiments.attribute_reader import CLASSES
 from jaxtyping import Float
 from torch import Tensor, nn
 

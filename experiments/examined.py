@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from foreseen import TOLD
+from experiments.foreseen import TOLD
 from jaxtyping import Float
 from scipy.special import expit
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import get_cosine_schedule_with_warmup
 
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.simulate.painter import fresh
 from tasteprint.simulate.taxonomy import READABLE
 

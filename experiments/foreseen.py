@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.special import expit
-from simulated import Crowd, Pictures, draw_asked
+from experiments.simulated import Crowd, Pictures, draw_asked
 from torch import Tensor
 
 from tasteprint.evaluate.metrics import mean_interval

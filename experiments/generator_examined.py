@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from attribute_reader import CLASSES, open_reader, read
+from experiments.attribute_reader import CLASSES, open_reader, read
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor

@@ -17,9 +17,9 @@ from zlib import crc32
 
 import numpy as np
 import torch
-from attribute_reader import open_reader
-from guided_outcomes import Outcome, figures
-from guided_people import People, rewards
+from experiments.attribute_reader import open_reader
+from experiments.guided_outcomes import Outcome, figures
+from experiments.guided_people import People, rewards
 from jaxtyping import Bool, Float
 from torch import Tensor
 

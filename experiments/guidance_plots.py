@@ -5,7 +5,7 @@ Enters: a results file. Leaves: docs/pictures/guidance.png. Does not know: how a
 
 from __future__ import annotations
 
-from drawing import DOCS, Named, save
+from experiments.drawing import DOCS, Named, save
 from matplotlib.figure import Figure as Drawing
 
 from tasteprint.config import GuideConfig

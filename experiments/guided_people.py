@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from attribute_reader import read
-from crowds import InContext, Oracle, values_shown
-from examined import Examined
-from foreseen import MAIN
+from experiments.attribute_reader import read
+from experiments.crowds import InContext, Oracle, values_shown
+from experiments.examined import Examined
+from experiments.foreseen import MAIN
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from tasteprint.cli.models import open_model
+from tasteprint.methods import open_model
 from tasteprint.config import GuideConfig
 from tasteprint.guide.rewards import Reward, minus_margin, one_minus_q
 from tasteprint.report.guided_pictures import Each

@@ -15,20 +15,20 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from examined import AT_ONCE, Examined, reshuffled
-from foreseen import spread
+from experiments.examined import AT_ONCE, Examined, reshuffled
+from experiments.foreseen import spread
 from jaxtyping import Float
-from rivals import RECIPE
+from experiments.rivals import RECIPE
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
 from torch import Tensor
-from ways import Ways
+from experiments.ways import Ways
 
 from tasteprint.config import load_config
 from tasteprint.evaluate.metrics import RESAMPLES
 from tasteprint.evaluate.predictors import Candidate
 from tasteprint.evaluate.results import Figure
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.incontext.packing import SLOT, collate, pack
 from tasteprint.types import History
 

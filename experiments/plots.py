@@ -8,10 +8,10 @@ Does not know: how anything was measured.
 from __future__ import annotations
 
 import matplotlib as mpl
-from drawing import DOCS, Named, by_votes, curve, reliability_axes, reliable, save
-from guidance_plots import draw_guidance
+from experiments.drawing import DOCS, Named, by_votes, curve, reliability_axes, reliable, save
+from experiments.guidance_plots import draw_guidance
 from matplotlib.figure import Figure as Drawing
-from world_plots import draw_world
+from experiments.world_plots import draw_world
 
 from tasteprint.evaluate.results import read_results
 

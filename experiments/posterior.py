@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from beside import asking, controls
-from foreseen import COUNTS, MAIN, TOLD, Asked, Seen, over_people, spread
+from experiments.beside import asking, controls
+from experiments.foreseen import COUNTS, MAIN, TOLD, Asked, Seen, over_people, spread
 from scipy.special import expit, logit
-from simulated import Crowd, draw_learning
+from experiments.simulated import Crowd, draw_learning
 from sklearn.metrics import adjusted_rand_score
 
 from tasteprint.config import PosteriorConfig, load_config

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from gather import gathered
+from experiments.gather import gathered
 
 from tasteprint.config import DataConfig, PosteriorConfig
 from tasteprint.data.build import build

@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from examined import Examined, Scores
+from experiments.examined import Examined, Scores
 from jaxtyping import Float
 
 from tasteprint.config import load_config
 from tasteprint.data.dataset import Dataset
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.simulate.bayes import predict
 from tasteprint.simulate.taxonomy import one_hot
 from tasteprint.train.run import Run

@@ -10,7 +10,7 @@ import argparse
 from importlib import resources
 from pathlib import Path
 
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.incontext.storage import BUNDLED
 from tasteprint.posterior.model import TastePosterior
 

@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tasteprint.cli.models import open_model
+from tasteprint.methods import open_model
 from tasteprint.config import GuideConfig
 from tasteprint.data.images import open_image
 from tasteprint.evaluate.metrics import mean_interval
@@ -33,7 +33,7 @@ from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import guide, noises
 from tasteprint.guide.rewards import Reward, minus_margin, one_minus_q
 from tasteprint.guide.text_to_image import TextToImage
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.incontext.prints import InContextPrint
 from tasteprint.scorers import SCORERS, open_scorer
 from tasteprint.types import History, Scorer, Vote

@@ -8,10 +8,10 @@ import json
 import re
 from pathlib import Path
 
-from ablation_tables import parts
-from guidance_tables import TABLES as GUIDANCE
-from step_tables import TABLES as STEPS
-from world_tables import TABLES
+from experiments.ablation_tables import parts
+from experiments.guidance_tables import TABLES as GUIDANCE
+from experiments.step_tables import TABLES as STEPS
+from experiments.world_tables import TABLES
 
 from tasteprint.evaluate.results import Figure, markdown, read_results
 

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import torch
-from eye_lesson import teach_eye
+from experiments.eye_lesson import teach_eye
 from tqdm import tqdm
 
 from tasteprint.config import ModelConfig
 from tasteprint.evaluate.results import Figure, write_results
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.train.allocator import keep_freed_memory
 from tasteprint.vision.eye import FILE, keep_eye
 

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.training_utils import EMAModel
-from generator_noise import noise_for
-from generator_parts import LAST, pipeline
+from experiments.generator_noise import noise_for
+from experiments.generator_parts import LAST, pipeline
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss

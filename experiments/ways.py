@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tasteprint.cli.models import open_model
+from tasteprint.methods import open_model
 from tasteprint.evaluate.predictors import Candidate, PosteriorPredictor, Predictor
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
 from tasteprint.incontext.prints import OpenImage
 from tasteprint.posterior.model import Embeddings, TastePosterior
 from tasteprint.simulate.painter import Picture, paint

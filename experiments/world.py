@@ -17,13 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from examined import COUNTS, Examined, strangers
-from foreseen import MAIN, over_people
-from inside import attended, clustered
-from rivals import STEPS
-from ways import Ways, open_ways
-from world_figures import calibration, named
-from world_parts import compared, controls, general, halves, orders, ranked, read_both, there, together
+from experiments.examined import COUNTS, Examined, strangers
+from experiments.foreseen import MAIN, over_people
+from experiments.inside import attended, clustered
+from experiments.rivals import STEPS
+from experiments.ways import Ways, open_ways
+from experiments.world_figures import calibration, named
+from experiments.world_parts import compared, controls, general, halves, orders, ranked, read_both, there, together
 
 from tasteprint.data.dataset import Dataset
 from tasteprint.evaluate.results import Figure, write_results

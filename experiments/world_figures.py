@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
-from examined import Examined, Scores
+from experiments.examined import Examined, Scores
 from jaxtyping import Float
 from scipy.special import expit
 

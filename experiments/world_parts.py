@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
-from both_ways import BothWays, chosen_scale
-from examined import Examined, Scores, read, reshuffled
-from foreseen import MAIN, over_people
-from rivals import general_scorer, reference_scores
+from experiments.both_ways import BothWays, chosen_scale
+from experiments.examined import Examined, Scores, read, reshuffled
+from experiments.foreseen import MAIN, over_people
+from experiments.rivals import general_scorer, reference_scores
 from scipy.special import expit
-from ways import Ways
-from world_figures import flips, flips_of_means, share_of_headroom, tops
+from experiments.ways import Ways
+from experiments.world_figures import flips, flips_of_means, share_of_headroom, tops
 
 from tasteprint.data.dataset import Dataset
 from tasteprint.evaluate.baselines import logistic

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from drawing import DOCS, Named, by_votes, curve, reliability_axes, reliable, save
+from experiments.drawing import DOCS, Named, by_votes, curve, reliability_axes, reliable, save
 from matplotlib.figure import Figure as Drawing
 
 from tasteprint.evaluate.results import read_results

@@ -12,7 +12,7 @@ from tasteprint.incontext.network import InContextModel
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 
-from eye_lesson import CLASSES, reading_loss, teach_eye
+from experiments.eye_lesson import CLASSES, reading_loss, teach_eye
 
 
 def test_reading_loss_of_equal_logits():

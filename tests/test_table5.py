@@ -25,7 +25,7 @@ class Bright:
 @pytest.fixture
 def measured(tmp_path, pictures, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(RUNS))
-    import table5
+    from experiments import table5
 
     def opened(name):
         if name == "pickscore":
@@ -70,7 +70,7 @@ def test_what_is_scored_and_what_is_not(measured):
 
 
 def test_it_is_shown_in_the_form_of_the_paper(measured):
-    from guidance_tables import table5
+    from experiments.guidance_tables import table5
 
     head, _, unguided, ours, *published = table5(read_results(measured[0])).splitlines()
     assert head == (

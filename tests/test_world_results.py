@@ -17,7 +17,7 @@ def runs(monkeypatch):
 
 @pytest.fixture
 def examined(runs):
-    from examined import Examined
+    from experiments.examined import Examined
 
     from tasteprint.simulate.world import draw_test
 
@@ -45,7 +45,7 @@ def predictor(model, images):
 
 
 def test_flips_are_counted_over_pairs_of_readings(runs):
-    from world_figures import flips, flips_of_means
+    from experiments.world_figures import flips, flips_of_means
 
     odds = [
         np.array([[1.0, 1.0], [1.0, 2.0]]),
@@ -66,7 +66,7 @@ def test_flips_are_counted_over_pairs_of_readings(runs):
 
 
 def test_calibration_bins_say_what_was_said_and_how_much_came_true(runs):
-    from world_figures import calibration
+    from experiments.world_figures import calibration
 
     odds = np.log(0.8 / 0.2)  # said 0.8: the seventh of ten bins from 0.5 on
     people = [np.array([[odds, 0.0], [odds, 0.0]]), np.array([[0.0, odds], [odds, 0.0]])]
@@ -78,7 +78,7 @@ def test_calibration_bins_say_what_was_said_and_how_much_came_true(runs):
 
 
 def test_the_bound_captures_all_of_the_headroom_and_the_average_none(runs):
-    from world_figures import share_of_headroom
+    from experiments.world_figures import share_of_headroom
 
     average, best = np.array([[0.5, 0.5], [0.6, 0.4]]), np.array([[0.9, 0.7], [0.8, 0.8]])
     assert share_of_headroom("h", best, average, best).value == 1
@@ -102,9 +102,9 @@ def test_bounds_of_fewer_votes_are_those_of_all_the_history(examined):
 
 def test_references_rank_two_pictures_as_they_choose_between_them(runs):
     """Of two pictures the expected wins rank as the pair's own probability: the same samples, so the same choices."""
-    import rivals
-    from examined import Examined
-    from foreseen import TOLD
+    from experiments import rivals
+    from experiments.examined import Examined
+    from experiments.foreseen import TOLD
 
     from tasteprint.simulate.oracle import bounds_of
     from tasteprint.simulate.world import draw_test
@@ -124,8 +124,8 @@ def test_references_rank_two_pictures_as_they_choose_between_them(runs):
 
 def test_wins_are_counted_over_all_other_pictures(examined):
     """The slow twin: one picture against the rest at a time; a picture against itself has one half of a win."""
-    import rivals
-    from foreseen import TOLD
+    from experiments import rivals
+    from experiments.foreseen import TOLD
 
     from tasteprint.simulate.bayes import predict
 
@@ -144,7 +144,7 @@ def test_wins_are_counted_over_all_other_pictures(examined):
 
 
 def test_reshuffled_votes_are_the_same_votes(examined):
-    from examined import reshuffled
+    from experiments.examined import reshuffled
 
     (before, *_), (after, *_) = examined.histories(8), reshuffled(examined.histories(8), 1)
     assert {(vote.liked, vote.disliked) for vote in before.votes} == {
@@ -154,7 +154,7 @@ def test_reshuffled_votes_are_the_same_votes(examined):
 
 
 def test_misled_people_have_wrong_histories_and_true_targets(examined):
-    from foreseen import TOLD
+    from experiments.foreseen import TOLD
 
     misled = examined.misled(0.2, seed=0)
     wrong = misled.answers != examined.answers
@@ -165,7 +165,7 @@ def test_misled_people_have_wrong_histories_and_true_targets(examined):
 
 
 def test_strangers_see_the_same_pictures_and_have_other_tastes(examined):
-    from examined import strangers
+    from experiments.examined import strangers
 
     other = strangers()
     assert other.pictures == examined.world.pictures
@@ -181,8 +181,8 @@ def test_features_are_what_the_backbone_sees(examined, model, images):
 
 
 def test_attention_is_that_of_the_model_and_leaves_it_as_it_was(examined, model, images, predictor):
-    from examined import read
-    from inside import _weights_of, attention_maps
+    from experiments.examined import read
+    from experiments.inside import _weights_of, attention_maps
 
     told, asked = examined.histories(2), [person[:4] for person in examined.asked]
     before = read(predictor, told, asked)
@@ -198,7 +198,7 @@ def test_attention_is_that_of_the_model_and_leaves_it_as_it_was(examined, model,
 
 
 def test_maps_that_are_those_of_the_group_are_alike_within_and_unlike_across(runs):
-    from inside import likeness
+    from experiments.inside import likeness
 
     groups = np.repeat([0, 1], 20)
     maps = np.where(groups[:, None] == 0, [0.3, 0.1], [0.1, 0.3])
@@ -209,7 +209,7 @@ def test_maps_that_are_those_of_the_group_are_alike_within_and_unlike_across(run
 
 
 def test_people_of_clear_groups_are_found(runs):
-    from inside import _clusters
+    from experiments.inside import _clusters
 
     groups = np.repeat(np.arange(3), 6)
     vectors = np.eye(3)[groups] + np.random.default_rng(0).normal(0, 0.01, size=(18, 3))
@@ -218,7 +218,7 @@ def test_people_of_clear_groups_are_found(runs):
 
 
 def test_a_vote_is_left_out_where_its_own_margin_is_read(examined):
-    from both_ways import left_out
+    from experiments.both_ways import left_out
 
     calls = []
 
@@ -234,7 +234,7 @@ def test_a_vote_is_left_out_where_its_own_margin_is_read(examined):
 
 
 def test_both_ways_without_deviation_are_the_model(runs):
-    from both_ways import BothWays
+    from experiments.both_ways import BothWays
 
     from tasteprint.posterior.likelihoods import Answers
 
@@ -251,7 +251,7 @@ def test_both_ways_without_deviation_are_the_model(runs):
 
 
 def test_ways_that_are_exchanged_are_refused(runs, model, tmp_path):
-    from ways import open_ways
+    from experiments.ways import open_ways
 
     model.save_pretrained(tmp_path / "model")
     with pytest.raises(ValueError, match="expected a PreferenceModel and a TastePosterior"):
