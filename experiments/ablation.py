@@ -1,8 +1,9 @@
-"""What each part of the training brings: `python runs/ablation.py --data runs/world/data --start RUN/stage1/model`.
+"""What each part of the training brings: `python -m experiments.ablation train`, then `... measure`.
 
 Enters: the dataset of `world_log.py`, its log, a teacher, the first stage of the recipe. Leaves: a run for each variant
-and seed, which `ablated.py` reads on the test people. In a table all take as many steps on the same people. Does not
-know: how anything is trained.
+and seed; docs/results/ablation.json: accuracy after 8 votes of the test people (the mean over seeds with its interval
+over people; the lowest and highest seed), own minus another's history, clusters as in P table 6, seconds. In a table
+all take as many steps on the same people. Does not know: how anything is trained.
 
 With `--start` all go on from the recipe's first stage: the paper, too, starts from a model that can read conversations.
 Without, our parts are tried from nothing.
@@ -11,24 +12,31 @@ Without, our parts are tried from nothing.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from torch.utils.data import ConcatDataset
 
+from experiments.figures import over_people, spread
+from experiments.inside import clustered
+from experiments.models import ModelPair, open_pair
+from experiments.people import MAIN, MeasuredPeople, scores_of
 from tasteprint.config import StageConfig, load_config
 from tasteprint.data.dataset import Dataset
+from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.simulate.log import read_world
 from tasteprint.simulate.painter import stream
 from tasteprint.simulate.people import Person
 from tasteprint.simulate.taxonomy import SUBJECTS, prompt
-from tasteprint.simulate.world import Pool, pool_of
+from tasteprint.simulate.world import TEST_PEOPLE, Pool, draw_test, pool_of
 from tasteprint.train.run import Run
 from tasteprint.train.stream import ExampleStream
 from tasteprint.types import Vote
@@ -116,24 +124,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--people", type=int, required=True)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     common = (
         *COMMON,
         "stage1.steps=0",
-        f"stage2.steps={asked.steps}",
-        f"stage2.batch_size={asked.people}",
-        f"stage2.evaluate_every={asked.steps}",
+        f"stage2.steps={options.steps}",
+        f"stage2.batch_size={options.people}",
+        f"stage2.evaluate_every={options.steps}",
         "stage2.short_history_share=0.0",
         "stage2.warmup=0.1",
-        *((f"init_from={asked.start}", "stage2.lr=5e-4") if asked.start else ("stage2.lr=3e-3",)),
+        *((f"init_from={options.start}", "stage2.lr=5e-4") if options.start else ("stage2.lr=3e-3",)),
     )
-    taught = f"teacher.posterior={asked.posterior}"
-    for seed in asked.seeds:
-        for table in ("paper", "ours") if asked.start else ("nothing",):
+    taught = f"teacher.posterior={options.posterior}"
+    for seed in options.seeds:
+        for table in ("paper", "ours") if options.start else ("nothing",):
             for variant in TABLES[table]:
                 settings = (*common, taught, *variant.settings, f"seed={seed}")
-                train(variant, settings, asked.data, asked.log, asked.out / table / f"{variant.name}-{seed}")
+                train(variant, settings, options.data, options.log, options.out / table / f"{variant.name}-{seed}")
 
 
 def train(variant: Variant, settings: tuple[str, ...], data: Path, log: Path, out: Path) -> None:
@@ -175,6 +183,58 @@ def _clear(
         said = prompt(SUBJECTS[subject])
         votes.append(Vote(person.user_id, said, names[best], names[worst], 1.0, datetime(2026, 1, 1)))
     return votes
+
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def main() -> None:
+    """Measure every variant of which there are runs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--posterior", required=True)
+    parser.add_argument("--people", type=int, default=TEST_PEOPLE, help="Fewer, for a quick try.")
+    parser.add_argument("--out", type=Path, default=DOCS / "results")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    world, figures, seeds = draw_test(), [], set()
+    tested = MeasuredPeople.of(world, options.people)
+    for table, variants in TABLES.items():
+        for variant in variants:
+            runs = sorted((options.runs / table).glob(f"{variant.name}-[0-9]/model"))
+            seeds |= {int(run.parent.name[-1]) for run in runs}
+            with TemporaryDirectory() as folder:
+                models = [open_pair(str(run), options.posterior, world.pictures, Path(folder)) for run in runs]
+                for f in _measured(f"{table}.{variant.name}.", tested, models, runs):
+                    print(f"{f.name:50s} {f.value:.4f} {f.low:.4f} {f.high:.4f} {f.n}", flush=True)
+                    figures.append(f)
+    command = "python runs/ablated.py --runs runs/ablation --posterior mini-posterior"
+    write_results(options.out / "ablation.json", command, sorted(seeds), figures)
+
+
+def _measured(name: str, tested: MeasuredPeople, models: Sequence[ModelPair], runs: Sequence[Path]) -> Iterator[Figure]:
+    """One row."""
+    if not runs:
+        return
+    own, other = (np.stack(part) for part in zip(*(_earned(tested, one) for one in models), strict=True))
+    yield over_people(f"{name}accuracy.{MAIN}", own.mean(axis=0))
+    yield spread(f"{name}accuracy.seeds", own.mean(axis=(1, 2)).tolist())
+    yield over_people(f"{name}own_minus_other.{MAIN}", (own - other).mean(axis=0))
+    clusters = [{f.name: f.value for f in clustered(one, tested, MAIN, (0,))} for one in models]
+    for what in ("silhouette", "davies_bouldin", "ari"):
+        yield spread(f"{name}clusters.{what}", [found[f"clusters.{what}"] for found in clusters])
+    yield spread(f"{name}train.seconds", [_seconds(run.parent) for run in runs])
+
+
+def _earned(tested: MeasuredPeople, models: ModelPair) -> tuple[np.ndarray, np.ndarray]:
+    """What the model earns after everyone's own votes, and after another's."""
+    histories = tested.histories(MAIN)
+    others = [histories[place - 1] for place in range(len(histories))]
+    return tuple(tested.earned(scores_of(models.in_context, context, tested.candidates)) for context in (histories, others))
+
+
+def _seconds(run: Path) -> float:
+    return float(json.loads((run / "run.json").read_text("utf-8"))["seconds"]["stage2"])
 
 
 if __name__ == "__main__":

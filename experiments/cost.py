@@ -15,10 +15,10 @@ from statistics import median
 import torch
 from matplotlib.figure import Figure as Drawing
 
-from tasteprint.methods import open_model
 from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import fixed_examples, shortened
 from tasteprint.evaluate.results import Figure, read_results, write_results
+from tasteprint.methods import open_model
 from tasteprint.types import Example
 
 DOCS = Path(__file__).parents[1] / "docs"

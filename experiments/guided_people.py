@@ -1,7 +1,8 @@
 """People to be guided for, as both models and the truth know them, and what each method follows.
 
-Enters: a world, a judge; the models that come with the package. Leaves: rewards of a batch of people, true utilities.
-Does not know: generators, how noise is changed.
+Enters: a world, a judge; the models that come with the package. Leaves: scorers and rewards of a batch, in which image
+n is scored for person n as that person's own print would; true utilities. Does not know: generators, how noise is
+changed. Every noise of a batch is guided on its own, so people may share a batch, which saves most of the time.
 """
 
 from __future__ import annotations
@@ -11,27 +12,69 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from experiments.attribute_reader import read
-from experiments.crowds import InContext, Oracle, values_shown
-from experiments.examined import Examined
-from experiments.foreseen import MAIN
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from tasteprint.methods import open_model
+from experiments.judge import CLASSES, read_values
+from experiments.people import MAIN, MeasuredPeople
 from tasteprint.config import GuideConfig
 from tasteprint.guide.rewards import Reward, minus_margin, one_minus_q
+from tasteprint.incontext.prints import InContextPrint
+from tasteprint.incontext.scoring import score_requests
+from tasteprint.methods import open_model
 from tasteprint.report.guided_pictures import Each
 from tasteprint.simulate.painter import paint
+from tasteprint.simulate.taxonomy import VALUES
 from tasteprint.simulate.world import World, pool_of
 from tasteprint.types import History
+
+
+@dataclass(frozen=True)
+class InContext:
+    """Margins of in-context prints of one model."""
+
+    people: Sequence[InContextPrint]
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
+        """Score image n for person n."""
+        return score_requests(self.people, images, prompts)
+
+
+SOFTENED = 10.0
+"""The judge is so sure that its own probabilities have no gradient to speak of: the logits are divided by this."""
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """True utility of what a judge reads; the gradient is that of its expectation under softened probabilities."""
+
+    judge: nn.Module
+    utilities: Float[Tensor, "b values"]
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
+        """Score image n for person n."""
+        logits = self.judge(images)
+        *tastes, _ = (logits / SOFTENED).split(CLASSES, dim=1)
+        expected = (torch.cat([part.softmax(dim=1) for part in tastes], dim=1) * self.utilities).sum(dim=1)
+        best = torch.stack([part.argmax(dim=1) for part in logits.split(CLASSES, dim=1)], dim=1)
+        true = (values_shown(best) * self.utilities).sum(dim=1)
+        return true + expected - expected.detach()
+
+
+def values_shown(read_values: Tensor) -> Float[Tensor, "b values"]:
+    """What a judge read, the subject last, as ones at the values, in the order of `VALUES`."""
+    parts = [torch.nn.functional.one_hot(read_values[:, i], size) for i, size in enumerate(CLASSES[:-1])]
+    shown = torch.cat(parts, dim=1).float()
+    assert shown.shape[1] == len(VALUES)
+    return shown
+
 
 CONTEXT, POSTERIOR = "mini", "mini-posterior"
 
 
 @dataclass(frozen=True)
-class People:
+class GuidedPeople:
     """Some people as everyone knows them."""
 
     votes: Sequence[History]
@@ -42,30 +85,30 @@ class People:
     judge: nn.Module
 
     @classmethod
-    def of(cls, world: World, count: int, judge: nn.Module, first: int = 0) -> People:
+    def of(cls, world: World, count: int, judge: nn.Module, first: int = 0) -> GuidedPeople:
         """Take the first people of a world."""
-        examined = Examined.of(world, first + count)
+        tested = MeasuredPeople.of(world, first + count)
 
         def painted(name: str) -> Image.Image:
             picture = world.pictures[name]
             return paint(picture.subject, picture.attributes, picture.seed)
 
-        told = examined.histories(MAIN)[first:]
+        context = tested.histories(MAIN)[first:]
         model, posterior = open_model(CONTEXT), open_model(POSTERIOR)
         model.requires_grad_(False)
         nobody = posterior.print_of(History("nobody"), painted)
         return cls(
-            told,
-            torch.from_numpy(_in_spreads(world, examined)[first:]).float(),
-            InContext([model.print_of(history, painted) for history in told]),
-            Each([posterior.print_of(history, painted) for history in told]),
+            context,
+            torch.from_numpy(_in_spreads(world, tested)[first:]).float(),
+            InContext([model.print_of(history, painted) for history in context]),
+            Each([posterior.print_of(history, painted) for history in context]),
             Each([nobody] * count),
             judge,
         )
 
-    def only(self, rows: Sequence[int]) -> People:
+    def only(self, rows: Sequence[int]) -> GuidedPeople:
         """Some of them."""
-        return People(
+        return GuidedPeople(
             [self.votes[row] for row in rows],
             self.utilities[list(rows)],
             InContext([self.context.people[row] for row in rows]),
@@ -77,17 +120,17 @@ class People:
     def truly(self, images: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, " b"], Tensor]:
         """True utility of image n to person n, and the subject that it shows."""
         with torch.no_grad():
-            seen = read(self.judge, images)
+            seen = read_values(self.judge, images)
         return (values_shown(seen) * self.utilities).sum(dim=1), seen[:, -1]
 
 
-def _in_spreads(world: World, examined: Examined) -> np.ndarray:
+def _in_spreads(world: World, tested: MeasuredPeople) -> np.ndarray:
     """Utilities in units of each person's own spread over the world's pictures."""
     shown = pool_of(list(world.pictures.values())).attributes
-    return examined.utilities / (examined.utilities @ shown.T).std(axis=1, keepdims=True)
+    return tested.utilities / (tested.utilities @ shown.T).std(axis=1, keepdims=True)
 
 
-def rewards(method: str, people: People, others: People) -> list[Reward]:
+def rewards(method: str, people: GuidedPeople, others: GuidedPeople) -> list[Reward]:
     """What each method follows; `others` are the same people, one place further."""
     weight = GuideConfig().weight
     context = Reward("mini", people.context, weight, one_minus_q)

@@ -15,15 +15,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from experiments.examined import AT_ONCE, Examined, reshuffled
-from experiments.foreseen import spread
 from jaxtyping import Float
-from experiments.rivals import RECIPE
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
 from torch import Tensor
-from experiments.ways import Ways
 
+from experiments.baselines import RECIPE
+from experiments.figures import spread
+from experiments.models import ModelPair
+from experiments.people import AT_ONCE, MeasuredPeople, reshuffled
 from tasteprint.config import load_config
 from tasteprint.evaluate.metrics import RESAMPLES
 from tasteprint.evaluate.predictors import Candidate
@@ -42,60 +42,60 @@ CLUSTERS = range(2, 11)
 """P leaves K open; the best silhouette decides (method.md section 7)."""
 
 
-class People(NamedTuple):
+class PersonVectors(NamedTuple):
     """Everyone as a vector: the last layer where the answer is read (P), and the layer of beliefs after the votes."""
 
     answering: Float[np.ndarray, "people d"]
-    believed: Float[np.ndarray, "people d"]
+    posterior: Float[np.ndarray, "people d"]
 
 
 @torch.no_grad()
 def embedded(
     model: InContextModel, histories: Sequence[History], target: Candidate, images: Images
-) -> People:
+) -> PersonVectors:
     """Everyone, asked about one picture; histories of one length, at least one vote."""
-    answering, believed = [], []
+    answering, posterior = [], []
     for batch in _batches(model, histories, target, images):
         late, early = model(**batch, layers=(model.backbone.depth, BELIEFS)).layers
-        asked, told = batch["targets"], batch["told"].unflatten(0, (len(batch["targets"]), -1))[:, -1]
-        answering.append(late[asked[:, 0], asked[:, 1]].double())
+        targets, context = batch["targets"], batch["told"].unflatten(0, (len(batch["targets"]), -1))[:, -1]
+        answering.append(late[targets[:, 0], targets[:, 1]].double())
         # The last vote is told when its answer has been read: one place after the one that predicts it.
-        believed.append(early[told[:, 0], told[:, 1] + 1].double())
-    return People(torch.cat(answering).numpy(), torch.cat(believed).numpy())
+        posterior.append(early[context[:, 0], context[:, 1] + 1].double())
+    return PersonVectors(torch.cat(answering).numpy(), torch.cat(posterior).numpy())
 
 
-def clustered(ways: Ways, examined: Examined, votes: int, seeds: Sequence[int]) -> Iterator[Figure]:
+def clustered(models: ModelPair, tested: MeasuredPeople, votes: int, seeds: Sequence[int]) -> Iterator[Figure]:
     """K-means of people's vectors, about one target picture a seed; from the lowest to the highest."""
-    told = examined.histories(votes)
-    people = [embedded(ways.model, told, examined.asked[seed][0], ways.images) for seed in seeds]
+    context = tested.histories(votes)
+    people = [embedded(models.model, context, tested.candidates[seed][0], models.images) for seed in seeds]
     for kind, prefix in (("answering", "clusters"), ("believed", "clusters.beliefs")):
         found = [
-            _clusters(getattr(one, kind), examined.groups, seed)
+            _clusters(getattr(one, kind), tested.groups, seed)
             for one, seed in zip(people, seeds, strict=True)
         ]
         for name in found[0]:
             yield spread(f"{prefix}.{name}", [one[name] for one in found])
 
 
-def attended(ways: Ways, examined: Examined, votes: int, path: Path) -> Iterator[Figure]:
+def attended(models: ModelPair, tested: MeasuredPeople, votes: int, path: Path) -> Iterator[Figure]:
     """How alike the maps of people of one group are, and of two, by layer; some are kept in a file.
 
     Shares differ by orders of magnitude, so maps are compared as logs. Nothing for a model without tokens.
     """
-    if not len(ways.model.tokens):
+    if not len(models.model.tokens):
         return
-    told, target = examined.histories(votes), examined.asked[0][0]
-    orders = [attention_maps(ways.model, reshuffled(told, seed), target, ways.images) for seed in range(MAPS)]
+    context, target = tested.histories(votes), tested.candidates[0][0]
+    orders = [attention_maps(models.model, reshuffled(context, seed), target, models.images) for seed in range(MAPS)]
     maps = np.stack(orders, axis=1)
     shares, logs = maps.sum(axis=-1).mean(axis=(0, 1, 4)), np.log(maps.clip(min=TINY))
-    keep_maps(path, logs, shares, examined.groups)
+    keep_maps(path, logs, shares, tested.groups)
     for layer, heads in enumerate(shares):
         share = float(heads.mean())
         yield Figure(
             f"attention.share.{layer + 1}", share, float(heads.min()), float(heads.max()), len(heads)
         )
         mean = logs[:, :, layer].mean(axis=1).reshape(len(logs), -1)
-        yield from likeness(mean, examined.groups, layer + 1)
+        yield from likeness(mean, tested.groups, layer + 1)
 
 
 def _clusters(vectors: Float[np.ndarray, "people d"], groups: np.ndarray, seed: int) -> dict[str, float]:

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from experiments.gather import gathered
 
+from experiments.figures import gathered
 from tasteprint.config import DataConfig, PosteriorConfig
 from tasteprint.data.build import build
 from tasteprint.data.dataset import Dataset
@@ -110,8 +110,8 @@ class Split:
         found: dict[str, Margins] = {}
         for example, other in zip(examples, others, strict=True):
             predictor = PosteriorPredictor(self.without(example), self.store.rows)
-            told = {str(count): shortened(example, count) for count in COUNTS} | {"other_history": other}
-            for name, one in told.items():
+            context = {str(count): shortened(example, count) for count in COUNTS} | {"other_history": other}
+            for name, one in context.items():
                 found.setdefault(name, []).extend(predict_pairs(predictor.pairs, [one]))
         for name, margins in found.items():
             yield accuracy(f"accuracy.unrated.{name}", margins, self.seed)

@@ -27,8 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--kind", choices=KINDS, default="groups")
-    asked = parser.parse_args()
-    write_world(asked.out, asked.kind)
+    options = parser.parse_args()
+    write_world(options.out, options.kind)
 
 
 def write_world(out: Path, kind: str = "groups") -> None:

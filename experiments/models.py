@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tasteprint.methods import open_model
 from tasteprint.evaluate.predictors import Candidate, PosteriorPredictor, Predictor
 from tasteprint.incontext.model import InContextModel
 from tasteprint.incontext.prints import OpenImage
+from tasteprint.methods import open_model
 from tasteprint.posterior.model import Embeddings, TastePosterior
 from tasteprint.simulate.painter import Picture, paint
 from tasteprint.types import History
@@ -25,7 +25,7 @@ from tasteprint.vision.feature_store import FeatureStore
 
 
 @dataclass(frozen=True)
-class Ways:
+class ModelPair:
     """A model, the posterior beside it, how pictures are opened, and the folder that keeps what both see of them."""
 
     model: InContextModel
@@ -48,17 +48,17 @@ class Ways:
         """The model; a pair's difference of margins is its log odds, at the model's temperature where it has one."""
         temperature = float(getattr(self.model.settings, "temperature", 1.0))
 
-        def read(histories: Sequence[History], asked: Sequence[Sequence[Candidate]]) -> list[np.ndarray]:
-            return [margins / temperature for margins in self.model.margins(histories, asked, self.images)]
+        def read(histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]) -> list[np.ndarray]:
+            return [margins / temperature for margins in self.model.margins(histories, candidates, self.images)]
 
         return read
 
     @property
-    def closed_form(self) -> PosteriorPredictor:
+    def by_posterior(self) -> PosteriorPredictor:
         """The posterior: log odds of pairs, and expected utilities where it is called."""
         return PosteriorPredictor(self.posterior, self.rows)
 
-    def with_model(self, model: InContextModel) -> Ways:
+    def with_model(self, model: InContextModel) -> ModelPair:
         """The same with another model."""
         return replace(self, model=model.requires_grad_(False))
 
@@ -67,7 +67,7 @@ class Ways:
         return FeatureStore(self.folder, self.posterior.encoder, self.open_image)
 
 
-def open_ways(model: str, posterior: str, pictures: Mapping[str, Picture], folder: Path) -> Ways:
+def open_pair(model: str, posterior: str, pictures: Mapping[str, Picture], folder: Path) -> ModelPair:
     """Open both by folder (a run's or a model's) or Hub name, to look at painted pictures.
 
     ValueError where one is the other way to know a person.
@@ -83,4 +83,4 @@ def open_ways(model: str, posterior: str, pictures: Mapping[str, Picture], folde
         picture = pictures[name]
         return paint(picture.subject, picture.attributes, picture.seed)
 
-    return Ways(one.requires_grad_(False), other, painted, folder)
+    return ModelPair(one.requires_grad_(False), other, painted, folder)

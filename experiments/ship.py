@@ -1,7 +1,8 @@
-"""Put a trained generator into the package: `python runs/ship_generator.py runs/generator/pipeline`.
+"""Put trained models into the package: `python -m experiments.ship mini MODEL POSTERIOR`, `... ship generator FOLDER`.
 
-Enters: a folder of `train_generator.py`. Leaves: src/tasteprint/weights/mini-generator, in half precision, with a card.
-Does not know: how it was trained.
+Enters: the folders of what `experiments/train_mini.sh` or `train_generator.py` trained. Leaves: `weights/mini` in half
+precision and `weights/mini-posterior`, each with its card kept as it is; `weights/mini-generator`, in half precision,
+with a card. Does not know: how they were trained.
 """
 
 from __future__ import annotations
@@ -9,12 +10,39 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from importlib import resources
 from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionPipeline
 
+from tasteprint.incontext.model import InContextModel
+from tasteprint.incontext.storage import BUNDLED
+from tasteprint.posterior.model import TastePosterior
 from tasteprint.provenance import commit
+
+MOST = 12_000_000
+"""Bytes that both and the eye may take."""
+
+
+def main() -> None:
+    """Write both folders. SystemExit where the weights grow too large."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("posterior", type=Path)
+    options = parser.parse_args()
+    weights = Path(str(resources.files("tasteprint"))) / "weights"
+    model, posterior = (weights / name for name in BUNDLED)
+    InContextModel.from_pretrained(options.model).save_pretrained(model, half=True)
+    TastePosterior.from_pretrained(options.posterior).save_pretrained(posterior)
+    files = [weights / "eye.safetensors", *model.iterdir(), *posterior.iterdir()]
+    size = sum(path.stat().st_size for path in files)
+    print(f"{size:,} bytes of weights in {weights}")
+    if size > MOST:
+        raise SystemExit(
+            f"the weights take {size:,} bytes; expected at most {MOST:,}: make the model smaller."
+        )
+
 
 HOME = Path(__file__).parents[1] / "src/tasteprint/weights/mini-generator"
 
@@ -61,8 +89,8 @@ def main() -> None:
 
 def _tidied() -> None:
     for name, keys in LEFT_OUT.items():
-        told = json.loads((HOME / name).read_text("utf-8"))
-        kept = {key: value for key, value in told.items() if key not in keys}
+        context = json.loads((HOME / name).read_text("utf-8"))
+        kept = {key: value for key, value in context.items() if key not in keys}
         (HOME / name).write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
 
 
