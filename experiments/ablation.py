@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import ConcatDataset
 
-from experiments.figures import over_people, spread
+from experiments.baselines import RECIPE
+from experiments.figures import RESULTS, over_people, spread
 from experiments.inside import clustered
 from experiments.models import ModelPair, open_pair
 from experiments.people import MAIN, MeasuredPeople, scores_of
@@ -42,10 +44,9 @@ from tasteprint.train.stream import ExampleStream
 from tasteprint.types import Vote
 
 SEEDS = (0, 1, 2)
-RECIPE = Path(__file__).with_name("mini.toml")
 COMMON = ("stage2.evaluate_people=60", "stage2.targets=4", "stage2.n_tokens=10", "stage2.train_tokens=true")
 CLEAR, EVEN = 4, 2
-"""A course begins with the best of four pictures against the worst, goes on with the better of two, ends with votes."""
+"""A curriculum begins with the best of four pictures against the worst, then the better of two, then votes."""
 
 
 ALONE = "teacher.posterior=''"
@@ -53,11 +54,11 @@ ALONE = "teacher.posterior=''"
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of a table: settings beside the common ones, and whether votes come in a course."""
+    """One row of a table: settings beside the common ones, and whether votes come in a curriculum."""
 
     name: str
     settings: tuple[str, ...]
-    course: bool = False
+    curriculum: bool = False
 
 
 def _paper(name: str, contrastive: float, tokens: int) -> Variant:
@@ -81,51 +82,37 @@ PAPER = (
 ONLY_SOFT = ("teacher.utility_weight=0.0", "teacher.posterior_weight=0.0")
 OURS = (
     Variant("labels", (ALONE,)),
-    Variant("course", (ALONE,), course=True),
-    Variant("soft", ONLY_SOFT, course=True),
-    Variant("belief", (), course=True),
+    Variant("course", (ALONE,), curriculum=True),
+    Variant("soft", ONLY_SOFT, curriculum=True),
+    Variant("belief", (), curriculum=True),
     Variant("belief_no_course", ()),
 )
-"""Each adds to the one before, the first to `tokens_10`; the last leaves the course out again."""
+"""Each adds to the one before, the first to `tokens_10`; the last leaves the curriculum out again."""
 
 TABLES = {"paper": PAPER, "ours": OURS, "nothing": (PAPER[3], *OURS)}
 
 
-class CourseRun(Run):
+class CurriculumRun(Run):
     """A run whose votes go from clear ones to ordinary ones, a third of the steps each."""
 
     clear: Sequence[dict[str, list[Vote]]]
 
     def _stream(self, stage: StageConfig) -> ConcatDataset:  # type: ignore[override]
         data, seed = self.config.data, self.config.seed
-        each = stage.steps * stage.people // 3
-        votes = [*self.clear, self.dataset.votes_by_user("train")]
-        lengths = [each, each, stage.steps * stage.people - 2 * each]
+        each = stage.steps * stage.batch_size // 3
+        votes: list[Mapping[str, Sequence[Vote]]] = [*self.clear, self.dataset.votes_by_user("train")]
+        lengths = [each, each, stage.steps * stage.batch_size - 2 * each]
+        seeds: list[Any] = [f"{seed}{part}" for part in range(len(votes))]  # seeds may be any text
         return ConcatDataset(
             [
-                ExampleStream(
-                    said, n, data.history_length, stage.targets, 0.0, False, f"{seed}{part}", stage.people
-                )
-                for part, (said, n) in enumerate(zip(votes, lengths, strict=True))
+                ExampleStream(some, n, data.history_length, stage.targets, seed=one, batch=stage.batch_size)
+                for some, n, one in zip(votes, lengths, seeds, strict=True)
             ]
         )
 
 
-def main() -> None:
+def train_all(options: argparse.Namespace) -> None:
     """Train what is not trained yet, a table after the other."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument(
-        "--log", type=Path, required=True, help="The log of that dataset: its truth makes the course."
-    )
-    parser.add_argument("--posterior", required=True, help="The teacher.")
-    parser.add_argument("--start", type=Path, help="The recipe's stage 1; without it, from nothing.")
-    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
-    parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--people", type=int, required=True)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
     common = (
         *COMMON,
         "stage1.steps=0",
@@ -141,14 +128,20 @@ def main() -> None:
         for table in ("paper", "ours") if options.start else ("nothing",):
             for variant in TABLES[table]:
                 settings = (*common, taught, *variant.settings, f"seed={seed}")
-                train(variant, settings, options.data, options.log, options.out / table / f"{variant.name}-{seed}")
+                train(
+                    variant,
+                    settings,
+                    options.data,
+                    options.log,
+                    options.out / table / f"{variant.name}-{seed}",
+                )
 
 
 def train(variant: Variant, settings: tuple[str, ...], data: Path, log: Path, out: Path) -> None:
     """Train one variant, or go on with it."""
-    kind = CourseRun if variant.course else Run
-    if variant.course:
-        CourseRun.clear = [clear_votes(log, CLEAR), clear_votes(log, EVEN)]
+    kind = CurriculumRun if variant.curriculum else Run
+    if variant.curriculum:
+        CurriculumRun.clear = [clear_votes(log, CLEAR), clear_votes(log, EVEN)]
     kind(load_config(RECIPE, settings), Dataset(data), out).go()
 
 
@@ -172,47 +165,48 @@ def _clear(
 ) -> list[Vote]:
     """No picture stands twice."""
     rng = stream(0, f"course {offered} {person.user_id}")
-    liking, votes, left = (
-        pool.attributes @ person.utilities,
-        [],
-        [rng.permutation(here) for here in by_subject],
-    )
+    liking, votes = pool.attributes @ person.utilities, []
+    left = [rng.permutation(here) for here in by_subject]
     for subject in rng.integers(len(SUBJECTS), size=count):
         here, left[subject] = left[subject][:offered], left[subject][offered:]
         worst, *_, best = here[liking[here].argsort()]
-        said = prompt(SUBJECTS[subject])
-        votes.append(Vote(person.user_id, said, names[best], names[worst], 1.0, datetime(2026, 1, 1)))
+        votes.append(
+            Vote(
+                person.user_id,
+                prompt(SUBJECTS[subject]),
+                names[best],
+                names[worst],
+                1.0,
+                datetime(2026, 1, 1),
+            )
+        )
     return votes
 
 
-DOCS = Path(__file__).parents[1] / "docs"
-
-
-def main() -> None:
+def measure_all(options: argparse.Namespace) -> None:
     """Measure every variant of which there are runs."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--posterior", required=True)
-    parser.add_argument("--people", type=int, default=TEST_PEOPLE, help="Fewer, for a quick try.")
-    parser.add_argument("--out", type=Path, default=DOCS / "results")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    world, figures, seeds = draw_test(), [], set()
+    world = draw_test()
+    figures: list[Figure] = []
+    seeds: set[int] = set()
     tested = MeasuredPeople.of(world, options.people)
     for table, variants in TABLES.items():
         for variant in variants:
             runs = sorted((options.runs / table).glob(f"{variant.name}-[0-9]/model"))
             seeds |= {int(run.parent.name[-1]) for run in runs}
             with TemporaryDirectory() as folder:
-                models = [open_pair(str(run), options.posterior, world.pictures, Path(folder)) for run in runs]
+                models = [
+                    open_pair(str(run), options.posterior, world.pictures, Path(folder)) for run in runs
+                ]
                 for f in _measured(f"{table}.{variant.name}.", tested, models, runs):
                     print(f"{f.name:50s} {f.value:.4f} {f.low:.4f} {f.high:.4f} {f.n}", flush=True)
                     figures.append(f)
-    command = "python runs/ablated.py --runs runs/ablation --posterior mini-posterior"
+    command = "python -m experiments.ablation measure --runs runs/ablation --posterior mini-posterior"
     write_results(options.out / "ablation.json", command, sorted(seeds), figures)
 
 
-def _measured(name: str, tested: MeasuredPeople, models: Sequence[ModelPair], runs: Sequence[Path]) -> Iterator[Figure]:
+def _measured(
+    name: str, tested: MeasuredPeople, models: Sequence[ModelPair], runs: Sequence[Path]
+) -> Iterator[Figure]:
     """One row."""
     if not runs:
         return
@@ -227,14 +221,42 @@ def _measured(name: str, tested: MeasuredPeople, models: Sequence[ModelPair], ru
 
 
 def _earned(tested: MeasuredPeople, models: ModelPair) -> tuple[np.ndarray, np.ndarray]:
-    """What the model earns after everyone's own votes, and after another's."""
+    """The model's accuracy after everyone's own votes, and after another's."""
     histories = tested.histories(MAIN)
     others = [histories[place - 1] for place in range(len(histories))]
-    return tuple(tested.earned(scores_of(models.in_context, context, tested.candidates)) for context in (histories, others))
+    own, other = (scores_of(models.in_context, some, tested.candidates) for some in (histories, others))
+    return tested.earned(own), tested.earned(other)
 
 
 def _seconds(run: Path) -> float:
     return float(json.loads((run / "run.json").read_text("utf-8"))["seconds"]["stage2"])
+
+
+def main() -> None:
+    """Train the variants, or measure those that are trained."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    tasks = parser.add_subparsers(required=True)
+    train_them = tasks.add_parser("train")
+    train_them.set_defaults(task=train_all)
+    train_them.add_argument("--data", type=Path, required=True)
+    train_them.add_argument(
+        "--log", type=Path, required=True, help="That dataset's log, whose truth orders votes."
+    )
+    train_them.add_argument("--posterior", required=True, help="The teacher.")
+    train_them.add_argument("--start", type=Path, help="The recipe's stage 1; without it, from nothing.")
+    train_them.add_argument("--out", type=Path, default=Path("runs/ablation"))
+    train_them.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    train_them.add_argument("--steps", type=int, required=True)
+    train_them.add_argument("--people", type=int, required=True)
+    measure_them = tasks.add_parser("measure")
+    measure_them.set_defaults(task=measure_all)
+    measure_them.add_argument("--runs", type=Path, required=True)
+    measure_them.add_argument("--posterior", required=True)
+    measure_them.add_argument("--people", type=int, default=TEST_PEOPLE, help="Fewer, for a quick try.")
+    measure_them.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.task(options)
 
 
 if __name__ == "__main__":

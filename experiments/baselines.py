@@ -20,15 +20,15 @@ from torch import Tensor, nn
 from experiments.figures import over_people, spread
 from experiments.people import HISTORY, MAIN, MeasuredPeople, Scores
 from experiments.predictions import PriorView, Targets
-from tasteprint.config import PosteriorConfig, load_config
+from tasteprint.config import load_config
 from tasteprint.data.dataset import Dataset
 from tasteprint.evaluate.results import Figure
-from tasteprint.evaluate.shared_tastes import fit, probability
+from tasteprint.evaluate.shared_tastes import fit_shared_tastes, mixture_probability
 from tasteprint.incontext.model import InContextModel
 from tasteprint.posterior.active import expected_information_gain
-from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import Answers
 from tasteprint.posterior.mixture import MixturePrior, infer
+from tasteprint.posterior.utilities import FittedPrior
 from tasteprint.simulate.bayes import predict
 from tasteprint.simulate.people import draw_population
 from tasteprint.simulate.taxonomy import one_hot
@@ -49,9 +49,11 @@ class Standardised(nn.Module):
         return rows.new_zeros(len(rows)), (rows - self.mean) / self.scale
 
 
-def controls(targets: Targets, test: Tensor, table: Tensor, people: Sequence, view: str) -> Iterator[Figure]:
+def feature_baselines(
+    targets: Targets, test: Tensor, table: Tensor, people: Sequence, view: str
+) -> Iterator[Figure]:
     """A logistic regression a person on the same features, and a mixture of shared reward functions (LoRe)."""
-    plain = LearnedPrior(table, PosteriorConfig(components=1, features=1))
+    plain = FittedPrior()
     plain.map, plain.prior = Standardised(table), MixturePrior(1, table.shape[1])
     with torch.no_grad():
         plain.prior.means.zero_()
@@ -62,7 +64,7 @@ def controls(targets: Targets, test: Tensor, table: Tensor, people: Sequence, vi
         parts = np.array_split(np.arange(len(targets.truth)), 30)
         chances = [seen.probabilities(seen.posterior_of(n, part), part) for part in parts]
         yield over_people(f"{view}accuracy.logistic.{n}", targets.earned(np.concatenate(chances)))
-    tastes = fit(table, [one.images for one in people])
+    tastes = fit_shared_tastes(table, [one.images for one in people])
     with torch.no_grad():
         utilities = tastes.utilities(test)
         left, right = (
@@ -70,15 +72,18 @@ def controls(targets: Targets, test: Tensor, table: Tensor, people: Sequence, vi
         )
         gaps = utilities[left] - utilities[right]
         for n in (2, MAIN, HISTORY):
-            beliefs = tastes.beliefs(seen.liked[:, :n, None].float() * gaps[:, :n])
+            memberships = tastes.log_memberships(seen.liked[:, :n, None].float() * gaps[:, :n])
             yield over_people(
-                f"{view}accuracy.lore.{n}", targets.earned(probability(beliefs, gaps[:, HISTORY:]).numpy())
+                f"{view}accuracy.lore.{n}",
+                targets.earned(mixture_probability(memberships, gaps[:, HISTORY:]).numpy()),
             )
 
 
 def active_questions(targets: Targets, runs: Sequence[PriorView], view: str) -> Iterator[Figure]:
     """Votes chosen by what they are expected to tell, against random ones: accuracy by votes, and votes to match 8."""
-    curves = np.array([_accuracy_by_question(targets, seen, seed) for seed, seen in enumerate(runs)]).mean(axis=0)
+    curves = np.array([_accuracy_by_question(targets, seen, seed) for seed, seen in enumerate(runs)]).mean(
+        axis=0
+    )
     aim = np.mean([targets.earned(seen.probabilities(seen.posterior_of(MAIN))).mean() for seen in runs])
     for votes, right in enumerate(curves, 1):
         yield over_people(f"{view}ask.accuracy.{votes}", right)
@@ -91,7 +96,9 @@ def _accuracy_by_question(targets: Targets, seen: PriorView, seed: int) -> list[
     """Ask everyone the most telling of random pairs, again and again; what the targets earn after each answer."""
     rng, pool = np.random.default_rng(seed), targets.pictures.pool
     kind_beta = draw_population("groups").beta
-    people, rows, offsets, curve = len(targets.truth), [], [], []
+    people, curve = len(targets.truth), []
+    rows: list[Tensor] = []
+    offsets: list[Tensor] = []
     for _ in range(MAIN):
         context = Answers.choices(*_stacked(rows, offsets, people, seen))
         belief = infer(seen.prior, context)
@@ -113,7 +120,9 @@ def _accuracy_by_question(targets: Targets, seen: PriorView, seed: int) -> list[
     return curve
 
 
-def _stacked(rows: list[Tensor], offsets: list[Tensor], people: int, seen: PriorView) -> tuple[Tensor, Tensor]:
+def _stacked(
+    rows: list[Tensor], offsets: list[Tensor], people: int, seen: PriorView
+) -> tuple[Tensor, Tensor]:
     if not rows:
         return seen.features.new_zeros(people, 0, seen.features.shape[1]), seen.features.new_zeros(people, 0)
     return torch.stack(rows, dim=1), torch.stack(offsets, dim=1)
@@ -140,10 +149,10 @@ ALONE = (
 )
 """What a general scorer has other than the recipe of `mini`: no history, no teacher, one stage."""
 
-STEPS = 300
+GENERAL_STEPS = 300
 
 
-def general_scorer(dataset: Dataset, seed: int = 0, steps: int = STEPS) -> InContextModel:
+def general_scorer(dataset: Dataset, seed: int = 0, steps: int = GENERAL_STEPS) -> InContextModel:
     """Teach the backbone of `mini` what everybody likes, from the same votes; some minutes on one core."""
     every = (f"seed={seed}", f"stage1.steps={steps}", f"stage1.evaluate_every={max(1, steps // 4)}")
     with TemporaryDirectory() as folder:
@@ -165,7 +174,9 @@ def reference_scores(tested: MeasuredPeople, count: int) -> dict[str, Scores]:
 def _shown(tested: MeasuredPeople) -> Float[np.ndarray, "people candidates values"]:
     """True attributes of everyone's asked pictures."""
     pictures = tested.world.pictures
-    return np.array([[one_hot(pictures[name].attributes) for name, _ in person] for person in tested.candidates])
+    return np.array(
+        [[one_hot(pictures[name].attributes) for name, _ in person] for person in tested.candidates]
+    )
 
 
 def _wins(tested: MeasuredPeople, shown: Float[np.ndarray, "people candidates values"], count: int) -> Scores:
@@ -177,6 +188,6 @@ def _wins(tested: MeasuredPeople, shown: Float[np.ndarray, "people candidates va
         population, context, answers, shown[:, first] - shown[:, second], SAMPLES, seed=1
     ).probability
     scores = np.zeros(shown.shape[:2])
-    np.add.at(scores, (slice(None), first), chances)
-    np.add.at(scores, (slice(None), second), 1 - chances)
+    np.add.at(scores.T, first, chances.T)
+    np.add.at(scores.T, second, 1 - chances.T)
     return scores

@@ -1,11 +1,11 @@
-"""Both ways together: the posterior with the in-context model's margin as its prior mean.
+"""Both models combined: the posterior with the in-context model's margin as its prior mean.
 
-Enters: both ways, people's histories and what is asked of them. Leaves: log odds of pairs, scores of pictures, the
-scale that foresees validation people best. Does not know: test people.
+Enters: both models, people's histories and targets. Leaves: log odds of pairs, scores of pictures, the scale that
+predicts validation people best. Does not know: test people.
 
 `u(z) = M(z) + w · h(z)`: M is the margin after the same history, and w, how this person strays from it, is normal
 around 0 with `scale` times the spread that the posterior has around each of its tastes. Scale 0 is the model alone.
-The margins of a vote of the history are read after its other votes: after itself the model has been told the answer.
+The margins of a vote of the history are read after its other votes: after itself the model has read the answer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SCALES = (0.0, 0.25, 0.5, 1.0, 2.0)
 
 @dataclass(frozen=True)
 class CombinedModels:
-    """Votes told by some people, as differences liked minus disliked; margins and features of what is asked of them."""
+    """Some people's votes as differences liked minus disliked; margins and features of their candidates."""
 
     spread: Float[Tensor, " d"]
     context: Answers
@@ -52,7 +52,7 @@ class CombinedModels:
         before = torch.from_numpy(left_out(models.in_context, histories))
         features = _features(models, context)
         answers = Answers.choices(features[:, 0::2] - features[:, 1::2], before[:, 0::2] - before[:, 1::2])
-        prior = models.posterior.learner.prior
+        prior = models.posterior.prior
         return cls(prior.spread.detach(), answers, torch.from_numpy(margins), _features(models, candidates))
 
     @torch.no_grad()
@@ -99,11 +99,15 @@ def left_out(model: Predictor, histories: Sequence[History]) -> Scores:
     for place in range(len(histories[0])):
         others = [replace(h, votes=h.votes[:place] + h.votes[place + 1 :]) for h in histories]
         votes = [history.votes[place] for history in histories]
-        columns.append(scores_of(model, others, [[(v.liked, v.prompt), (v.disliked, v.prompt)] for v in votes]))
+        columns.append(
+            scores_of(model, others, [[(v.liked, v.prompt), (v.disliked, v.prompt)] for v in votes])
+        )
     return np.concatenate(columns, axis=1)
 
 
-def _features(models: ModelPair, candidates: Sequence[Sequence[Candidate]]) -> Float[Tensor, "people candidates d"]:
+def _features(
+    models: ModelPair, candidates: Sequence[Sequence[Candidate]]
+) -> Float[Tensor, "people candidates d"]:
     names = [image for person in candidates for image, _ in person]
-    shown = models.posterior.shown(names, models.rows)
+    shown = models.posterior.images(names, models.embeddings)
     return shown.features.double().unflatten(0, (len(candidates), -1))

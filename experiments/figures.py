@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from statistics import mean
@@ -71,8 +72,8 @@ def calibration(margins: Sequence[Float[np.ndarray, "targets 2"]], name: str = "
     place = np.minimum((2 * confidence - 1) * BINS, BINS - 1).astype(int)
     for number in np.unique(place):
         here = place == number
-        yield _plain(f"calibration.said{name}.{number}", confidence[here])
-        yield _plain(f"calibration.right{name}.{number}", right[here])
+        yield exact(f"calibration.said{name}.{number}", confidence[here].mean(), int(here.sum()))
+        yield exact(f"calibration.right{name}.{number}", right[here].mean(), int(here.sum()))
 
 
 def flips(name: str, odds: Sequence[Float[np.ndarray, "people targets"]]) -> Figure:
@@ -94,15 +95,10 @@ def flips_of_means(name: str, odds: Sequence[Float[np.ndarray, "people targets"]
     return Figure(name, *mean_interval(list(np.mean(differ, axis=0)), seed=0))
 
 
-def named(prefix: str, figures: Iterator[Figure]) -> Iterator[Figure]:
+def prefixed(prefix: str, figures: Iterable[Figure]) -> Iterator[Figure]:
     """Say of figures which world they are of."""
     for f in figures:
-        yield Figure(f"{prefix}{f.name}", f.value, f.low, f.high, f.n)
-
-
-def _plain(name: str, values: np.ndarray) -> Figure:
-    mean = float(values.mean())
-    return Figure(name, mean, mean, mean, len(values))
+        yield replace(f, name=f"{prefix}{f.name}")
 
 
 def gathered(runs: list[list[Figure]]) -> Iterator[Figure]:
@@ -115,7 +111,12 @@ def gathered(runs: list[list[Figure]]) -> Iterator[Figure]:
             yield Figure(name, mean(values), min(values), max(values), sum(figure.n for figure in found))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Gather."""
     out, command, *paths = sys.argv[1:]
     seeds = [seed for path in paths for seed in json.loads(Path(path).read_text("utf-8"))["seeds"]]
     write_results(Path(out), command, seeds, list(gathered([read_results(Path(path)) for path in paths])))
+
+
+if __name__ == "__main__":
+    main()

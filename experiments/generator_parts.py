@@ -85,7 +85,7 @@ def clip_tokenizer(prompts: Iterable[str]) -> CLIPTokenizer:
     vocabulary = _alphabet()
     for first, second in merges:
         vocabulary.setdefault(first + second, len(vocabulary))
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TOKENS)
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TOKENS)  # type: ignore[arg-type]
 
 
 def _alphabet() -> dict[str, int]:

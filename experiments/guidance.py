@@ -21,10 +21,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from experiments.figures import RESULTS, exact, over_people
 from experiments.guided_people import GuidedPeople, rewards
 from experiments.judge import open_reader
 from tasteprint.config import GuideConfig
-from tasteprint.evaluate.metrics import mean_interval, resampled
+from tasteprint.evaluate.metrics import resampled
 from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import best_of, guide, noises
@@ -58,33 +59,30 @@ class Outcome:
         return (np.sign(np.round(self.gain, 6)) + 1) / 2
 
 
-def figures(found: dict[str, Outcome], unguided: Bool[np.ndarray, "people prompts"]) -> Iterator[Figure]:
-    """Everything as figures; intervals over people. `own` is the better of the two ways."""
-    yield Figure("subject.unguided", *mean_interval(list(unguided.astype(float)), 0))
+def outcome_figures(
+    found: dict[str, Outcome], unguided: Bool[np.ndarray, "people prompts"]
+) -> Iterator[Figure]:
+    """Everything as figures; intervals over people. `own` is the better of the two models."""
+    yield over_people("subject.unguided", unguided.astype(float))
     ways = [name for name in ("own_context", "own_posterior") if name in found]
     better = {"own": max((found[name] for name in ways), key=lambda made: made.gain.mean())} if ways else {}
     for method, made in (found | better).items():
-        yield Figure(f"wins.{method}", *mean_interval(list(made.wins), 0))
-        yield Figure(f"gain.{method}", *mean_interval(list(made.gain), 0))
-        yield Figure(f"subject.{method}", *mean_interval(list(made.subject.astype(float)), 0))
-        yield _exact(f"seconds.{method}", made.each, 1)
-        yield _exact(f"looks.{method}", made.looks / made.gain.size, made.gain.size)
+        yield over_people(f"wins.{method}", made.wins)
+        yield over_people(f"gain.{method}", made.gain)
+        yield over_people(f"subject.{method}", made.subject.astype(float))
+        yield exact(f"seconds.{method}", made.each, 1)
+        yield exact(f"looks.{method}", made.looks / made.gain.size, made.gain.size)
         for name, course in zip(
             ("true", "reward"), () if made.courses is None else made.courses, strict=False
         ):
             for number, value in enumerate(course - course[0]):
-                yield _exact(f"course.{method}.{name}.{number}", float(value), made.gain.size)
+                yield exact(f"course.{method}.{name}.{number}", float(value), made.gain.size)
     if better and "oracle" in found:
         pairs = np.stack([better["own"].gain.sum(axis=1), found["oracle"].gain.sum(axis=1)], axis=1)
         yield Figure("gain_share_of_oracle", *resampled(pairs, lambda sums: sums[..., 0] / sums[..., 1], 0))
 
 
-def _exact(name: str, value: float, n: int) -> Figure:
-    return Figure(name, value, value, value, n)
-
-
 PEOPLE, PROMPTS, SEED, AT_ONCE = 100, 3, 0, 25
-DOCS = Path(__file__).parents[1] / "docs"
 
 
 METHODS = (
@@ -128,7 +126,9 @@ def _by(
     return made
 
 
-def _kept(steps: Iterator[Step], people: GuidedPeople, courses: Float[np.ndarray, "2 steps"]) -> Iterator[Step]:
+def _kept(
+    steps: Iterator[Step], people: GuidedPeople, courses: Float[np.ndarray, "2 steps"]
+) -> Iterator[Step]:
     """The first step and the last; into `courses` go the sums of true utility and reward of every step's images."""
     last = None
     for step in steps:
@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="For trials: others than those of the results.")
     parser.add_argument("--steps", type=int, default=GuideConfig().steps)
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
-    parser.add_argument("--out", type=Path, default=DOCS / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     generator = open_generator(options.generator)
@@ -197,9 +197,9 @@ def main() -> None:
     found = measured(options.methods, generator, people, config)
     write_results(
         options.out / "guidance.json",
-        "runs/guidance.sh",
+        "experiments/guidance.sh",
         [SEED],
-        [*figures(found, _unguided(generator, people))],
+        [*outcome_figures(found, _unguided(generator, people))],
     )
 
 

@@ -13,25 +13,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor, nn
 
 from experiments.judge import CLASSES, read_values
+from experiments.models import painted
 from experiments.people import MAIN, MeasuredPeople
 from tasteprint.config import GuideConfig
 from tasteprint.guide.rewards import Reward, minus_margin, one_minus_q
-from tasteprint.incontext.prints import InContextPrint
-from tasteprint.incontext.scoring import score_requests
-from tasteprint.methods import open_model
-from tasteprint.report.guided_pictures import Each
-from tasteprint.simulate.painter import paint
+from tasteprint.incontext.model import InContextModel
+from tasteprint.incontext.prints import InContextPrint, score_requests
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.report.guided_pictures import OnePersonPerImage
 from tasteprint.simulate.taxonomy import VALUES
 from tasteprint.simulate.world import World, pool_of
 from tasteprint.types import History
 
 
 @dataclass(frozen=True)
-class InContext:
+class InContextPrints:
     """Margins of in-context prints of one model."""
 
     people: Sequence[InContextPrint]
@@ -62,9 +61,9 @@ class Oracle:
         return true + expected - expected.detach()
 
 
-def values_shown(read_values: Tensor) -> Float[Tensor, "b values"]:
+def values_shown(values: Tensor) -> Float[Tensor, "b values"]:
     """What a judge read, the subject last, as ones at the values, in the order of `VALUES`."""
-    parts = [torch.nn.functional.one_hot(read_values[:, i], size) for i, size in enumerate(CLASSES[:-1])]
+    parts = [torch.nn.functional.one_hot(values[:, i], size) for i, size in enumerate(CLASSES[:-1])]
     shown = torch.cat(parts, dim=1).float()
     assert shown.shape[1] == len(VALUES)
     return shown
@@ -79,9 +78,9 @@ class GuidedPeople:
 
     votes: Sequence[History]
     utilities: Float[Tensor, "people values"]
-    context: InContext
-    closed: Each
-    nobody: Each
+    context: InContextPrints
+    posterior: OnePersonPerImage
+    nobody: OnePersonPerImage
     judge: nn.Module
 
     @classmethod
@@ -89,20 +88,16 @@ class GuidedPeople:
         """Take the first people of a world."""
         tested = MeasuredPeople.of(world, first + count)
 
-        def painted(name: str) -> Image.Image:
-            picture = world.pictures[name]
-            return paint(picture.subject, picture.attributes, picture.seed)
-
         context = tested.histories(MAIN)[first:]
-        model, posterior = open_model(CONTEXT), open_model(POSTERIOR)
-        model.requires_grad_(False)
-        nobody = posterior.print_of(History("nobody"), painted)
+        opened = painted(world.pictures)
+        model, posterior = InContextModel.from_pretrained(CONTEXT), TastePosterior.from_pretrained(POSTERIOR)
+        nobody = posterior.print_of(History("nobody"), opened)
         return cls(
             context,
             torch.from_numpy(_in_spreads(world, tested)[first:]).float(),
-            InContext([model.print_of(history, painted) for history in context]),
-            Each([posterior.print_of(history, painted) for history in context]),
-            Each([nobody] * count),
+            InContextPrints([model.print_of(history, opened) for history in context]),
+            OnePersonPerImage([posterior.print_of(history, opened) for history in context]),
+            OnePersonPerImage([nobody] * count),
             judge,
         )
 
@@ -111,9 +106,9 @@ class GuidedPeople:
         return GuidedPeople(
             [self.votes[row] for row in rows],
             self.utilities[list(rows)],
-            InContext([self.context.people[row] for row in rows]),
-            replace(self.closed, people=[self.closed.people[row] for row in rows]),
-            Each([self.nobody.people[row] for row in rows]),
+            InContextPrints([self.context.people[row] for row in rows]),
+            replace(self.posterior, people=[self.posterior.people[row] for row in rows]),
+            OnePersonPerImage([self.nobody.people[row] for row in rows]),
             self.judge,
         )
 
@@ -134,16 +129,19 @@ def rewards(method: str, people: GuidedPeople, others: GuidedPeople) -> list[Rew
     """What each method follows; `others` are the same people, one place further."""
     weight = GuideConfig().weight
     context = Reward("mini", people.context, weight, one_minus_q)
-    closed = Reward("posterior", people.closed, weight, minus_margin)
+    posterior = Reward("posterior", people.posterior, weight, minus_margin)
     return {
-        "average": [replace(closed, scorer=people.nobody)],
+        "average": [replace(posterior, scorer=people.nobody)],
         "other_context": [replace(context, scorer=others.context)],
-        "other": [replace(closed, scorer=others.closed)],
-        "best_of_n": [closed],
+        "other": [replace(posterior, scorer=others.posterior)],
+        "best_of_n": [posterior],
         "own_context": [context],
         "own_context_margin": [replace(context, loss=minus_margin)],
-        "own_posterior": [closed],
-        "own_posterior_cautious": [replace(closed, scorer=replace(people.closed, pessimism=1.0))],
-        "both": [replace(context, weight=weight / 2, loss=minus_margin), replace(closed, weight=weight / 2)],
-        "oracle": [replace(closed, scorer=Oracle(people.judge, people.utilities))],
+        "own_posterior": [posterior],
+        "own_posterior_cautious": [replace(posterior, scorer=replace(people.posterior, pessimism=1.0))],
+        "both": [
+            replace(context, weight=weight / 2, loss=minus_margin),
+            replace(posterior, weight=weight / 2),
+        ],
+        "oracle": [replace(posterior, scorer=Oracle(people.judge, people.utilities))],
     }[method]

@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from experiments.figures import DOCS, exact
 from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import noises
@@ -35,6 +36,9 @@ from tasteprint.simulate.taxonomy import READABLE, SUBJECTS, prompt
 CLASSES = [len(values) for values in READABLE.values()]
 SEED, EXAMINED = 4242, 4000
 """No other seed of the project paints the judge's pictures."""
+
+COUNT, FIRST_NOISE, SIDE, TIMES = 1000, 0, 8, 3
+"""Pictures that the generator makes and their first seed; a side of the sheet, in pictures; how much it is enlarged."""
 
 
 def reader() -> nn.Sequential:
@@ -59,14 +63,8 @@ def read_values(network: nn.Module, images: Float[Tensor, "n 3 48 48"]) -> Int[T
     return torch.stack([part.argmax(1) for part in logits.split(CLASSES, dim=1)], dim=1)
 
 
-def main() -> None:
-    """Train and examine."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--pictures", type=int, default=60_000)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+def train_judge(options: argparse.Namespace) -> None:
+    """Train the judge, say what share it reads right of new pictures."""
     torch.manual_seed(SEED)
     network = _trained(options.steps, *_pictures(options.pictures, SEED))
     pixels, labels = _pictures(EXAMINED, SEED + 1)
@@ -111,24 +109,16 @@ def _pictures(count: int, seed: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(labels).long()
 
 
-COUNT, SEED, SIDE, TIMES = 1000, 0, 8, 3
-DOCS = Path(__file__).parents[1] / "docs"
-
-
-def main() -> None:
+def examine_generator(options: argparse.Namespace) -> None:
     """Examine, write the figures, draw the sheet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--judge", type=Path, required=True)
-    parser.add_argument("--generator", default="mini-generator")
-    parser.add_argument("--out", type=Path, default=DOCS)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
     images = made(open_generator(options.generator))
     with torch.no_grad():
-        found = list(figures(read_values(open_reader(options.judge), images)))
+        found = list(judge_figures(read_values(open_reader(options.judge), images)))
     for one in found:
         print(f"{one.name:24s} {one.value:.4f}", flush=True)
-    write_results(options.out / "results/generator.json", "python runs/generator_examined.py", [SEED], found)
+    write_results(
+        options.out / "results/generator.json", "python -m experiments.judge examine", [FIRST_NOISE], found
+    )
     sheet(images).save(options.out / "pictures/generator.png")
 
 
@@ -138,12 +128,14 @@ def made(generator: TextToImage) -> Float[Tensor, "n 3 side side"]:
     each = COUNT // len(SUBJECTS)
     parts = []
     for n, subject in enumerate(SUBJECTS):
-        noise = next(noises(generator.noise_shape(), range(SEED + n * each, SEED + (n + 1) * each)))
+        noise = next(
+            noises(generator.noise_shape(), range(FIRST_NOISE + n * each, FIRST_NOISE + (n + 1) * each))
+        )
         parts.append(torch.cat([generator(some, prompt(subject)) for some in noise.split(50)]))
     return torch.stack(parts, dim=1).flatten(0, 1)
 
 
-def figures(seen: Int[Tensor, "n readable"]) -> Iterator[Figure]:
+def judge_figures(seen: Int[Tensor, "n readable"]) -> Iterator[Figure]:
     """Shares of 1."""
     asked = torch.arange(len(seen)) % len(SUBJECTS)
     right = (seen[:, -1] == asked).double()
@@ -157,7 +149,7 @@ def figures(seen: Int[Tensor, "n readable"]) -> Iterator[Figure]:
     for column, (name, size) in enumerate(zip(READABLE, CLASSES[:-1], strict=False)):
         shares = seen[:, column].bincount(minlength=size).double() / len(seen)
         for what, share in (("appear", float((shares > 0).double().mean())), ("rarest", float(shares.min()))):
-            yield Figure(f"{what}.{name}", share, share, share, len(seen))
+            yield exact(f"{what}.{name}", share, len(seen))
 
 
 def sheet(images: Float[Tensor, "n 3 side side"]) -> Image.Image:
@@ -168,6 +160,25 @@ def sheet(images: Float[Tensor, "n 3 side side"]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(rows)).resize(
         (SIDE * side * TIMES,) * 2, Image.Resampling.NEAREST
     )
+
+
+def main() -> None:
+    """Train the judge, or examine the generator by it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    tasks = parser.add_subparsers(required=True)
+    train = tasks.add_parser("train")
+    train.set_defaults(task=train_judge)
+    train.add_argument("--out", type=Path, required=True)
+    train.add_argument("--steps", type=int, default=1500)
+    train.add_argument("--pictures", type=int, default=60_000)
+    examine = tasks.add_parser("examine")
+    examine.set_defaults(task=examine_generator)
+    examine.add_argument("--judge", type=Path, required=True)
+    examine.add_argument("--generator", default="mini-generator")
+    examine.add_argument("--out", type=Path, default=DOCS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.task(options)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The test people of a simulated world as conversations: what they said, what is asked of them, what a guess earns.
+"""The test people of a simulated world as conversations: their histories, their targets, what a prediction earns.
 
-Enters: a world whose people have 48 votes, readers. Leaves: histories, scores, what they earn, the bounds.
-Does not know: models. The first votes are history, the last 16 are asked; accuracies are expectations over the coin of
-the vote that is asked for.
+Enters: a world whose people have 48 votes, predictors. Leaves: histories, scores, what they earn, the bounds.
+Does not know: models. The first votes are history, the last 16 are asked; an accuracy
+counts the true probability of the predicted choice, whatever was chosen.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ AT_ONCE = 25
 """People read in one pass, which bounds the memory."""
 
 STRANGERS = 1
-"""Seed of a population whose groups nobody was taught: another one than `POPULATION_SEED`."""
+"""Seed of a population whose groups no model was trained on: another one than `POPULATION_SEED`."""
 
 Scores = Float[np.ndarray, "people candidates"]
 
@@ -102,7 +102,7 @@ class MeasuredPeople:
         return [Example(history, tuple(votes[HISTORY:])) for history, votes in pairs]
 
     def earned(self, scores: Scores) -> Float[np.ndarray, "people targets"]:
-        """What a reader's scores of the asked pictures earn; a tie one half."""
+        """What scores of the candidates earn; a tie one half."""
         return earned(expit(scores[:, 0::2] - scores[:, 1::2]), self.truth)
 
     def liked_first(self, scores: Scores) -> list[Float[np.ndarray, "targets 2"]]:
@@ -111,7 +111,7 @@ class MeasuredPeople:
         return list(np.where(self.answers[:, HISTORY:, None] == 1, pairs, pairs[..., ::-1]))
 
     def bounds(self, counts: Sequence[int] = COUNTS) -> dict[str, Bound]:
-        """The reference predictors of `simulate/oracle.py`, told so many votes and asked the targets."""
+        """The reference predictors of `simulate/oracle.py`, given so many votes of history."""
         longest = max(counts)
         context, answers = (
             np.concatenate([part[:, :longest], part[:, HISTORY:]], axis=1)
@@ -129,16 +129,16 @@ def scores_of(
     predictor: Predictor, histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
 ) -> Scores:
     """Scores of everyone's candidates, of which all people have as many; the difference of a pair is its log odds."""
-    candidates = getattr(predictor, "pairs", predictor)
+    predict = getattr(predictor, "pairs", predictor)
     parts = [
-        candidates(histories[start : start + AT_ONCE], candidates[start : start + AT_ONCE])
+        predict(histories[start : start + AT_ONCE], candidates[start : start + AT_ONCE])
         for start in range(0, len(histories), AT_ONCE)
     ]
     return np.stack([row for part in parts for row in part]).astype(np.float64)
 
 
 def reshuffled(histories: Sequence[History], seed: int) -> list[History]:
-    """The same votes in another order, each told the other way round as often as not."""
+    """The same votes in another order, each shown the other way round as often as not."""
     return [_reshuffled(history, random.Random(f"{seed}:{history.user_id}")) for history in histories]
 
 

@@ -7,20 +7,19 @@ attention.png, guidance.png. Does not know: how anything was measured.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
+from experiments.figures import DOCS, RESULTS
+from experiments.people import COUNTS
+from experiments.prediction_tables import Named, by_name, in_world
 from tasteprint.config import GuideConfig
 from tasteprint.evaluate.results import Figure, read_results
-
-DOCS = Path(__file__).parents[1] / "docs"
-
-Named = Mapping[str, Figure]
 
 
 def curve(axes: Axes, named: Named, name: str, label: str, colour: str, line: str) -> None:
@@ -34,16 +33,16 @@ def curve(axes: Axes, named: Named, name: str, label: str, colour: str, line: st
     axes.fill_between(votes, low, high, color=colour, alpha=0.12, linewidth=0)
 
 
-def by_votes(axes: Axes, counts: tuple[int, ...], oracle: Figure, title: str) -> None:
+def accuracy_axes(axes: Axes, oracle: Figure, title: str) -> None:
     """Axes of accuracy against votes, with the oracle's line."""
-    axes.set(title=title, xlabel="votes of history", xscale="symlog", xticks=counts)
-    axes.set_xticklabels([str(count) for count in counts])
+    axes.set(title=title, xlabel="votes of history", xscale="symlog", xticks=COUNTS)
+    axes.set_xticklabels([str(count) for count in COUNTS])
     axes.axhline(oracle.value, color="black", linewidth=0.6)
     axes.grid(axis="y", alpha=0.3)
 
 
 def reliable(axes: Axes, named: Named, before: str, after: str, label: str) -> None:
-    """What was said against what came true: `BEFOREcalibration.said.AFTER0` and on."""
+    """The predicted probability against the share that was right: `BEFOREcalibration.said.AFTER0` and on."""
     start = f"{before}calibration.said.{after}"
     bins = sorted(name for name in named if name.startswith(start) and name.removeprefix(start).isdigit())
     predicted = [named[name].value for name in bins]
@@ -56,13 +55,8 @@ def reliability_axes(drawing: Drawing) -> Axes:
     """Axes on which the diagonal is right."""
     axes = drawing.subplots()
     axes.plot([0.5, 1], [0.5, 1], color="black", linewidth=0.6)
-    axes.set(xlabel="said: probability of the likelier picture", ylabel="share right", aspect="equal")
+    axes.set(xlabel="predicted probability of the likelier picture", ylabel="share right", aspect="equal")
     return axes
-
-
-def save(drawing: Drawing, name: str) -> None:
-    """Write a picture of docs/."""
-    drawing.savefig(DOCS / "pictures" / name, dpi=110)
 
 
 WORLDS = {"": "eight groups of taste", "factors.": "no groups: six factors"}
@@ -80,45 +74,41 @@ CURVES = {
 def main() -> None:
     """Draw what there are results for."""
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    path = DOCS / "results/posterior.json"
-    if path.is_file():
-        named = {figure.name: figure for figure in read_results(path)}
-        save(curves(named), "posterior.png")
-        save(reliability(named), "calibration.png")
-    draw_world()
-    draw_guidance()
+    for file, drawings in DRAWINGS.items():
+        if (RESULTS / file).is_file():
+            named = by_name(read_results(RESULTS / file))
+            for picture, drawing in drawings.items():
+                drawing(named).savefig(DOCS / "pictures" / picture, dpi=110)
+    if (RESULTS / ATTENTION).is_file():
+        attention(json.loads((RESULTS / ATTENTION).read_text("utf-8"))).savefig(
+            DOCS / "pictures/attention.png", dpi=110
+        )
 
 
-def curves(named: Named) -> Drawing:
+def posterior_curves(named: Named) -> Drawing:
     """Accuracy against votes of history, a panel a world."""
     drawing = Drawing(figsize=(9.5, 4.2), layout="constrained")
     panels = drawing.subplots(1, 2, sharey=True)
     for axes, (world, title) in zip(panels, WORLDS.items(), strict=True):
         for name, (label, colour, line) in CURVES.items():
-            curve(axes, named, _full(world, name), label, colour, line)
-        by_votes(axes, (0, 1, 2, 4, 8, 16, 32), named[_full(world, "bound.oracle")], title)
-    panels[0].set_ylabel("pairs foreseen")
+            curve(axes, named, in_world(world, name), label, colour, line)
+        accuracy_axes(axes, named[in_world(world, "bound.oracle")], title)
+    panels[0].set_ylabel("pairs predicted right")
     panels[0].legend(frameon=False, fontsize=8, loc="lower right")
     return drawing
 
 
-def reliability(named: Named) -> Drawing:
+def posterior_reliability(named: Named) -> Drawing:
     """How often the posterior is right when it says that it is so sure, eight votes, from pixels."""
     drawing = Drawing(figsize=(4.2, 4.2), layout="constrained")
     axes = reliability_axes(drawing)
     for world, title in WORLDS.items():
-        reliable(axes, named, _full(world, ""), "", title)
+        reliable(axes, named, in_world(world, ""), "", title)
     axes.legend(frameon=False, fontsize=8)
     return drawing
 
 
-def _full(world: str, name: str) -> str:
-    """In the world without groups figures of pixels say so; bounds are of no view."""
-    plain = name.startswith(("bound.", "attributes."))
-    return world + (name if plain or not world else f"pixels.{name}")
-
-
-CURVES = {
+WORLD_CURVES = {
     "bound.bayes": ("Bayes bound: the best possible", "black", "--"),
     "accuracy.posterior": ("taste posterior", "#1c5d9f", "-"),
     "accuracy": ("in-context model", "#a34a12", "-"),
@@ -126,33 +116,19 @@ CURVES = {
 """Name of a curve's figures to label, colour and line."""
 
 
-def draw_world() -> None:
-    """Draw what there are results for."""
-    path = DOCS / "results/world.json"
-    if path.is_file():
-        named = {figure.name: figure for figure in read_results(path)}
-        save(curves(named), "in-context.png")
-        save(reliability(named), "in-context-calibration.png")
-    maps = DOCS / "results/world-attention.json"
-    if maps.is_file():
-        kept = json.loads(maps.read_text("utf-8"))
-        people = {group: np.array(rows) for group, rows in kept["maps"].items()}
-        save(attention(people, f"layer {kept['layer']}, head {kept['head']}"), "attention.png")
-
-
-def curves(named: Named) -> Drawing:
-    """Accuracy against votes of history."""
+def world_curves(named: Named) -> Drawing:
+    """Accuracy of both models against votes of history."""
     drawing = Drawing(figsize=(5.2, 4.2), layout="constrained")
     axes = drawing.subplots()
-    for name, (label, colour, line) in CURVES.items():
+    for name, (label, colour, line) in WORLD_CURVES.items():
         curve(axes, named, name, label, colour, line)
-    by_votes(axes, (0, 1, 2, 4, 8, 16, 32), named["bound.oracle"], "eight groups of taste, from pixels")
-    axes.set_ylabel("pairs foreseen")
+    accuracy_axes(axes, named["bound.oracle"], "eight groups of taste, from pixels")
+    axes.set_ylabel("pairs predicted right")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     return drawing
 
 
-def reliability(named: Named) -> Drawing:
+def world_reliability(named: Named) -> Drawing:
     """How often either way is right when it says that it is so sure, eight votes."""
     drawing = Drawing(figsize=(4.2, 4.2), layout="constrained")
     axes = reliability_axes(drawing)
@@ -162,11 +138,12 @@ def reliability(named: Named) -> Drawing:
     return drawing
 
 
-def attention(maps: dict[str, np.ndarray], title: str) -> Drawing:
+def attention(kept: dict[str, Any]) -> Drawing:
     """A map a person and order of the history: preference tokens down, the picture's tokens across.
 
     Red is more attention than people give on average, blue is less, in logs.
     """
+    maps = {group: np.array(rows) for group, rows in kept["maps"].items()}
     people = [(group, place) for group, rows in maps.items() for place in range(len(rows))]
     orders = next(iter(maps.values())).shape[1]
     drawing = Drawing(figsize=(1.0 + 0.8 * len(people), 1.2 + 1.1 * orders), layout="constrained")
@@ -180,7 +157,7 @@ def attention(maps: dict[str, np.ndarray], title: str) -> Drawing:
         cells[0][column].set_title(f"group {group}\nperson {place + 1}", fontsize=8)
     for order in range(orders):
         cells[order][0].set_ylabel(f"order {order + 1}", fontsize=8)
-    drawing.suptitle(title, fontsize=9)
+    drawing.suptitle(f"layer {kept['layer']}, head {kept['head']}", fontsize=9)
     return drawing
 
 
@@ -191,30 +168,22 @@ COURSES = {
     "own_context": ("own in-context print", "#a34a12"),
     "other": ("another's posterior", "#8a8f98"),
 }
-BELIEVED = {"own_context": "gain in Q", "own_posterior": "gain of believed utility, logits"}
-
-
-def draw_guidance() -> None:
-    """Draw it if there are results."""
-    path = DOCS / "results/guidance.json"
-    if path.is_file():
-        named = {figure.name: figure for figure in read_results(path)}
-        save(courses(named), "guidance.png")
+PREDICTED = {"own_context": "gain in Q", "own_posterior": "gain of predicted utility, logits"}
 
 
 def courses(named: Named) -> Drawing:
     """Gain of true utility over the steps; and beside what the reward believes to have gained."""
     drawing = Drawing(figsize=(9.5, 3.8), layout="constrained")
-    left, *right = drawing.subplots(1, 1 + len(BELIEVED))
+    left, *right = drawing.subplots(1, 1 + len(PREDICTED))
     for name, (label, colour) in COURSES.items():
         if true := _course(named, name, "true"):
             left.plot(true, color=colour, label=label, linewidth=1.6)
     left.set(title="true utility gained", xlabel="steps")
     left.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 0.12))
     weight = GuideConfig().weight
-    for axes, (name, label) in zip(right, BELIEVED.items(), strict=True):
-        believed, true = _course(named, name, "reward"), _course(named, name, "true")
-        axes.plot([gain / weight for gain in believed], true, "o-", markersize=3, color=COURSES[name][1])
+    for axes, (name, label) in zip(right, PREDICTED.items(), strict=True):
+        predicted, true = _course(named, name, "reward"), _course(named, name, "true")
+        axes.plot([gain / weight for gain in predicted], true, "o-", markersize=3, color=COURSES[name][1])
         axes.set(title=COURSES[name][0], xlabel=label, ylabel="true utility gained")
     for axes in (left, *right):
         axes.grid(alpha=0.3)
@@ -225,6 +194,15 @@ def _course(named: Named, method: str, what: str) -> list[float]:
     start = f"course.{method}.{what}."
     steps = sorted(int(name.removeprefix(start)) for name in named if name.startswith(start))
     return [named[f"{start}{step}"].value for step in steps]
+
+
+ATTENTION = "world-attention.json"
+DRAWINGS: dict[str, dict[str, Callable[[Named], Drawing]]] = {
+    "posterior.json": {"posterior.png": posterior_curves, "calibration.png": posterior_reliability},
+    "world.json": {"in-context.png": world_curves, "in-context-calibration.png": world_reliability},
+    "guidance.json": {"guidance.png": courses},
+}
+"""Each results file, and what is drawn of it into docs/pictures."""
 
 
 if __name__ == "__main__":

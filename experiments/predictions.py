@@ -17,9 +17,9 @@ from scipy.special import expit
 from torch import Tensor
 
 from experiments.people import HISTORY
-from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import ABOVE, EVEN, Answers, Opinions
 from tasteprint.posterior.mixture import MixturePosterior, infer
+from tasteprint.posterior.utilities import FittedPrior
 from tasteprint.simulate.oracle import earned
 from tasteprint.simulate.painter import Picture, draw_pictures, paint, stream
 from tasteprint.simulate.people import draw_population
@@ -82,7 +82,9 @@ class Crowd:
 
 def draw_learning(kind: str) -> tuple[PictureTable, list[Opinions], list[Opinions]]:
     """Pictures of training and validation in one table, and what the people of both said by its rows."""
-    population, tables, opinions = draw_population(kind), [], []
+    population = draw_population(kind)
+    tables: list[Picture] = []
+    opinions: list[list[Opinions]] = []
     for split, people in PEOPLE.items():
         seed = SEEDS[split]
         pictures = draw_pictures(PICTURES[split], seed, f"results {split}")
@@ -128,12 +130,12 @@ class Targets:
 
 
 class PriorView:
-    """A learner's view of the test people: answers to believe, and targets to foresee."""
+    """How a fitted prior sees the test people: their answers, and their targets."""
 
-    def __init__(self, learner: LearnedPrior, embeddings: Tensor, crowd: Crowd) -> None:
+    def __init__(self, fitted: FittedPrior, embeddings: Tensor, crowd: Crowd) -> None:
         with torch.no_grad():
-            shared, features = (part.double() for part in learner.map(embeddings))
-        self.prior, self.shared, self.features = learner.prior, shared, features
+            shared, features = (part.double() for part in fitted.map(embeddings))
+        self.prior, self.shared, self.features = fitted.prior, shared, features
         left, right = (torch.from_numpy(side) for side in (crowd.choices.left, crowd.choices.right))
         self.liked = torch.from_numpy(crowd.choices.answers).double() * 2 - 1
         self.rows, self.offsets = features[left] - features[right], shared[left] - shared[right]
@@ -146,11 +148,13 @@ class PriorView:
 
     @torch.no_grad()
     def posterior_of(self, count: int, people: np.ndarray | None = None) -> MixturePosterior:
-        """What is believed after so many answers."""
+        """What so many answers say of each person."""
         return infer(self.prior, self.context(count, people))
 
     @torch.no_grad()
-    def probabilities(self, belief: MixturePosterior, people: np.ndarray | None = None) -> np.ndarray:
-        """Probability that each target's left picture is taken, for those whom the belief is about."""
+    def probabilities(self, posterior: MixturePosterior, people: np.ndarray | None = None) -> np.ndarray:
+        """Probability that each target's left picture is taken, for those whom the posterior is about."""
         who = slice(None) if people is None else torch.from_numpy(people)
-        return belief.predict_proba(Answers.choices(self.rows[who, HISTORY:], self.offsets[who, HISTORY:])).numpy()
+        return posterior.predict_proba(
+            Answers.choices(self.rows[who, HISTORY:], self.offsets[who, HISTORY:])
+        ).numpy()

@@ -134,7 +134,10 @@ ABLATION_ROWS = {
     "belief_no_course": "the same without the curriculum",
 }
 ABLATION_COLUMNS = ("own_minus_other.8", "clusters.silhouette", "clusters.davies_bouldin", "clusters.ari")
-ABLATION_HEAD = "| | seeds | accuracy, 8 votes | over seeds | own − another's | silhouette | Davies-Bouldin | adjusted Rand |"
+ABLATION_HEAD = (
+    "| | seeds | accuracy, 8 votes | over seeds | own − another's "
+    "| silhouette | Davies-Bouldin | adjusted Rand |"
+)
 
 
 def ablation(figures: Sequence[Figure]) -> str:

@@ -20,22 +20,25 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
+from experiments.figures import DOCS, RESULTS, exact
+from experiments.judge import CLASSES
 from tasteprint.config import ModelConfig
-from tasteprint.evaluate.results import Figure, write_results
-from tasteprint.incontext.model import InContextModel
+from tasteprint.evaluate.results import write_results
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.simulate.painter import fresh
 from tasteprint.simulate.taxonomy import READABLE
 from tasteprint.train.allocator import keep_freed_memory
 from tasteprint.vision.eye import FILE, keep_eye
+from tasteprint.vision.idefics2 import VisionPart
 
 EXAMINED = 2000
-"""New pictures on which the lesson is judged."""
+"""New pictures on which it is examined."""
 
-CLASSES = [len(values) for values in READABLE.values()]
+STEPS, PICTURES, SEED = 3500, 60_000, 77_000
 
 
 def teach_eye(
-    model: InContextModel,
+    part: VisionPart,
     steps: int,
     pictures: int,
     seed: int,
@@ -47,22 +50,20 @@ def teach_eye(
 
     `steps` of `batch_size` are drawn from so many `pictures`; `progress` takes each step and its loss.
     """
-    parts = nn.ModuleList(model.backbone.vision).requires_grad_(True)
-    heads = nn.Linear(model.backbone.width * model.backbone.processor.image_seq_len, sum(CLASSES))
-    learn = [*parts.parameters(), *heads.parameters()]
+    heads = nn.Linear(part.width * part.length, sum(CLASSES))
+    learn = [*part.modules.requires_grad_(True).parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(learn, lr=lr, weight_decay=1e-2)
     schedule = get_cosine_schedule_with_warmup(optimizer, steps // 10, steps)
-    for step, (pixels, labels) in enumerate(
-        _batches(steps, pictures, batch_size, seed, model.settings.image_size), 1
-    ):
-        loss = reading_loss(heads(model.backbone.image_features(pixels).flatten(1)), labels)
+    batches = _batches(steps, pictures, batch_size, seed, part.image_size)
+    for step, (pixels, labels) in enumerate(batches, 1):
+        loss = reading_loss(heads(part.tokens(pixels).flatten(1)), labels)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(learn, 1.0)
         optimizer.step()
         schedule.step()
         progress(step, float(loss.detach()))
-    return _read(model, heads, seed)
+    return _shares_right(part, heads, seed)
 
 
 def reading_loss(
@@ -94,18 +95,13 @@ def _normalised(pixels: Tensor) -> Float[Tensor, "n 3 h w"]:
 
 
 @torch.no_grad()
-def _read(model: InContextModel, heads: nn.Linear, seed: int) -> dict[str, float]:
-    pixels, labels = _pictures(EXAMINED, seed + 1, model.settings.image_size)
-    logits = heads(model.backbone.image_features(_normalised(pixels)).flatten(1))
+def _shares_right(part: VisionPart, heads: nn.Linear, seed: int) -> dict[str, float]:
+    pixels, labels = _pictures(EXAMINED, seed + 1, part.image_size)
+    logits = heads(part.tokens(_normalised(pixels)).flatten(1))
     right = [
         (part.argmax(1) == labels[:, i]).float().mean() for i, part in enumerate(logits.split(CLASSES, dim=1))
     ]
     return dict(zip(READABLE, map(float, right), strict=True))
-
-
-ROOT = Path(__file__).parents[1]
-STEPS, PICTURES = 3500, 60_000
-SEED = 77_000
 
 
 def main() -> None:
@@ -113,26 +109,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--pictures", type=int, default=PICTURES)
-    parser.add_argument("--out", type=Path, default=ROOT / "src/tasteprint" / FILE)
+    parser.add_argument("--out", type=Path, default=DOCS.parent / "src/tasteprint" / FILE)
     options = parser.parse_args()
     keep_freed_memory()
     torch.manual_seed(0)
-    model = InContextModel.from_config(ModelConfig(), (), 0)
+    part = PreferenceNetwork.from_config(ModelConfig()).vision_part
     started = time.process_time()
     with tqdm(total=options.steps, desc="eye", mininterval=10) as bar:
 
-        def context(step: int, loss: float) -> None:
+        def shown(step: int, loss: float) -> None:
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-        read = teach_eye(model, options.steps, options.pictures, SEED, progress=context)
+        read = teach_eye(part, options.steps, options.pictures, SEED, progress=shown)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    keep_eye(model.backbone, options.out)
+    keep_eye(part, options.out)
     took = time.process_time() - started
-    figures = [Figure(f"read.{name}", share, share, share, 1) for name, share in read.items()]
-    figures.append(Figure("train.cpu_seconds", took, took, took, 1))
+    figures = [exact(f"read.{name}", share) for name, share in read.items()]
+    figures.append(exact("train.cpu_seconds", took))
     print({figure.name: round(figure.value, 4) for figure in figures})
-    write_results(ROOT / "docs/results/eye.json", "python runs/train_eye.py", [SEED], figures)
+    write_results(RESULTS / "eye.json", "python -m experiments.train_eye", [SEED], figures)
 
 
 if __name__ == "__main__":

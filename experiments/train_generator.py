@@ -1,10 +1,10 @@
-"""Train the bundled one-step generator: `python runs/train_generator.py --out runs/generator`.
+"""Train the bundled one-step generator: `python -m experiments.train_generator --out runs/generator`.
 
 Enters: the painter, the bundled eye. Leaves: OUT/pipeline, a diffusers folder, and OUT/state.pt to go on from.
 Does not know: people, votes.
 
 First the autoencoder learns pictures; then the network learns which latents belong to which noise and prompt
-(`generator_noise.py`); at last network and decoder learn together, by pixels and by what the eye of `mini` sees.
+(`generator_parts.py`); at last network and decoder learn together, by pixels and by what the eye of `mini` sees.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionPipeline
 from diffusers.training_utils import EMAModel
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
@@ -73,12 +73,12 @@ def _painted(row: np.ndarray) -> np.ndarray:
     return np.asarray(paint(named.pop("subject"), attributes_from(named), int(row[-1])))
 
 
-class Lessons:
+class Losses:
     """The three losses; each takes a batch."""
 
-    def __init__(self, pipe: StableDiffusionPipeline, draw: torch.Generator) -> None:
+    def __init__(self, pipe: Any, draw: torch.Generator) -> None:
         """Hold the parts."""
-        self.pipe, self.draw, self.eye = pipe, draw, bundled_eye().backbone
+        self.pipe, self.draw, self.eye = pipe, draw, bundled_eye()
         self.clear, self.fading = 0.0, 0.0
 
     def autoencoder(self, batch: TrainingPictures) -> Tensor:
@@ -121,7 +121,7 @@ class Lessons:
         return self.pipe.text_encoder(ids)[0]
 
     def _seen(self, images: Float[Tensor, "n 3 48 48"]) -> Float[Tensor, "n patches d"]:
-        return self.eye.network.model.vision_model(pixel_values=images).last_hidden_state.float()
+        return self.eye.vision_model(pixel_values=images).last_hidden_state.float()
 
 
 def main() -> None:
@@ -135,18 +135,18 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(SEED)
     draw = torch.Generator().manual_seed(SEED)
-    pipe = pipeline(way.format(subject) for way in TEMPLATES for subject in SUBJECTS)
+    pipe: Any = pipeline(way.format(subject) for way in TEMPLATES for subject in SUBJECTS)
     for network in (pipe.vae, pipe.unet):
         network.to(memory_format=torch.channels_last)
     options.out.mkdir(parents=True, exist_ok=True)
-    lessons = Lessons(pipe, draw)
+    losses = Losses(pipe, draw)
     for n, (phase, accidents) in enumerate(PHASES.items()):
         state, steps = options.out / f"{phase}.pt", options.steps[n]
-        lessons.clear, lessons.fading = float(phase == "latents"), 1 / (FADING * steps)
+        losses.clear, losses.fading = float(phase == "latents"), 1 / (FADING * steps)
         if not state.is_file():
             pictures = TrainingPictures.painted(options.pictures, SEED, accidents)
             batches = pictures.batches(options.batch[n], steps, draw)
-            taught(pipe, getattr(lessons, phase), phase, batches, steps, options.lr[n])
+            train(pipe, getattr(losses, phase), phase, batches, steps, options.lr[n])
             torch.save({name: getattr(pipe, name).state_dict() for name in TRAINED["pixels"]}, state)
         for name, values in torch.load(state, weights_only=True).items():
             getattr(pipe, name).load_state_dict(values)
@@ -156,7 +156,7 @@ def main() -> None:
 
 
 FADING = 0.6
-"""By this share of its lessons the noise is ordinary."""
+"""By this share of its steps the noise is ordinary."""
 
 TRAINED = {
     "autoencoder": ("vae",),
@@ -165,8 +165,8 @@ TRAINED = {
 }
 
 
-def taught(
-    pipe: StableDiffusionPipeline,
+def train(
+    pipe: Any,
     loss_of: Callable[[TrainingPictures], Tensor],
     phase: str,
     batches: Iterator[TrainingPictures],
@@ -193,7 +193,7 @@ def taught(
 
 
 @torch.no_grad()
-def _scale(pipe: StableDiffusionPipeline, pictures: TrainingPictures) -> None:
+def _scale(pipe: Any, pictures: TrainingPictures) -> None:
     """Latents of spread 1 are what the network gives."""
     spread = float(pipe.vae.encode(pictures.images).latents.std())
     pipe.vae.register_to_config(scaling_factor=1 / spread)

@@ -1,9 +1,10 @@
 """The in-context model where the truth is known: `python -m experiments.world --model RUN --posterior FOLDER`.
 
-Enters: a trained `mini` (a run's folder or a model's), the taste posterior that taught it; with `--data`, the dataset of
-`world_log.py`, for the general scorer and both models combined, which are left out without it. Leaves:
+Enters: a trained `mini` (a run's folder or a model's), the taste posterior that taught it; with `--data`, the dataset
+of `world_log.py`, for the general scorer and both models combined, which are left out without it. Leaves:
 docs/results/world.json, and the attention maps that a picture is made of in world-attention.json. Does not know: how
 either was trained. Some ten minutes on one core.
+
 People, pictures and votes are those of `draw_test`; histories are a person's first votes.
 """
 
@@ -21,14 +22,16 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from experiments.baselines import general_scorer, reference_scores
+from experiments.baselines import GENERAL_STEPS, general_scorer, reference_scores
 from experiments.combined import CombinedModels, chosen_scale
 from experiments.figures import (
+    RESULTS,
     calibration,
+    exact,
     flips,
     flips_of_means,
-    named,
     over_people,
+    prefixed,
     share_of_headroom,
     tops,
 )
@@ -45,7 +48,7 @@ from tasteprint.train.allocator import keep_freed_memory
 ORDERS, TOGETHER = 8, 4
 
 
-def read_both(models: ModelPair, tested: MeasuredPeople, count: int) -> tuple[Scores, Scores]:
+def scores_of_both(models: ModelPair, tested: MeasuredPeople, count: int) -> tuple[Scores, Scores]:
     """The model's scores after so many votes, and the posterior's."""
     context = tested.histories(count), tested.candidates
     return scores_of(models.in_context, *context), scores_of(models.by_posterior, *context)
@@ -82,11 +85,11 @@ def ranked(models: ModelPair, tested: MeasuredPeople, own: Scores) -> Iterator[F
         yield from tops(f".{name}", tested, scores, MAIN)
 
 
-def controls(models: ModelPair, tested: MeasuredPeople, own: Mapping[int, Scores]) -> Iterator[Figure]:
+def baselines(models: ModelPair, tested: MeasuredPeople, own: Mapping[int, Scores]) -> Iterator[Figure]:
     """No history, another's history, a logistic regression a person."""
     histories = tested.histories(MAIN)
     others = [histories[place - 1] for place in range(len(histories))]
-    logits = logistic(models.rows, list(tested.world.pictures))
+    logits = logistic(models.embeddings, list(tested.world.pictures))
     readings = {
         "no_history": own[0],
         "other_history": scores_of(models.in_context, others, tested.candidates),
@@ -113,18 +116,18 @@ def orders(models: ModelPair, tested: MeasuredPeople, own: Scores) -> Iterator[F
 
 
 def there(models: ModelPair, tested: MeasuredPeople) -> Iterator[Figure]:
-    """Bounds (which are not told that votes are wrong) and both ways."""
+    """Bounds (which do not know that votes are wrong) and both models."""
     found = tested.bounds((MAIN,))
     yield from (over_people(name, bound.earned) for name, bound in found.items())
-    yield from compared(tested, *read_both(models, tested, MAIN), found, MAIN)
+    yield from compared(tested, *scores_of_both(models, tested, MAIN), found, MAIN)
 
 
-def together(
+def combined(
     models: ModelPair, tested: MeasuredPeople, dataset: Dataset, own: Scores, closed: Scores
 ) -> Iterator[Figure]:
     """The posterior with the model's margin as its prior mean."""
     scale = chosen_scale(models, dataset, MAIN)
-    yield Figure("together.scale", scale, scale, scale, 1)
+    yield exact("together.scale", scale)
     both = CombinedModels.of(models, tested.histories(MAIN), tested.candidates, own)
     right = earned(expit(both.odds(scale)), tested.truth)
     yield over_people("accuracy.together", right)
@@ -144,7 +147,6 @@ def general(models: ModelPair, tested: MeasuredPeople, dataset: Dataset, steps: 
 SEEDS = (0, 1, 2)
 WRONG = 0.2
 """Chance of a misled history's votes to be noted down wrongly."""
-DOCS = Path(__file__).parents[1] / "docs"
 
 
 def main() -> None:
@@ -152,18 +154,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--posterior", required=True)
-    parser.add_argument(
-        "--data", type=Path, help="Dataset: for the general scorer and the two ways together."
-    )
+    parser.add_argument("--data", type=Path, help="Dataset: for the general scorer and both models combined.")
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=SEEDS, help="Of the clusters' targets and starts."
     )
     parser.add_argument(
-        "--runs", type=Path, nargs="*", default=(), help="It was trained in: how long that took."
+        "--runs", type=Path, nargs="*", default=(), help="It was trained in, for the time that took."
     )
     parser.add_argument("--people", type=int, default=TEST_PEOPLE, help="Fewer, for a quick try.")
-    parser.add_argument("--steps", type=int, default=STEPS, help="Of the general scorer's training.")
-    parser.add_argument("--out", type=Path, default=DOCS / "results")
+    parser.add_argument("--steps", type=int, default=GENERAL_STEPS, help="Of the general scorer's training.")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
@@ -183,7 +183,7 @@ def _taken(runs: Sequence[Path]) -> Iterator[Figure]:
     seconds = [json.loads((run / "run.json").read_text("utf-8"))["seconds"].values() for run in runs]
     if seconds:
         total = float(sum(map(sum, seconds)))
-        yield Figure("train.seconds", total, total, total, 1)
+        yield exact("train.seconds", total)
 
 
 def _command(options: argparse.Namespace) -> str:
@@ -194,7 +194,7 @@ def _command(options: argparse.Namespace) -> str:
         for name, folder in names.items()
     }
     words = "".join(f" --{name} {value}" for name, value in given.items())
-    return f"python runs/world.py{words}" + " --data DATA" * bool(options.data)
+    return f"python -m experiments.world{words}" + " --data DATA" * bool(options.data)
 
 
 def _measured(models: ModelPair, tested: MeasuredPeople, options: argparse.Namespace) -> Iterator[Figure]:
@@ -203,21 +203,21 @@ def _measured(models: ModelPair, tested: MeasuredPeople, options: argparse.Names
     yield from (over_people(name, bound.earned) for name, bound in found.items())
     own, closed = {}, {}
     for n in COUNTS:
-        own[n], closed[n] = read_both(models, tested, n)
+        own[n], closed[n] = scores_of_both(models, tested, n)
         yield from compared(tested, own[n], closed[n], found, n)
     yield from halves(models, tested, own)
     yield from ranked(models, tested, own[MAIN])
-    yield from controls(models, tested, own)
+    yield from baselines(models, tested, own)
     yield from calibration(tested.liked_first(own[MAIN]))
     yield from calibration(tested.liked_first(closed[MAIN]), ".posterior")
     yield from orders(models, tested, own[MAIN])
     yield from clustered(models, tested, MAIN, options.seeds)
     yield from attended(models, tested, MAIN, options.out / "world-attention.json")
     for name, others in _elsewhere(tested, options.people).items():
-        yield from named(name, there(models, others))
+        yield from prefixed(name, there(models, others))
     if options.data:
         dataset = Dataset(options.data)
-        yield from together(models, tested, dataset, own[MAIN], closed[MAIN])
+        yield from combined(models, tested, dataset, own[MAIN], closed[MAIN])
         yield from general(models, tested, dataset, options.steps)
 
 

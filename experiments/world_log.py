@@ -1,4 +1,4 @@
-"""The log that `mini` learns from: `python runs/world_log.py --out runs/world`, two minutes.
+"""The log that `mini` learns from: `python -m experiments.world_log --out runs/world`, two minutes.
 
 Enters: nothing; people, pictures and votes are drawn. Leaves: a log in `OUT/log`, a dataset in `OUT/data`. Does not
 know: models. Its people and pictures are none of the test's (`simulate/world.py: draw_test`), which has its own.
