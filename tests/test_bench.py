@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchmarks.works import Person
 
 import pipelines
+from benchmarks.works import Person
 from tasteprint.guide.generators import GENERATORS
 from tasteprint.incontext.model import InContextModel
 

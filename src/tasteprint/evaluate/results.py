@@ -19,7 +19,7 @@ from tasteprint.files import write_json
 from tasteprint.provenance import commit, hardware
 
 MEANING = {
-    "accuracy.own": "pairs predicted, the person's own history",
+    "accuracy.own": "pairs predicted right, the person's own history",
     "accuracy.posterior": "the taste posterior, the same votes",
     "accuracy.no_history": "the same model without history",
     "accuracy.other_history": "the same model with another person's history",
