@@ -134,13 +134,13 @@ def test_utility_is_likes_minus_dislikes():
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({"count": 0}, "0 agents were asked for; expected at least 1"),
+        ({"count": 0}, "0 agents were requested; expected at least 1"),
         ({"distance": 1.1}, "the distance is 1.1; expected 0 to 1"),
         ({"distance": float("nan")}, "the distance is nan; expected 0 to 1"),
         ({"seed": -1}, "the seed is -1; expected an integer"),
         ({"seed": True}, "the seed is True; expected an integer"),
-        ({"liked": 90}, "90 likes and 26 dislikes were asked for; expected .* lower them"),
-        ({"liked": 0}, "0 likes and 26 dislikes were asked for; expected at least 1 of each"),
+        ({"liked": 90}, "90 likes and 26 dislikes were requested; expected .* lower them"),
+        ({"liked": 0}, "0 likes and 26 dislikes were requested; expected at least 1 of each"),
         (
             {"count": 9, "distance": 1.0, "liked": 49, "disliked": 49},
             "9 agents .* candidates in a row were too near",
@@ -232,7 +232,7 @@ def test_requests_depend_on_the_seed_and_their_agent_alone(agents):
     first = requests(agents[3], 4, seed=0, painted=False)
     assert requests(agents[3], 6, seed=0, painted=False)[:8] == first
     assert requests(agents[3], 4, seed=1, painted=False) != first
-    with pytest.raises(ValueError, match="0 images a side were asked for"):
+    with pytest.raises(ValueError, match="0 images a side were requested"):
         requests(agents[3], 0, seed=0, painted=False)
 
 
@@ -387,7 +387,7 @@ def test_an_interrupted_build_goes_on_and_another_begins_anew(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--agents", "0"], "0 agents were asked for"),
+        (["--agents", "0"], "0 agents were requested"),
         (["--min-jaccard", "2"], "the distance is 2.0"),
         (["--images", "0"], "0 images a side"),
         (["--size", "0"], "0"),

@@ -376,7 +376,7 @@ def test_a_refused_log_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("act", "sentence"),
     [
-        (lambda: draw_people(draw_population(), 0), "0 people were asked for; expected at least 1"),
+        (lambda: draw_people(draw_population(), 0), "0 people were requested; expected at least 1"),
         (
             lambda: draw_population("crowds"),
             "world 'crowds' is unknown; expected one of .'groups', 'factors'.",
@@ -392,7 +392,7 @@ def test_a_refused_log_leaves_nothing(tmp_path):
         (lambda: draw_test("crowds"), "world 'crowds' is unknown"),
         (
             lambda: draw_choices(np.zeros((1, 28)), pool_of(draw_pictures(20, 0)), 0, 5.0, stream(0, "")),
-            "0 votes a person were asked of 20 pictures; expected 1 to",
+            "0 votes a person were requested of 20 pictures; expected 1 to",
         ),
         (
             lambda: draw_world(SMALL, lambda users: dict.fromkeys(users, "dev")),
