@@ -252,8 +252,9 @@ def test_the_report_shows_every_figure():
     with console.capture() as shown:
         console.print(table(figures, "unseen people"))
     assert all(figure.name in shown.get() and f"| {figure.name} |" in markdown(figures) for figure in figures)
-    assert "| accuracy.own | pairs foreseen, the person's own history | 0.500 | 0.500 to 0.500 | 3 |" in (
-        markdown(figures).splitlines()
+    assert (
+        "| accuracy.own | pairs predicted right, the person's own history | 0.500 | 0.500 to 0.500 | 3 |"
+        in (markdown(figures).splitlines())
     )
     assert all(meaning(figure.name) for figure in figures)
     assert meaning("accuracy.1") == "1 vote of history" and meaning("unheard.of") == ""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tasteprint.data.decode import open_image
 from tasteprint.data.histories import fixed_examples
-from tasteprint.posterior.reasons import taste_extremes
 from tasteprint.report.page import (
     Choice,
     LearningPoint,
@@ -63,7 +62,7 @@ class Explainable(Protocol):
 
     @property
     def opinions(self) -> Sequence[Opinion]:
-        """What the person said, in the order of the rows of `influence`."""
+        """The person's votes and ratings, in the order of the rows of `influence`."""
         ...
 
     @property
@@ -116,7 +115,7 @@ def taste_cards(posterior: TastePosterior, dataset: Dataset, seed: int = 0) -> t
     """
     images, names = dataset.images, _training_pictures(dataset, seed)
     store = FeatureStore(dataset.folder / "features", posterior.encoder, images.open)
-    found = taste_extremes(posterior, posterior.images(names, store.rows), min(PICTURES, len(names) // 2))
+    found = posterior.taste_extremes(posterior.images(names, store.rows), min(PICTURES, len(names) // 2))
 
     def pictures(chosen: Iterable[str]) -> tuple[ScoredPicture, ...]:
         return tuple(ScoredPicture(images.open(name)) for name in chosen)
