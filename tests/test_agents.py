@@ -274,7 +274,7 @@ def test_the_command_writes_the_papers_dataset(tmp_path):
     written = json.loads((out / "agents.json").read_text())
     assert written["settings"] == {
         "seed": 0,
-        "distance": 0.8,
+        "min_jaccard": 0.8,
         "images": 2,
         "generator": "painter",
         "size": 16,
@@ -353,7 +353,7 @@ def test_an_interrupted_build_goes_on_and_another_begins_anew(tmp_path):
     ("arguments", "message"),
     [
         (["--agents", "0"], "0 agents were asked for"),
-        (["--distance", "2"], "the distance is 2.0"),
+        (["--min-jaccard", "2"], "the distance is 2.0"),
         (["--images", "0"], "0 images a side"),
         (["--size", "0"], "0"),
         (["--size", "4096"], "4096"),
@@ -432,7 +432,7 @@ def test_flux_makes_the_agents_images(flux, tmp_path):
     odd = build("--out", tmp_path / "odd", *arguments, "--size", 30)
     assert "the size is 30 pixels; expected a multiple of 4" in str(odd.exception)
     none = build("--out", tmp_path / "none", *arguments, "--steps", 0)
-    assert "0 steps were asked for" in str(none.exception)
+    assert "0 steps were requested" in str(none.exception)
 
 
 def test_a_pipeline_without_plain_noise_is_refused():

@@ -77,9 +77,8 @@ def test_the_posterior_knows_them_too(met):
     histories, asked, seen = met
     posterior = TastePosterior.from_pretrained("mini-posterior")
     people = posterior.prints_of(
-        {history.user_id: history.votes for history in histories},
-        lambda names: torch.stack([seen[n] for n in names]).numpy(),
+        histories, embeddings=lambda names: torch.stack([seen[n] for n in names]).numpy()
     )
     rows = [torch.stack([seen[image] for image, _ in shown]) for shown in candidates(asked)]
-    margins = [person.score_rows(row).numpy() for person, row in zip(people, rows, strict=True)]
+    margins = [person.score_embeddings(row).numpy() for person, row in zip(people, rows, strict=True)]
     assert accuracy(margins, asked) > 0.7

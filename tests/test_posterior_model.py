@@ -310,7 +310,7 @@ def test_what_moves_even_odds_to_three_in_four_moves_them_by_the_log_of_three(po
     chances = [
         SimpleNamespace(prefers_embeddings=lambda a, b, c=c: torch.tensor([c])) for c in (0.75, 0.5, 0.75)
     ]
-    monkeypatch.setattr("tasteprint.posterior.reasons.infer_prints", lambda *_: chances)
+    monkeypatch.setattr("tasteprint.posterior.prints.infer_prints", lambda *_: chances)
     rows = torch.from_numpy(embeddings([RED]))
     assert leave_one_out_influence(taste, rows, rows).flatten().tolist() == pytest.approx(
         [math.log(3), 0], abs=1e-6
