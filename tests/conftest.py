@@ -7,6 +7,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers with two spinning threads each would be slower
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("tasteprint", derandomize=True, deadline=None)
+settings.load_profile("tasteprint")
 
 
 @pytest.fixture(scope="session")

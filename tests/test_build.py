@@ -66,7 +66,7 @@ def test_a_log_with_pictures_becomes_a_dataset(log: Path, tmp_path: Path) -> Non
     for user, votes in data.votes_by_user("train").items():
         assert votes == data.votes_of(user)
         assert [vote.ranking_id for vote in votes] == sorted(vote.ranking_id for vote in votes)
-        assert all(data.images is not None and image in data.images for v in votes for image in v.images)
+        assert all(image in data.images for v in votes for image in v.images)
     assert sum(count.votes for count in summary.splits.values()) == 200 == summary.rows
     (tester,) = data.users("test")
     shown = {image for vote in data.votes_of(tester) for image in vote.images}
@@ -80,7 +80,7 @@ def test_the_real_log_end_to_end(tmp_path: Path) -> None:
     assert sum(count.votes for count in summary.splits.values()) == 5094
     assert summary.rows == 5094 + sum(summary.dropped.values()) == 7968
     data = Dataset(tmp_path / "out")
-    assert data.images is not None and data.images.open(data.votes_of("web001")[0].image_0).size == (128, 65)
+    assert data.images.open(data.votes_of("web001")[0].image_0).size == (128, 65)
     examples, skipped = fixed_examples(data.votes_by_user("test"), 8, 4, seed=0)
     assert len(examples) == 17 and not skipped
 
@@ -88,7 +88,8 @@ def test_the_real_log_end_to_end(tmp_path: Path) -> None:
 def test_ids_only_keeps_the_logs_own(log: Path, tmp_path: Path) -> None:
     build(log, tmp_path / "out", PLAIN, CONFIG, 0)
     data = Dataset(tmp_path / "out")
-    assert data.images is None
+    with pytest.raises(ValueError, match=r"has no images; expected some: build it with its images\."):
+        data.images  # noqa: B018
     assert data.votes_of("user000")[0].image_0.endswith(".png")
 
 

@@ -1,4 +1,4 @@
-"""The prior estimated from few raters, against slow twins; and the encoder that it can begin with."""
+"""The prior estimated from few raters, against slow twins."""
 
 import json
 from dataclasses import replace
@@ -6,14 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from scipy.special import expit
 from sklearn.decomposition import PCA
 
 from tasteprint.evaluate.baselines import bradley_terry
 from tasteprint.posterior import cross_validation
-from tasteprint.posterior.basis import Basis, kernel_features
+from tasteprint.posterior.basis import Basis, canonical_signs, kernel_features
 from tasteprint.posterior.cross_validation import find_prior, folds
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales, assemble_prior
 from tasteprint.posterior.learned_prior import LearnedPrior
@@ -23,10 +22,11 @@ from tasteprint.posterior.model import TastePosterior
 from tasteprint.posterior.predictor import PosteriorPredictor
 from tasteprint.posterior.prints import PosteriorPrint
 from tasteprint.posterior.rater_effects import answer_pulls, rater_effects, shared_taste, standard_normal
-from tasteprint.provenance import fingerprint
 from tasteprint.types import History, Rating, Vote
 from tasteprint.vision.encoder import ImageEncoder
 from tastes import COLOURS, SMALL, colour_encoder, embeddings, fit, picture, some_people, votes_of
+
+pytestmark = pytest.mark.numerical
 
 NAMES = sorted(COLOURS)
 PLACE = {name: row for row, name in enumerate(NAMES)}
@@ -191,7 +191,7 @@ def test_raters_images_are_known_by_name_and_others_by_their_embedding(posterior
 
 
 def test_eight_votes_tell_a_new_person_apart(posterior):
-    people = {f"v{n}": votes_of(f"v{n}", n % 2, 24) for n in range(20)}
+    people = {f"v{n}": votes_of(f"v{n}", n % 2, 24) for n in range(100)}
     histories = [History(user, tuple(votes[:8])) for user, votes in people.items()]
     targets = [
         [(name, "") for vote in votes[8:] for name in (vote.liked, vote.disliked)]
@@ -210,7 +210,8 @@ def test_eight_votes_tell_a_new_person_apart(posterior):
             [*histories[1:], histories[0]],
         )
     )
-    assert own > 0.8 > nobody > other
+    # Of 1,600 pairs: a share errs by 0.011 at most. They are 0.88, 0.75 and 0.59.
+    assert own > 0.8 + 4 * 0.011 > 0.8 - 3 * 0.011 > nobody > other + 4 * 0.011 * 2**0.5
 
 
 def test_gradients_reach_the_pixels(posterior):
@@ -279,7 +280,24 @@ def test_a_fold_hides_its_people_and_some_images():
 
 def test_the_same_seed_finds_the_same():
     first, second = (find_prior(NAMES, ROWS, raters(6), FEW, seed=3) for _ in range(2))
-    assert fingerprint(first) == fingerprint(second)
+    assert torch.equal(first.map.scales, second.map.scales) and first.names == second.names
+    for one, other in zip(first.utilities(ROWS, NAMES), second.utilities(ROWS, NAMES), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_signs_of_features_do_not_depend_on_the_decomposition(estimated):
+    """Every direction's largest value is positive, and a mirrored table gives the same features."""
+    features = estimated.map.table[:, 1:]
+    assert (features.gather(0, features.abs().argmax(dim=0, keepdim=True)) >= 0).all()
+    columns = torch.tensor([[1.0, 2.0], [-3.0, 1.0]])
+    assert canonical_signs(columns).tolist() == [-1, 1] and canonical_signs(-columns).tolist() == [1, -1]
+
+
+def test_a_direction_that_the_images_do_not_have_says_nothing():
+    """The third colour is the same everywhere, so that a picture which differs in it alone is no other picture."""
+    basis, other = Basis.of(ROWS, 1.0), ROWS.double() + torch.tensor([0.0, 0.0, 0.5])
+    assert basis.linear == 2
+    torch.testing.assert_close(kernel_features(other, **basis.parts) / basis.sizes, basis.rows)
 
 
 def test_many_people_are_learned_from(monkeypatch):
@@ -311,51 +329,3 @@ def test_contradicting_and_separable_votes_are_taken():
     people = [opinions_of(both * 200, PLACE), opinions_of([Vote("b", "", "c1", "c2", 1.0)] * 300, PLACE)]
     found = assemble_prior(*parts(people), people, NAMES, SCALES, 16)
     assert all(value.isfinite().all() for value in found.state_dict().values())
-
-
-# Statistics
-
-
-def test_statistics_of_a_plain_picture_can_be_checked_by_hand():
-    encoder = ImageEncoder.from_pretrained("statistics")
-    red = torch.zeros(1, 3, 30, 50)
-    red[:, 0] = 1
-    [found] = encoder.embed(red)
-    light, against_green, against_blue = found[:48].view(3, 16)
-    torch.testing.assert_close(light, torch.full((16,), 1 / 3))
-    torch.testing.assert_close(against_green, torch.full((16,), 0.5))
-    torch.testing.assert_close(against_blue, torch.full((16,), 0.25))
-    torch.testing.assert_close(found[48:96], torch.full((48,), 0.01))  # no deviation, but the floor
-    assert found[96:160].abs().max() == 0, "no edges"
-    histograms = found[160:].view(3, 8)
-    torch.testing.assert_close(histograms.sum(dim=1), torch.ones(3))
-    torch.testing.assert_close(histograms[1], torch.eye(8)[7])
-    torch.testing.assert_close(
-        histograms[0, 2:4], torch.tensor([2 / 3, 1 / 3])
-    )  # 1/3 lies between 2/7 and 3/7
-
-
-def test_statistics_see_which_way_an_edge_runs():
-    encoder = ImageEncoder.from_pretrained("statistics")
-    upright = (torch.arange(64) // 4 % 2).float().expand(1, 3, 64, 64)
-    edges = [encoder.embed(image)[0, 96:160].view(4, 16).mean(dim=1) for image in (upright, upright.mT)]
-    assert edges[0][0] > 0.2 and edges[0][2] == 0 and edges[1][2] > 0.2 and edges[1][0] == 0
-
-
-@pytest.mark.parametrize("size", [(64, 64), (7, 90), (300, 20), (1, 1)])
-def test_statistics_of_any_shape_repeat_and_have_gradients(size):
-    encoder = ImageEncoder.from_pretrained("statistics")
-    picture = Image.effect_noise(size, 80).convert("RGB").resize(size)
-    first, second = (encoder.embed_pictures([picture]) for _ in range(2))
-    assert first.shape == (1, encoder.width) and torch.equal(first, second)
-    image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255
-    image.requires_grad_()
-    found = encoder.embed(image)
-    torch.testing.assert_close(found.detach(), first)
-    found.sum().backward()
-    assert image.grad.isfinite().all() and image.grad.abs().sum() > 0
-
-
-def test_statistics_have_one_name_everywhere():
-    first, second = (ImageEncoder.from_pretrained("statistics").fingerprint for _ in range(2))
-    assert first == second and len(first) == 64

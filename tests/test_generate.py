@@ -110,7 +110,7 @@ def test_the_same_command_gives_the_same_bytes(painted, votes, tmp_path):
 
 
 def test_both_models_and_pessimism(painted, votes, tmp_path):
-    """Both kinds share the weight; with a posterior the loss is minus the score."""
+    """Both kinds share the weight; with a posterior the loss is minus the score, less the uncertainty asked for."""
     models = ("--model", "mini", "--model", "mini-posterior", "--steps", 1)
     generate(tmp_path / "both", votes, *models)
     generate(tmp_path / "careful", votes, *models, "--pessimism", 1.5, "--loss", "q")

@@ -6,8 +6,11 @@ import random
 import time
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasteprint.data.histories import (
     draw_example,
@@ -17,6 +20,7 @@ from tasteprint.data.histories import (
     unique_liked,
     with_history_of,
 )
+from tasteprint.data.history_files import latest, read_history
 from tasteprint.types import Example, Vote
 
 
@@ -162,3 +166,78 @@ def test_thousands_of_users_a_second() -> None:
     started = time.process_time()
     fixed_examples(users, 8, 4, seed=0)
     assert time.process_time() - started < 2  # type checks are on here; without them 0.05
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    votes=st.integers(1, 40),
+    images=st.integers(2, 60),
+    history_length=st.integers(0, 9),
+    n_targets=st.integers(1, 4),
+    temporal=st.booleans(),
+)
+def test_no_target_is_ever_shown_and_a_seed_repeats(
+    seed: int, votes: int, images: int, history_length: int, n_targets: int, temporal: bool
+) -> None:
+    log = random_votes(random.Random(seed), votes, images)
+
+    def drawn() -> Example | str:
+        try:
+            return draw_example(log, history_length, n_targets, random.Random(seed), temporal)
+        except ValueError as fault:
+            return str(fault)
+
+    example = drawn()
+    assert drawn() == example
+    if isinstance(example, str):
+        assert "too few for" in example and "\n" not in example
+    else:
+        check(example, history_length, temporal)
+        assert len(example.targets) == n_targets
+
+
+@given(
+    users=st.lists(st.text(max_size=5), min_size=1, max_size=60, unique=True),
+    validation=st.floats(0, 0.49),
+    test=st.floats(0, 0.49),
+    seed=st.integers(0, 9),
+    shuffled=st.randoms(use_true_random=False),
+)
+def test_everyone_is_in_one_split_by_exact_shares(
+    users: list[str], validation: float, test: float, seed: int, shuffled: random.Random
+) -> None:
+    splits = split_users(users, validation, test, seed)
+    counts = Counter(splits.values())
+    assert set(splits) == set(users)
+    assert counts["validation"] == round(validation * len(users)) and counts["test"] == round(
+        test * len(users)
+    )
+    again = list(users)
+    shuffled.shuffle(again)
+    assert split_users(again, validation, test, seed) == splits
+
+
+def test_a_history_file_gives_votes_of_pictures_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text("disliked,liked,prompt\nb.png,a.png,a fish\n/d.png,c.png,\n")
+    votes = read_history(path)
+    assert [(v.liked, v.disliked, v.prompt) for v in votes] == [
+        (str(tmp_path / "a.png"), str(tmp_path / "b.png"), "a fish"),
+        (str(tmp_path / "c.png"), "/d.png", ""),
+    ]
+    tie = Vote("you", "", "e", "f", 0.5)
+    assert latest([*votes, tie], 1, "x").votes == votes[1:] and latest((), 0, "x").user_id == "you"
+    with pytest.raises(ValueError, match=r"^a user has 2 decided votes; expected at least 3"):
+        latest([*votes, tie], 3, "a user")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [("liked,prompt\na,b\n", r"has liked, prompt; expected the columns"), ("liked,disliked\n", "has no row")],
+)
+def test_what_is_no_history_file_is_one_sentence(text: str, match: str, tmp_path: Path) -> None:
+    (tmp_path / "votes.csv").write_text(text)
+    with pytest.raises(ValueError, match=match):
+        read_history(tmp_path / "votes.csv")
+    with pytest.raises(ValueError, match=r"is not there; expected a CSV"):
+        read_history(tmp_path / "other.csv")

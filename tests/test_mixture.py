@@ -12,6 +12,8 @@ from tasteprint.posterior.likelihoods import FAR, Answers, answer_probability, l
 from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
 from tasteprint.posterior.utilities import UtilityMap
 
+pytestmark = pytest.mark.numerical
+
 KINDS = [
     (0.0, FAR, 1.0),
     (0.0, FAR, 0.5),
@@ -69,18 +71,18 @@ def one(answers, person):
     return Answers(*(part[person] for part in answers))
 
 
-def slow_log_likelihood(taste, seen):
+def slow_log_likelihood(taste, context):
     """As the table in `likelihoods.py` reads, without care for overflow."""
-    utility = seen.offsets + seen.rows @ taste
+    utility = context.offsets + context.rows @ taste
     return (
-        seen.weights * (torch.sigmoid(utility - seen.low) - torch.sigmoid(utility - seen.high)).log()
+        context.weights * (torch.sigmoid(utility - context.low) - torch.sigmoid(utility - context.high)).log()
     ).sum()
 
 
-def slow_cost(prior, component, seen):
+def slow_cost(prior, component, context):
     """Negative log-density of a taste under one component, up to a constant; by torch, for a numpy point."""
     mean, spread = prior.means[component].detach(), prior.spread.detach()
-    return lambda taste: -slow_log_likelihood(taste, seen) + ((taste - mean) / spread).square().sum() / 2
+    return lambda taste: -slow_log_likelihood(taste, context) + ((taste - mean) / spread).square().sum() / 2
 
 
 def covariances(belief):
@@ -94,9 +96,9 @@ def covariances(belief):
 @pytest.mark.parametrize("person", range(3))
 @pytest.mark.parametrize("component", range(2))
 def test_mode_is_the_optimisers_and_covariance_the_inverse_hessian(person, component):
-    prior, seen = random_prior(2, 5), one(random_answers(3, 12, 5), person)
-    belief = infer(prior, seen)
-    cost = slow_cost(prior, component, seen)
+    prior, context = random_prior(2, 5), one(random_answers(3, 12, 5), person)
+    belief = infer(prior, context)
+    cost = slow_cost(prior, component, context)
 
     def with_slope(point):
         taste = torch.tensor(point, requires_grad=True)
@@ -105,32 +107,39 @@ def test_mode_is_the_optimisers_and_covariance_the_inverse_hessian(person, compo
 
     found = minimize(with_slope, np.zeros(5), jac=True, method="BFGS", options={"gtol": 1e-9})
     mode = belief.modes[component].detach()
-    assert mode.numpy() == pytest.approx(found.x, abs=1e-7)
+    assert mode.numpy() == pytest.approx(found.x, abs=1e-6)
     hessian = torch.autograd.functional.hessian(cost, mode)
     torch.testing.assert_close(covariances(belief)[component], hessian.inverse(), atol=1e-10, rtol=1e-8)
 
 
-def test_chances_against_sampling():
-    """MacKay's approximation is within 0.02 (0.04 between two bounds); 100,000 samples err by 0.004."""
-    prior, seen = random_prior(3, 4), one(random_answers(1, 10, 4), 0)
-    asked = one(random_answers(1, 12, 4, seed=2), 0)
+def test_probabilities_against_sampling():
+    """MacKay's approximation is within 0.02 (0.04 between two bounds); samples err by at most five standard errors."""
+    prior, context = random_prior(3, 4), one(random_answers(1, 10, 4), 0)
+    targets = one(random_answers(1, 12, 4, seed=2), 0)
     with torch.no_grad():
-        belief = infer(prior, seen)
-        draw = torch.Generator().manual_seed(0)
-        parts = torch.multinomial(belief.log_weights.exp(), 100_000, replacement=True, generator=draw)
-        noise = torch.randn(100_000, 4, dtype=torch.float64, generator=draw)
+        belief = infer(prior, context)
+        draw, count = torch.Generator().manual_seed(0), 100_000
+        parts = torch.multinomial(belief.log_weights.exp(), count, replacement=True, generator=draw)
+        noise = torch.randn(count, 4, dtype=torch.float64, generator=draw)
         tastes = (
             belief.modes[parts]
             + (torch.linalg.cholesky(covariances(belief))[parts] @ noise[..., None])[..., 0]
         )
-        utilities = asked.offsets + tastes @ asked.rows.T
-        sampled = log_likelihood(utilities, asked.low, asked.high).exp().mean(dim=0)
-        chances = belief.predict_proba(asked)
-        means, variances = belief.utility(asked.offsets, asked.rows)
-    assert (chances - sampled).abs().max() < 0.02
-    torch.testing.assert_close(means, utilities.mean(dim=0), atol=0.02, rtol=0)
-    torch.testing.assert_close(variances, utilities.var(dim=0), atol=0.0, rtol=0.02)
-    torch.testing.assert_close(belief.taste, tastes.mean(dim=0), atol=0.02, rtol=0)
+        utilities = targets.offsets + tastes @ targets.rows.T
+        sampled = log_likelihood(utilities, targets.low, targets.high).exp()
+        probabilities = belief.predict_proba(targets)
+        means, variances = belief.utility(targets.offsets, targets.rows)
+    approximation = torch.where((targets.low.abs() < FAR) & (targets.high.abs() < FAR), 0.04, 0.02)
+
+    def close(exact, samples, more=0.0):
+        assert (
+            (exact - samples.mean(dim=0)).abs() < 5 * samples.std(dim=0) / count**0.5 + more + 1e-12
+        ).all()
+
+    close(probabilities, sampled, approximation)
+    close(means, utilities)
+    close(variances, (utilities - means).square())
+    close(belief.taste, tastes)
 
 
 def test_a_known_utility_needs_no_approximation():
@@ -160,16 +169,16 @@ def test_mackays_approximation_against_quadrature(bounds):
 def test_shares_of_the_components_against_quadrature(n):
     """Laplace's evidence: within 0.005 of the exact share of three tastes (0.012 were the spread 1.2)."""
     prior = prior_of([[-1.5], [0.3], [2.0]], [0.6], [0.5, 0.2, 0.3])
-    seen = one(random_answers(1, n, 1), 0)
+    context = one(random_answers(1, n, 1), 0)
     grid = torch.linspace(-8, 8, 8001).double()
-    told = torch.stack([slow_log_likelihood(taste[None], seen) for taste in grid]).exp()
+    likelihood = torch.stack([slow_log_likelihood(taste[None], context) for taste in grid]).exp()
     mean, spread = prior.means.detach(), prior.spread.detach()
     density = (-((grid - mean) / spread).square() / 2).exp()
-    shares = prior.log_weights.detach().exp() * (density * told).sum(dim=1)
+    shares = prior.log_weights.detach().exp() * (density * likelihood).sum(dim=1)
     exact = shares / shares.sum()
-    shares = infer(prior, seen).log_weights.exp().detach()
+    shares = infer(prior, context).log_weights.exp().detach()
     assert (shares - exact).abs().max() < 0.005
-    assert (exact - prior.log_weights.detach().exp()).abs().max() > 0.02  # the answers do tell something
+    assert (exact - prior.log_weights.detach().exp()).abs().max() > 0.02  # the answers are informative
 
 
 def test_one_component_is_logistic_regression():
@@ -182,44 +191,46 @@ def test_one_component_is_logistic_regression():
     belief = infer(prior_of([[0.0] * 6], spread.tolist()), votes_on(rows))
     assert belief.modes[0].detach().numpy() == pytest.approx(peer.coef_[0] * spread, abs=1e-7)
     utilities, _ = belief.moments(torch.zeros(40).double(), torch.tensor(rows))
-    said = peer.predict_proba(rows * spread)[:, 1]
-    assert torch.sigmoid(utilities[0]).detach().numpy() == pytest.approx(said, abs=1e-7)
+    expected = peer.predict_proba(rows * spread)[:, 1]
+    assert torch.sigmoid(utilities[0]).detach().numpy() == pytest.approx(expected, abs=1e-7)
 
 
-def dual(prior, component, seen, asked):
+def dual(prior, component, context, targets):
     """The same component by its kernel `X S² Xᵀ`: utilities `o + K a`, n numbers `a` instead of d.
 
-    Mode, log evidence up to a constant, mean and variance of asked utilities (Rasmussen and Williams 2006,
+    Mode, log evidence up to a constant, mean and variance of the targets' utilities (Rasmussen and Williams 2006,
     algorithms 3.1 and 3.2); only for answers with weight above 0.
     """
     mean, variance = prior.means[component].detach(), prior.spread.detach().square()
-    offsets = seen.offsets + seen.rows @ mean
-    kernel = (seen.rows * variance) @ seen.rows.T
-    across = (asked.rows * variance) @ seen.rows.T
+    offsets = context.offsets + context.rows @ mean
+    kernel = (context.rows * variance) @ context.rows.T
+    across = (targets.rows * variance) @ context.rows.T
     a, eye = torch.zeros(len(offsets)).double(), torch.eye(len(offsets)).double()
     for _ in range(50):
-        pull, bend = slope_and_bend(offsets + kernel @ a, seen.low, seen.high)
-        bend = seen.weights * bend
-        goal = bend * (kernel @ a) + seen.weights * pull
+        pull, bend = slope_and_bend(offsets + kernel @ a, context.low, context.high)
+        bend = context.weights * bend
+        goal = bend * (kernel @ a) + context.weights * pull
         a = torch.linalg.solve(eye + bend[:, None] * kernel, goal)
     root = bend.sqrt()
     system = eye + root[:, None] * kernel * root
-    told = (seen.weights * log_likelihood(offsets + kernel @ a, seen.low, seen.high)).sum()
-    evidence = told - a @ kernel @ a / 2 - torch.logdet(system) / 2
+    likelihood = (context.weights * log_likelihood(offsets + kernel @ a, context.low, context.high)).sum()
+    evidence = likelihood - a @ kernel @ a / 2 - torch.logdet(system) / 2
     solved = torch.linalg.solve(system, root[:, None] * across.T)
-    left = ((asked.rows * variance) * asked.rows).sum(dim=1) - (root[:, None] * across.T * solved).sum(dim=0)
-    means = asked.offsets + asked.rows @ mean + across @ a
-    return mean + variance * (seen.rows.T @ a), evidence, means, left
+    left = ((targets.rows * variance) * targets.rows).sum(dim=1) - (root[:, None] * across.T * solved).sum(
+        dim=0
+    )
+    means = targets.offsets + targets.rows @ mean + across @ a
+    return mean + variance * (context.rows.T @ a), evidence, means, left
 
 
 @pytest.mark.parametrize("n", [3, 5, 11])
 def test_primal_is_dual(n):
-    prior, asked = random_prior(3, 6), one(random_answers(1, 7, 6, seed=3), 0)
-    seen = one(random_answers(1, n, 6), 0)
-    told = Answers(*(part[seen.weights > 0] for part in seen))
-    belief = infer(prior, seen)
-    means, variances = belief.moments(asked.offsets, asked.rows)
-    twins = [dual(prior, component, told, asked) for component in range(3)]
+    prior, targets = random_prior(3, 6), one(random_answers(1, 7, 6, seed=3), 0)
+    context = one(random_answers(1, n, 6), 0)
+    weighted = Answers(*(part[context.weights > 0] for part in context))
+    belief = infer(prior, context)
+    means, variances = belief.moments(targets.offsets, targets.rows)
+    twins = [dual(prior, component, weighted, targets) for component in range(3)]
     exact = {"atol": 1e-8, "rtol": 1e-8}
     torch.testing.assert_close(belief.modes.detach(), torch.stack([twin[0] for twin in twins]), **exact)
     torch.testing.assert_close(means.detach(), torch.stack([twin[2] for twin in twins]), **exact)
@@ -244,13 +255,13 @@ def by_differences(value, tensor, step=1e-4):
 
 def test_gradients_are_the_implicit_ones():
     """Through mode, covariance and shares to everything that is learned, against finite differences."""
-    prior, asked = random_prior(2, 3), random_answers(2, 6, 3, seed=5)
-    seen = Answers(*(part.requires_grad_() for part in random_answers(2, 6, 3)))
+    prior, targets = random_prior(2, 3), random_answers(2, 6, 3, seed=5)
+    context = Answers(*(part.requires_grad_() for part in random_answers(2, 6, 3)))
 
     def log_loss():
-        return infer(prior, seen).predict_proba(asked).log().sum()
+        return infer(prior, context).predict_proba(targets).log().sum()
 
-    moved = {"means": prior.means, "logits": prior.logits, "spread": prior.raw_spread, **seen._asdict()}
+    moved = {"means": prior.means, "logits": prior.logits, "spread": prior.raw_spread, **context._asdict()}
     slopes = dict(zip(moved, torch.autograd.grad(log_loss(), list(moved.values())), strict=True))
     with torch.no_grad():
         for name, tensor in moved.items():
@@ -258,7 +269,7 @@ def test_gradients_are_the_implicit_ones():
             if name in ("low", "high"):  # a bound that is not there has no slope, and does not feel a step
                 slow, slopes[name] = (part[tensor.abs() < FAR] for part in (slow, slopes[name]))
             torch.testing.assert_close(
-                slopes[name], slow, atol=1e-8, rtol=1e-5, msg=lambda text, n=name: f"{n}: {text}"
+                slopes[name], slow, atol=1e-7, rtol=1e-5, msg=lambda text, n=name: f"{n}: {text}"
             )
 
 
@@ -307,35 +318,38 @@ def test_two_tastes_by_hand():
 
 
 def test_no_answers_give_the_prior():
-    prior, asked = random_prior(3, 4), votes_on(torch.randn(5, 4, generator=torch.Generator().manual_seed(0)))
+    prior, targets = (
+        random_prior(3, 4),
+        votes_on(torch.randn(5, 4, generator=torch.Generator().manual_seed(0))),
+    )
     belief = infer(prior, votes_on(torch.zeros(0, 4)))
     torch.testing.assert_close(belief.log_weights, prior.log_weights, atol=1e-15, rtol=0)
     assert torch.equal(belief.modes, prior.means) and torch.equal(
         belief.factors, torch.eye(4).double().expand(3, 4, 4)
     )
-    means, variances = asked.rows @ prior.means.T, (asked.rows * prior.spread).square().sum(dim=1)
+    means, variances = targets.rows @ prior.means.T, (targets.rows * prior.spread).square().sum(dim=1)
     expected = torch.sigmoid(means / (1 + math.pi / 8 * variances[:, None]).sqrt()) @ prior.log_weights.exp()
-    torch.testing.assert_close(belief.predict_proba(asked), expected)
+    torch.testing.assert_close(belief.predict_proba(targets), expected)
 
 
 def test_the_same_image_twice_says_nothing():
     """Identical images in every vote: the difference is zero, and the prior stays."""
-    prior, seen = random_prior(3, 4), votes_on(torch.zeros(2, 20, 4))
-    belief = infer(prior, seen)
+    prior, context = random_prior(3, 4), votes_on(torch.zeros(2, 20, 4))
+    belief = infer(prior, context)
     assert torch.equal(belief.modes, prior.means.expand(2, -1, -1))
     assert torch.equal(belief.factors, torch.eye(4).double().expand(2, 3, 4, 4))
     torch.testing.assert_close(belief.log_weights, prior.log_weights.expand(2, -1), atol=1e-14, rtol=0)
-    belief.predict_proba(seen).sum().backward()
+    belief.predict_proba(context).sum().backward()
     assert all(parameter.grad.isfinite().all() for parameter in prior.parameters())
 
 
-def test_contradicting_votes_bring_the_chance_to_one_half():
+def test_contradicting_votes_bring_the_probability_to_one_half():
     """A over B and B over A, again and again, from a prior that is sure of A."""
     prior, row = prior_of([[3.0], [1.0]], [1.5]), torch.ones(1, 1)
-    seen = [votes_on(torch.cat([row, -row]).repeat(n, 1)) for n in (0, 1, 4, 64)]
-    chances = [infer(prior, answers).predict_proba(votes_on(row)).item() for answers in seen]
-    assert chances[0] > 0.75 and chances == sorted(chances, reverse=True)
-    assert abs(chances[-1] - 0.5) < 0.02
+    context = [votes_on(torch.cat([row, -row]).repeat(n, 1)) for n in (0, 1, 4, 64)]
+    probabilities = [infer(prior, answers).predict_proba(votes_on(row)).item() for answers in context]
+    assert probabilities[0] > 0.75 and probabilities == sorted(probabilities, reverse=True)
+    assert abs(probabilities[-1] - 0.5) < 0.02
     even = infer(prior_of([[0.0]], [1.0]), votes_on(torch.cat([row, -row])))
     assert even.modes.item() == 0 and even.predict_proba(votes_on(row)).item() == 0.5
 
@@ -355,37 +369,38 @@ def test_a_tie_is_half_of_both_votes():
 # What must not matter
 
 
-def assert_same(one, other, **limits):
+def assert_same(one, other):
+    """Newton stops where 1e-6 nats are left; the step after it squares what is left of the way, to some 1e-12."""
     for a, b in zip(one, other, strict=True):
-        torch.testing.assert_close(a, b, **limits)
+        torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-9)
 
 
 def test_order_does_not_matter():
-    prior, seen = random_prior(3, 5), random_answers(4, 18, 5)
+    prior, context = random_prior(3, 5), random_answers(4, 18, 5)
     order = torch.randperm(18, generator=torch.Generator().manual_seed(0))
-    shuffled = Answers(*(part[:, order] for part in seen))
-    assert_same(infer(prior, seen), infer(prior, shuffled), atol=1e-12, rtol=1e-12)
+    shuffled = Answers(*(part[:, order] for part in context))
+    assert_same(infer(prior, context), infer(prior, shuffled))
     back = Answers(*(part[:, order.argsort()] for part in shuffled))
-    assert all(torch.equal(a, b) for a, b in zip(infer(prior, seen), infer(prior, back), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(infer(prior, context), infer(prior, back), strict=True))
 
 
 def test_padding_does_not_matter():
     """Answers of weight 0, whatever their rows say."""
-    prior, seen = random_prior(3, 5), random_answers(4, 5, 5)
+    prior, context = random_prior(3, 5), random_answers(4, 5, 5)
     pads = random_answers(4, 9, 5, seed=8)
-    padded = Answers(*(torch.cat([a, b], dim=1) for a, b in zip(seen, pads, strict=True)))
-    padded = padded._replace(weights=torch.cat([seen.weights, torch.zeros(4, 9).double()], dim=1))
-    assert_same(infer(prior, seen), infer(prior, padded), atol=1e-12, rtol=1e-12)
+    padded = Answers(*(torch.cat([a, b], dim=1) for a, b in zip(context, pads, strict=True)))
+    padded = padded._replace(weights=torch.cat([context.weights, torch.zeros(4, 9).double()], dim=1))
+    assert_same(infer(prior, context), infer(prior, padded))
 
 
 def test_other_people_do_not_matter():
     """A batch is its people one by one, in any shape."""
-    prior, seen = random_prior(3, 5), random_answers(6, 7, 5)
-    together = infer(prior, seen)
+    prior, context = random_prior(3, 5), random_answers(6, 7, 5)
+    together = infer(prior, context)
     for person in range(6):
-        assert_same(together.of(person), infer(prior, one(seen, person)), atol=1e-12, rtol=1e-12)
-    square = infer(prior, Answers(*(part.unflatten(0, (2, 3)) for part in seen)))
-    assert_same(together[:3], (part.flatten(0, 1) for part in square[:3]), atol=1e-12, rtol=1e-12)
+        assert_same(together.of(person), infer(prior, one(context, person)))
+    square = infer(prior, Answers(*(part.unflatten(0, (2, 3)) for part in context)))
+    assert_same(together[:3], (part.flatten(0, 1) for part in square[:3]))
 
 
 # What must not break it
@@ -395,8 +410,8 @@ def test_ten_steps_are_enough_for_everyone():
     """Of 2,400 modes, some far from the middle: steps that only just rise would zigzag for more than twenty."""
     draw = torch.Generator().manual_seed(0)
     prior, rows = random_prior(8, 16), torch.randn(300, 8, 16, dtype=torch.float64, generator=draw)
-    seen = votes_on(2 * rows, torch.randn(300, 8, dtype=torch.float64, generator=draw))
-    assert_same(infer(prior, seen, 10), infer(prior, seen), atol=1e-9, rtol=1e-9)
+    context = votes_on(2 * rows, torch.randn(300, 8, dtype=torch.float64, generator=draw))
+    assert_same(infer(prior, context, 10), infer(prior, context))
 
 
 def test_separable_votes_stay_finite():
@@ -410,43 +425,43 @@ def test_separable_votes_stay_finite():
 
 def test_ten_thousand_votes_of_one_person():
     """Ten different ones a thousand times each are ten of weight a thousand."""
-    prior, seen = random_prior(4, 16), one(random_answers(1, 10, 16), 0)
-    many = Answers(*(torch.cat([part] * 1000) for part in seen))
-    weighted = seen._replace(weights=1000 * seen.weights)
-    assert_same(infer(prior, many), infer(prior, weighted), atol=1e-8, rtol=1e-8)
+    prior, context = random_prior(4, 16), one(random_answers(1, 10, 16), 0)
+    many = Answers(*(torch.cat([part] * 1000) for part in context))
+    weighted = context._replace(weights=1000 * context.weights)
+    assert_same(infer(prior, many), infer(prior, weighted))
 
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 30.0, 1e3])
 @pytest.mark.parametrize("spread", [LEAST_SPREAD * 1.01, 0.3, 30.0])
 def test_any_size_converges_with_finite_gradients(size, spread):
     """At the mode the slope is zero: nothing is left of v = Σ c x once utilities and spreads are absurd."""
-    prior, seen = prior_of(random_prior(3, 4).means.tolist(), [spread] * 4), random_answers(8, 12, 4)
-    seen = seen._replace(rows=(size * seen.rows).requires_grad_(), offsets=size * seen.offsets)
-    belief = infer(prior, seen)
+    prior, context = prior_of(random_prior(3, 4).means.tolist(), [spread] * 4), random_answers(8, 12, 4)
+    context = context._replace(rows=(size * context.rows).requires_grad_(), offsets=size * context.offsets)
+    belief = infer(prior, context)
     v = (belief.modes - prior.means) / prior.spread
-    utilities = seen.offsets[:, None] + belief.modes @ seen.rows.mT
-    slope, _ = slope_and_bend(utilities, seen.low[:, None], seen.high[:, None])
-    pull = (seen.weights[:, None] * slope) @ (seen.rows * prior.spread)
-    scale = 1 + (seen.weights[..., None] * seen.rows * prior.spread).abs().sum(dim=1, keepdim=True)
+    utilities = context.offsets[:, None] + belief.modes @ context.rows.mT
+    slope, _ = slope_and_bend(utilities, context.low[:, None], context.high[:, None])
+    pull = (context.weights[:, None] * slope) @ (context.rows * prior.spread)
+    scale = 1 + (context.weights[..., None] * context.rows * prior.spread).abs().sum(dim=1, keepdim=True)
     assert ((pull - v) / scale).abs().max() < 1e-8
-    asked = seen._replace(weights=torch.ones_like(seen.weights))
-    chances = belief.predict_proba(asked)
-    assert ((chances >= 0) & (chances <= 1 + 1e-12)).all()
-    chances.clamp_min(1e-12).log().sum().backward()
-    for slopes in (seen.rows.grad, *(parameter.grad for parameter in prior.parameters())):
+    targets = context._replace(weights=torch.ones_like(context.weights))
+    probabilities = belief.predict_proba(targets)
+    assert ((probabilities >= 0) & (probabilities <= 1 + 1e-12)).all()
+    probabilities.clamp_min(1e-12).log().sum().backward()
+    for slopes in (context.rows.grad, *(parameter.grad for parameter in prior.parameters())):
         assert slopes.isfinite().all()
 
 
 def test_likelihood_far_out_and_between_near_bounds():
-    """Neither overflows nor cancels: -1,000 nats is -1,000, and a gap of 1e-12 at 0 has the chance 1e-12 / 4."""
+    """Neither overflows nor cancels: -1,000 nats is -1,000, and a gap of 1e-12 at 0 has the probability 1e-12 / 4."""
     utility = numbers(-1000.0, 1000.0, 0.0, 50.0).requires_grad_()
     low, high = numbers(0.0, -FAR, 0.0, -FAR), numbers(FAR, 0.0, 1e-12, 0.0)
-    told = log_likelihood(utility, low, high)
-    assert told.tolist() == pytest.approx([-1000, -1000, math.log(1e-12 / 4), -50], rel=1e-9)
-    told.sum().backward()
+    found = log_likelihood(utility, low, high)
+    assert found.tolist() == pytest.approx([-1000, -1000, math.log(1e-12 / 4), -50], rel=1e-9)
+    found.sum().backward()
     assert utility.grad.tolist() == pytest.approx([1, -1, 0, -1], abs=1e-9)
-    chance = answer_probability(numbers(50.0), numbers(0.0), numbers(-FAR), numbers(0.0))
-    assert chance.item() == pytest.approx(math.exp(-50), rel=1e-9)  # a dislike of what is surely liked
+    probability = answer_probability(numbers(50.0), numbers(0.0), numbers(-FAR), numbers(0.0))
+    assert probability.item() == pytest.approx(math.exp(-50), rel=1e-9)  # a dislike of what is surely liked
 
 
 # The map and the prior

@@ -12,9 +12,10 @@ import torch
 from tasteprint.posterior.active import expected_information_gain, most_informative_pair
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.posterior.prints import PosteriorPrint, PrintBatch, leave_one_out_influence
-from tasteprint.posterior.reasons import taste_extremes
 from tasteprint.types import History, Rating, Scorer, Vote
 from tastes import COLOURS, colour_encoder, embeddings, fit, fitted, picture, some_people, votes_of
+
+pytestmark = pytest.mark.numerical
 
 RED, GREEN = "c1", "c2"
 
@@ -41,8 +42,8 @@ def test_it_learns_which_of_two_tastes_a_person_has(posterior):
     red, green = map(picture, reddest())
     for likes, expected in ((0, 1), (1, 0)):
         taste = posterior.print_of(history(likes), picture)
-        chance = taste.prefers([red], [green]).item()
-        assert abs(chance - expected) < 0.2
+        probability = taste.prefers([red], [green]).item()
+        assert abs(probability - expected) < 0.2
         assert isinstance(taste, Scorer)
 
 
@@ -67,7 +68,7 @@ def test_extended_is_as_from_scratch_and_changes_nothing(posterior):
     looked_at = []
     longer = first.extended(votes[5:], lambda name: looked_at.append(name) or picture(name))
     whole = posterior.print_of(History("me", votes), picture)
-    assert torch.allclose(longer.belief.taste, whole.belief.taste, atol=1e-6)
+    assert torch.allclose(longer.belief.taste, whole.belief.taste, atol=1e-5)
     assert torch.equal(first.belief.taste, before)
     assert set(looked_at) == set(whole.images.names) - set(first.images.names)
 
@@ -77,8 +78,8 @@ def test_a_print_of_many_is_that_of_one(posterior):
     together = posterior.prints_of(people, embeddings=embeddings)
     for taste, person in zip(together, people, strict=True):
         alone = posterior.print_of(person, picture)
-        assert torch.allclose(taste.belief.taste, alone.belief.taste, atol=1e-6)
-        assert torch.allclose(taste.memberships, alone.memberships, atol=1e-6)
+        assert torch.allclose(taste.belief.taste, alone.belief.taste, atol=1e-5)
+        assert torch.allclose(taste.memberships, alone.memberships, atol=1e-5)
 
 
 def test_scores_agree_however_images_come(posterior):
@@ -86,10 +87,20 @@ def test_scores_agree_however_images_come(posterior):
     names = [RED, GREEN, "c3"]
     images = torch.stack([colour_encoder().prepare(picture(name))[0] for name in names]).requires_grad_()
     scores = taste.score(images, ["a colour"] * 3)
-    assert torch.allclose(scores, taste.score_pictures([picture(name) for name in names]), atol=1e-6)
-    assert torch.allclose(scores, taste.score_embeddings(torch.from_numpy(embeddings(names))), atol=1e-6)
+    assert torch.allclose(scores, taste.score_pictures([picture(name) for name in names]), atol=1e-5)
+    assert torch.allclose(scores, taste.score_embeddings(torch.from_numpy(embeddings(names))), atol=1e-5)
     scores.sum().backward()
     assert images.grad.abs().max() > 0
+
+
+def test_a_pessimistic_scorer_is_the_print_at_that_pessimism(posterior):
+    taste, images = posterior.print_of(history(), picture), torch.rand(3, 3, 4, 4)
+    scorer = taste.pessimistic(1.5)
+    assert isinstance(scorer, Scorer)
+    assert torch.equal(scorer.score(images, [""] * 3), taste.score(images, pessimism=1.5))
+    for wrong in (-1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="at least 0"):
+            taste.pessimistic(wrong)
 
 
 def test_pessimism_takes_off_deviations(posterior):
@@ -100,7 +111,7 @@ def test_pessimism_takes_off_deviations(posterior):
     assert torch.allclose(plain - pessimistic, 2 * variance.sqrt().float(), atol=1e-5)
 
 
-def test_the_chance_of_a_pair_and_of_its_mirror_sum_to_one(posterior):
+def test_the_probability_of_a_pair_and_of_its_mirror_sum_to_one(posterior):
     taste = posterior.print_of(history(), picture)
     one, other = (
         taste.prefers([picture(RED)], [picture(GREEN)]),
@@ -116,19 +127,19 @@ def test_likes_and_stars_are_taken(posterior):
     assert taste.prefers([picture(red)], [picture(green)]).item() > 0.6
 
 
-def test_contradicting_votes_bring_the_chance_to_a_half(posterior):
+def test_contradicting_votes_bring_the_probability_to_a_half(posterior):
     red, green = reddest()
     vote = Vote("me", "", red, green, 1.0)
-    chances = [
+    probabilities = [
         posterior.print_of(History("me", votes), picture).prefers([picture(red)], [picture(green)]).item()
         for votes in (
-            (vote,) * 10,
+            (vote,) * 20,
             (vote, vote.swapped()) * 10,
             (vote, replace(vote, label_0=0.0)) * 10,
         )
     ]
-    assert chances[0] == pytest.approx(chances[1], abs=0.02) and chances[0] > 0.9
-    assert chances[2] == pytest.approx(0.5, abs=0.05)
+    assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-6) and probabilities[0] > 0.9
+    assert probabilities[2] == pytest.approx(0.5, abs=0.05)
 
 
 def test_ten_thousand_votes_of_one_person(posterior):
@@ -210,10 +221,20 @@ def test_the_same_seed_learns_the_same(posterior):
     assert other.fingerprint != posterior.fingerprint
 
 
-def test_held_out_people_choose_the_state():
-    held = {f"h{n}": votes_of(f"h{n}", n % 2) for n in range(8)}
-    posterior = fit(some_people(), held_out=held)
-    assert posterior.fingerprint != fitted().fingerprint
+def test_held_out_people_choose_the_state(posterior):
+    """Of people who answer at random the first, unlearned state predicts best: its print is less sure."""
+    coins = {
+        f"h{n}": [
+            dataclasses.replace(vote, label_0=float(i % 2)) for i, vote in enumerate(votes_of(f"h{n}", 0))
+        ]
+        for n in range(8)
+    }
+    red, green = map(picture, reddest())
+    doubtful, sure = (
+        one.print_of(history(), picture).prefers([red], [green]).item()
+        for one in (fit(some_people(), held_out=coins), posterior)
+    )
+    assert doubtful < 0.93 < sure  # 0.86 and 0.99
 
 
 @pytest.mark.parametrize(
@@ -239,7 +260,7 @@ def test_nothing_changes_a_posterior_or_a_print(posterior):
 
 
 def test_information_is_that_of_a_coin_when_all_is_known(posterior):
-    """The answer of a pair tells nothing where the two images are the same, and never more than one bit."""
+    """The answer of a pair has no information where the two images are the same, and never more than one bit."""
     belief = posterior.print_of(History("me"), picture).belief
     rows = torch.tensor([[0.0, 0.0], [50.0, -50.0]], dtype=torch.float64)
     nothing, most = expected_information_gain(belief, torch.zeros(2, dtype=torch.float64), rows).tolist()
@@ -248,23 +269,28 @@ def test_information_is_that_of_a_coin_when_all_is_known(posterior):
 
 
 def test_information_agrees_with_sampling(posterior):
-    belief = posterior.print_of(history(count=2), picture).belief
+    """The samples' own errors are allowed five times over."""
+    belief, count = posterior.print_of(history(count=2), picture).belief, 200_000
     rows, offsets = torch.tensor([[1.0, 0.5]], dtype=torch.float64), torch.tensor([0.2], dtype=torch.float64)
-    torch.manual_seed(0)
-    component = torch.multinomial(belief.log_weights.exp(), 200_000, replacement=True)
+    draw = torch.Generator().manual_seed(0)
+    component = torch.multinomial(belief.log_weights.exp(), count, replacement=True, generator=draw)
     covariance = torch.cholesky_inverse(belief.factors)
-    spread = torch.linalg.cholesky(covariance)
-    noise = (spread[component] @ torch.randn(200_000, 2, 1, dtype=torch.float64))[..., 0]
-    chances = torch.sigmoid(offsets + (belief.modes[component] + belief.spread * noise) @ rows[0])
+    noise = torch.randn(count, 2, 1, dtype=torch.float64, generator=draw)
+    standard = (torch.linalg.cholesky(covariance)[component] @ noise)[..., 0]
+    utilities = offsets + (belief.modes[component] + belief.spread * standard) @ rows[0]
+    probabilities = torch.sigmoid(utilities)
 
     def entropy(p):
         return torch.special.entr(p) + torch.special.entr(1 - p)
 
-    expected = entropy(chances.mean()) - entropy(chances).mean()
-    assert expected_information_gain(belief, offsets, rows).item() == pytest.approx(expected.item(), abs=2e-3)
+    mean, slope = probabilities.mean(), probabilities.mean().logit().abs()
+    expected = entropy(mean) - entropy(probabilities).mean()
+    error = (slope * probabilities.std() + entropy(probabilities).std()).item() / count**0.5
+    found = expected_information_gain(belief, offsets, rows).item()
+    assert found == pytest.approx(expected.item(), abs=5 * error) and found > 20 * error
 
 
-def test_the_most_telling_pair_parts_the_tastes(posterior):
+def test_the_most_informative_pair_parts_the_tastes(posterior):
     red, green = reddest()
     taste = posterior.print_of(History("me"), picture)
     assert most_informative_pair(taste, [(red, red), (red, green)], embeddings) == (red, green)
@@ -274,7 +300,7 @@ def test_the_most_telling_pair_parts_the_tastes(posterior):
 
 def test_each_taste_likes_what_it_should(posterior):
     images = posterior.images(sorted(COLOURS), embeddings)
-    found = taste_extremes(posterior, images, count=3)
+    found = posterior.taste_extremes(images, count=3)
     assert sum(one.share for one in found) == pytest.approx(1)
     redder = [np.mean([COLOURS[name][0] - COLOURS[name][1] for name in one.most]) for one in found]
     assert max(redder) > 0 > min(redder)
@@ -288,11 +314,11 @@ def test_what_moved_a_choice_is_its_log_odds_without_it(posterior):
     for place, vote in enumerate(taste.opinions):
         rest = tuple(other for other in votes if other is not vote)
         without = posterior.print_of(History("me", rest), picture)
-        chance, other = (one.prefers_embeddings(a, b).double() for one in (taste, without))
-        assert torch.allclose(moved[place], chance.logit() - other.logit(), atol=1e-4)
+        probability, other = (one.prefers_embeddings(a, b).double() for one in (taste, without))
+        assert torch.allclose(moved[place], probability.logit() - other.logit(), atol=1e-4)
 
 
-def test_a_vote_moves_its_own_pair_towards_what_was_taken_and_nothing_said_moves_nothing(posterior):
+def test_a_vote_moves_its_own_pair_towards_what_was_taken_and_no_opinions_move_nothing(posterior):
     red, green = reddest()
     a, b = (torch.from_numpy(embeddings([name])) for name in (red, green))
     for label, sign in ((1.0, 1), (0.0, -1)):
@@ -305,19 +331,19 @@ def test_a_vote_moves_its_own_pair_towards_what_was_taken_and_nothing_said_moves
 
 
 def test_what_moves_even_odds_to_three_in_four_moves_them_by_the_log_of_three(posterior, monkeypatch):
-    """Without its first vote the chance is 1/2, without its second 3/4, with both 3/4: log 3 and 0."""
+    """Without its first vote the probability is 1/2, without its second 3/4, with both 3/4: log 3 and 0."""
     taste = posterior.print_of(history(count=2), picture)
-    chances = [
+    probabilities = [
         SimpleNamespace(prefers_embeddings=lambda a, b, c=c: torch.tensor([c])) for c in (0.75, 0.5, 0.75)
     ]
-    monkeypatch.setattr("tasteprint.posterior.prints.infer_prints", lambda *_: chances)
+    monkeypatch.setattr("tasteprint.posterior.prints.infer_prints", lambda *_: probabilities)
     rows = torch.from_numpy(embeddings([RED]))
     assert leave_one_out_influence(taste, rows, rows).flatten().tolist() == pytest.approx(
         [math.log(3), 0], abs=1e-6
     )
 
 
-def test_a_crowd_scores_as_its_people(posterior):
+def test_a_batch_of_prints_scores_as_its_people(posterior):
     prints = posterior.prints_of(histories(5), embeddings=embeddings)
     rows = torch.from_numpy(embeddings([RED, GREEN, "c7"]))
     scores = PrintBatch.of(prints).score_embeddings(rows)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import pickle
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logs import CALISTA, needs_calista, picture, rows_of, staged, write_csv, write_parquet
-from tasteprint.data.mapping import Filter, Mapping, bundled_mappings, load_mapping
+from tasteprint.data.mapping import (
+    OPTIONAL,
+    REQUIRED,
+    Filter,
+    Images,
+    Mapping,
+    bundled_mappings,
+    load_mapping,
+)
 from tasteprint.types import Vote
 
 PLAIN = load_mapping("votes")
@@ -322,3 +334,62 @@ def test_the_real_log_counts_as_by_hand(tmp_path: Path) -> None:
     }
     first = min((v for v in votes if v.user_id == "web001"), key=lambda v: v.ranking_id or 0)
     assert first == Vote("web001", "a web page", "web_064", "web_096", 1.0, None, 1)
+
+
+NAMES = st.text(
+    st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f"), min_size=1, max_size=8
+)
+LABELS = st.dictionaries(NAMES, st.sampled_from([0.0, 0.5, 1.0]), max_size=3)
+FILTERS = st.lists(st.builds(Filter, NAMES, st.lists(NAMES, max_size=2).map(tuple), NAMES), max_size=2).map(
+    tuple
+)
+IMAGES = st.builds(Images, st.sampled_from(["none", "bytes", "paths", "table"]), NAMES, NAMES, NAMES)
+
+
+@st.composite
+def mappings(draw: st.DrawFn) -> Mapping:
+    kind = draw(st.sampled_from(sorted(REQUIRED)))
+    roles = (*REQUIRED[kind], *draw(st.lists(st.sampled_from(OPTIONAL[kind]), unique=True)))
+    columns = {role: draw(NAMES) for role in roles}
+    optional = tuple(draw(st.lists(st.sampled_from(roles), unique=True)))
+    gap = draw(st.floats(0.125, 4))
+    return Mapping(kind, columns, optional, draw(NAMES), draw(LABELS), draw(FILTERS), draw(IMAGES), gap)
+
+
+def inline(value: Any) -> str:
+    """A value as TOML has it on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {inline(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def reread(table: dict[str, Any], folder: Path) -> Mapping:
+    path = folder / "mapping.toml"
+    path.write_text(
+        "".join(f"{json.dumps(key)} = {inline(value)}\n" for key, value in table.items()), "utf-8"
+    )
+    return load_mapping(path)
+
+
+@given(mapping=mappings())
+def test_any_mapping_is_the_same_after_toml(
+    mapping: Mapping, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert reread(dataclasses.asdict(mapping), tmp_path_factory.getbasetemp()) == mapping
+
+
+@given(mapping=mappings(), place=st.sampled_from(["", "images", "filters"]), key=NAMES, value=NAMES)
+def test_an_unknown_key_is_always_refused(
+    mapping: Mapping, place: str, key: str, value: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    table = dataclasses.asdict(mapping)
+    table["filters"] = [*table["filters"], {"column": "x", "keep": [], "reason": "y"}]
+    section = {"": table, "images": table["images"], "filters": table["filters"][-1]}[place]
+    section["no " + key] = value
+    with pytest.raises(
+        ValueError, match=r"^mapping.* has no setting 'no .*; expected one of .*: correct it\.$"
+    ) as fault:
+        reread(table, tmp_path_factory.getbasetemp())
+    assert "\n" not in str(fault.value)

@@ -6,7 +6,6 @@ Does not know: which models there are, how scores are computed.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import typer
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from tasteprint.types import History, Print, Vote
+    from tasteprint.types import History, Print
 
 
 Images = Annotated[list[Path], typer.Argument(help="Picture files.")]
@@ -52,35 +51,6 @@ def rank_command(
     _print_scores(ranked(scores), as_json)
 
 
-def read_history(path: Path) -> list[Vote]:
-    """Read a CSV of liked and disliked picture files; paths are relative to it."""
-    from tasteprint.data.logs import refuse_pickle
-    from tasteprint.types import Vote
-
-    if not path.is_file():
-        raise ValueError(
-            f"history {str(path)!r} is not there; expected a CSV with columns liked and disliked."
-        )
-    refuse_pickle(path)
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"liked", "disliked"} <= set(rows[0]):
-        columns = ", ".join(rows[0]) if rows else "no row"
-        raise ValueError(
-            f"history {str(path)!r} has {columns}; expected the columns liked and disliked: rename them."
-        )
-    return [
-        Vote(
-            "you",
-            row.get("prompt") or "",
-            str(path.parent / row["liked"]),
-            str(path.parent / row["disliked"]),
-            1.0,
-        )
-        for row in rows
-    ]
-
-
 def read_person(
     history: Path | None, data: Path | None, user: str | None, history_length: int
 ) -> tuple[History, Callable[[str], Image]]:
@@ -89,24 +59,18 @@ def read_person(
     ValueError where neither or both are named, or there are fewer votes.
     """
     from tasteprint.data.dataset import Dataset
+    from tasteprint.data.history_files import latest, read_history
     from tasteprint.data.images import open_image
-    from tasteprint.types import History
 
-    if (history is None) == (data is None or user is None):
+    if history is not None and (data is None or user is None):
+        return latest(read_history(history), history_length, f"history {str(history)!r}"), open_image
+    if history is not None or data is None or user is None:
         raise ValueError(
             "the person is missing or named twice; expected --history FILE, or --data DIR and --user ID."
         )
-    dataset = None if data is None else Dataset(data)
-    votes = read_history(history) if history is not None else dataset.votes_of(user)  # type: ignore[union-attr,arg-type]
-    opener = open_image if dataset is None or dataset.images is None else dataset.images.open
-    decided = [vote for vote in votes if not vote.is_tie][-history_length:] if history_length else []
-    if len(decided) < history_length:
-        who = f"user {user!r}" if user else f"history {str(history)!r}"
-        raise ValueError(
-            f"{who} has {len(decided)} decided votes; expected at least {history_length}: give more, or lower "
-            "--history-length."
-        )
-    return History(decided[0].user_id if decided else "you", tuple(decided)), opener
+    dataset = Dataset(data)
+    opener = dataset.images.open if dataset.summary.has_images else open_image
+    return latest(dataset.votes_of(user), history_length, f"user {user!r}"), opener
 
 
 def scores_of(

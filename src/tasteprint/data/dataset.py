@@ -1,12 +1,7 @@
-"""The summary of a built dataset: what is in it, what was left out and why.
+"""A built dataset: its votes by user and by split, its images, and the summary of what is in it and what was left out.
 
-Enters: the DuckDB tables `votes` and `splits`, or JSON. Leaves: counts as JSON and as a table in the form of
-the paper's. Does not know: how the votes came there.
-
-A built dataset, opened for reading.
-
-Enters: the folder that `build` wrote. Leaves: votes by user and by split, the image store, the summary.
-Does not know: how it was built. Holds no connection, so it may go to other processes.
+Enters: the folder that `build` wrote; for a summary the DuckDB tables `votes` and `splits`. Leaves: votes, the image
+store, counts as JSON and as a table in the form of the paper's. Does not know: how it was built, models.
 """
 
 from __future__ import annotations
@@ -112,9 +107,10 @@ def _count(connection: duckdb.DuckDBPyConnection, split: str) -> Count:
 
 
 class Dataset:
-    """Votes and images of a dataset folder. ValueError for a folder that is absent or incomplete."""
+    """Votes and images of a dataset folder. Holds no connection, so it may go to other processes."""
 
     def __init__(self, folder: str | Path) -> None:
+        """Read the summary. ValueError for a folder that is absent, incomplete or of another version."""
         self.folder = Path(folder)
         done = self.folder / "summary.json"
         if not done.is_file():
@@ -124,7 +120,13 @@ class Dataset:
                 "run `tasteprint data build` (again)."
             )
         self.summary = Summary.from_json(done.read_text("utf-8"))
-        self.images = ImageStore(self.folder / "images") if self.summary.has_images else None
+
+    @property
+    def images(self) -> ImageStore:
+        """The store of the votes' images. ValueError for a dataset that was built of ids only."""
+        if not self.summary.has_images:
+            raise ValueError(f"dataset {self.folder} has no images; expected some: build it with its images.")
+        return ImageStore(self.folder / "images")
 
     def users(self, split: str) -> list[str]:
         """Give the users of "train", "validation" or "test", sorted."""

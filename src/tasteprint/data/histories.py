@@ -57,7 +57,7 @@ def draw_example(
         whose = f"user {votes[0].user_id!r}" if votes else "a user"
         raise ValueError(
             f"{whose} has {len(_decided(votes, False))} decided votes, too few for {history_length} of history and "
-            f"{n_targets} targets that share no image; expected more: lower n_ref or leave this user out."
+            f"{n_targets} targets that share no image; expected more: lower history_length or leave this user out."
         )
     return example
 
@@ -93,7 +93,7 @@ def shortened(example: Example, history_length: int) -> Example:
     if not 0 <= history_length <= len(example.history):
         raise ValueError(
             f"a history of {history_length} votes was asked of user {example.history.user_id!r}, whose example has "
-            f"{len(example.history)}; expected at most that many: draw the examples with a larger n_ref."
+            f"{len(example.history)}; expected at most that many: draw the examples with a larger history_length."
         )
     return replace(example, history=replace(example.history, votes=example.history.votes[:history_length]))
 
@@ -105,7 +105,7 @@ def with_history_of(example: Example, other: Example, spare: Sequence[Vote] = ()
     the other's votes) take their place. The history is shorter only where these do not suffice. It makes no
     promise about time.
     """
-    shown = _shown(example.targets)
+    shown = _images_of(example.targets)
     votes = dict.fromkeys(v for v in (*other.history.votes, *other.targets, *spare) if not v.is_tie)
     clean = [vote for vote in votes if shown.isdisjoint(vote.images)][: len(example.history)]
     return replace(example, history=History(other.history.user_id, tuple(clean)))
@@ -129,7 +129,7 @@ def _time(vote: Vote) -> datetime:
     return vote.created_at
 
 
-def _shown(votes: Iterable[Vote]) -> set[str]:
+def _images_of(votes: Iterable[Vote]) -> set[str]:
     return {image for vote in votes for image in vote.images}
 
 
@@ -139,7 +139,7 @@ def _drawn(
     if n_targets < 1 or history_length < 0 or len(decided) < history_length + n_targets:
         return None
     for targets in _choices(decided, history_length, n_targets, rng, temporal):
-        shown = _shown(targets)
+        shown = _images_of(targets)
         eligible = [vote for vote in decided if shown.isdisjoint(vote.images)]
         if temporal:
             first = min(map(_time, targets))
@@ -175,7 +175,7 @@ def _least_entangled(decided: list[Vote], n_targets: int) -> list[Vote]:
     targets: list[Vote] = []
     rest = list(decided)
     for _ in range(n_targets):
-        best = min(rest, key=lambda vote: _shut_out(decided, _shown([*targets, vote])))
+        best = min(rest, key=lambda vote: _shut_out(decided, _images_of([*targets, vote])))
         targets.append(best)
         rest.remove(best)
     return targets

@@ -1,12 +1,11 @@
-"""Any log to the vote table: columns by the mapping, rows that do not count set aside with the reason.
+"""Any log to the vote table: columns by the mapping, ratings paired to votes, other rows left out with a reason.
 
 Enters: a `Log` and a `Mapping`. Leaves: the DuckDB table `votes` (user_id, prompt, image_0, image_1, label_0,
 created_at, ranking_id) and the number of rows left out by reason. Does not know: the images, the splits.
 
-Ratings to votes: the best image of a person against the worst, the second best against the second worst.
-
-Enters: the DuckDB table `raw` of ratings (likes are ratings of 1 and 0). Leaves: the table `votes`.
-Does not know: where the ratings came from.
+    raw      a row of the log each: its roles, `value` (label_0, or the rating; a like is 1, a dislike 0), and `reason`
+    latest   ratings only: each person's last rating of each image
+    votes    what counts
 """
 
 from __future__ import annotations

@@ -57,8 +57,6 @@ def baselines_of(model: TasteModel, dataset: Dataset, seed: int) -> dict[str, Pr
     ValueError where the dataset has no images.
     """
     images = dataset.images
-    if images is None:
-        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
     rows = FeatureStore(dataset.folder / "features", _encoder_of(model), images.open).rows
     train, held_out = dataset.votes_by_user("train"), dataset.votes_by_user("validation")
     everyone = [vote for votes in train.values() for vote in votes]

@@ -43,8 +43,6 @@ def predictor_of(model: TasteModel, dataset: Dataset) -> Predictor:
     ValueError where the dataset has no images.
     """
     images = dataset.images
-    if images is None:
-        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
     if isinstance(model, HasPredictor):
         return model.predictor(images.open, dataset.folder / "features")
     return PrintPredictor(model, images.open)

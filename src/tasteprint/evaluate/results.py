@@ -19,8 +19,8 @@ from tasteprint.files import write_json
 from tasteprint.provenance import commit, hardware
 
 MEANING = {
-    "accuracy.own": "pairs predicted, the person's own history",
-    "accuracy.posterior": "the taste posterior, the same votes in closed form",
+    "accuracy.own": "pairs predicted right, the person's own history",
+    "accuracy.posterior": "the taste posterior, the same votes",
     "accuracy.no_history": "the same model without history",
     "accuracy.other_history": "the same model with another person's history",
     "accuracy.population": "what other people preferred, no model",

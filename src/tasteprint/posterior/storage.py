@@ -28,7 +28,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tasteprint.config import PosteriorConfig
@@ -56,7 +56,7 @@ def save_posterior(
 ) -> None:
     """Write everything that `load_posterior` needs but the encoder's weights, which its name leads to."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in fitted.state_dict().items()}, folder / TENSORS)
+    write_tensors(folder / TENSORS, fitted.state_dict())
     about = {
         "kind": KIND,
         "posterior": asdict(config),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -124,6 +124,14 @@ class ImageUtilities:
         return both.selected(sorted(both.names))
 
 
+class TasteExtremes(NamedTuple):
+    """One taste: how common it is (0 to 1), and the images that it likes most and least, the most extreme first."""
+
+    share: float
+    most: tuple[str, ...]
+    least: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class UtilityModel:
     """An encoder and a fitted prior, both frozen: all that scoring an image for a person takes, beside the person."""
@@ -158,6 +166,18 @@ class UtilityModel:
         """Give what a print keeps of images, in float32. ValueError for embeddings that do not fit the encoder."""
         rows = checked_embeddings(embeddings(names), self.encoder)
         return ImageUtilities(tuple(names), *self.utilities(rows, names))
+
+    @torch.no_grad()
+    def taste_extremes(self, images: ImageUtilities, count: int = 6) -> list[TasteExtremes]:
+        """What each of the R tastes likes among images, by the utility at its centre; ties in the order given."""
+        utilities = images.shared.double() + self.prior.means.double() @ images.features.double().T
+        order = utilities.argsort(dim=1, descending=True, stable=True).tolist()
+        named = [tuple(images.names[place] for place in row) for row in order]
+        shares = self.prior.log_weights.exp().tolist()
+        return [
+            TasteExtremes(share, row[:count], row[::-1][:count])
+            for share, row in zip(shares, named, strict=True)
+        ]
 
     def embed(self, names: Sequence[str], open_image: OpenImage = open_picture) -> Float[np.ndarray, "n e"]:
         """Embed images by name, anew; names are paths unless `open_image` opens them."""

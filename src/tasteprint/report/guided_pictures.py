@@ -24,7 +24,6 @@ from tasteprint.posterior.model import TastePosterior
 from tasteprint.posterior.prints import PosteriorPrint
 from tasteprint.report.generation import picture_of
 from tasteprint.report.page import Guidance, GuidedPerson, GuidedPicture, GuidedPrompt, ScoredPicture
-from tasteprint.report.people import images_needed
 from tasteprint.types import Generator, Vote
 
 PEOPLE, LIKED = 3, 4
@@ -68,7 +67,7 @@ def guidance_of(
     The people are those whose tastes, after `history_length` votes, lie farthest apart: see `farthest`. ValueError
     where the dataset has no images or nobody in the test split has more votes than `history_length`.
     """
-    began, images = perf_counter(), images_needed(dataset)
+    began, images = perf_counter(), dataset.images
     people = _people(posterior, dataset, images, history_length, seed)
     tastes = torch.stack([person.belief.taste.float() for person in people])
     chosen = [people[place] for place in farthest(tastes, PEOPLE)]

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tasteprint.data.decode import open_image
 from tasteprint.data.histories import fixed_examples
-from tasteprint.posterior.reasons import taste_extremes
 from tasteprint.report.page import (
     Choice,
     LearningPoint,
@@ -89,7 +88,7 @@ def person_pages(
     A person whose print is `Explainable` also has memberships, probabilities and reasons.
     """
     examples, _ = fixed_examples(dataset.votes_by_user("test"), history_length, PAIRS, seed)
-    images = images_needed(dataset)
+    images = dataset.images
     return tuple(_person(model, images, example) for example in examples[:PEOPLE])
 
 
@@ -114,9 +113,9 @@ def taste_cards(posterior: TastePosterior, dataset: Dataset, seed: int = 0) -> t
 
     Of more than 1,500 pictures so many are drawn, by `seed`. ValueError where the dataset has no images.
     """
-    images, names = images_needed(dataset), _training_pictures(dataset, seed)
+    images, names = dataset.images, _training_pictures(dataset, seed)
     store = FeatureStore(dataset.folder / "features", posterior.encoder, images.open)
-    found = taste_extremes(posterior, posterior.images(names, store.rows), min(PICTURES, len(names) // 2))
+    found = posterior.taste_extremes(posterior.images(names, store.rows), min(PICTURES, len(names) // 2))
 
     def pictures(chosen: Iterable[str]) -> tuple[ScoredPicture, ...]:
         return tuple(ScoredPicture(images.open(name)) for name in chosen)
@@ -143,13 +142,6 @@ def with_reasons(
         replace(pair, probability=probability, reasons=_strongest_reasons(person.opinions, moves, history))
         for pair, probability, moves in zip(pairs, probabilities.tolist(), influence.T.tolist(), strict=True)
     )
-
-
-def images_needed(dataset: Dataset) -> ImageStore:
-    """Give the dataset's images. ValueError where it has none."""
-    if dataset.images is None:
-        raise ValueError(f"dataset {dataset.folder} has no images; expected some: build it with its images.")
-    return dataset.images
 
 
 def _person(model: TasteModel, images: ImageStore, example: Example) -> PersonPage:

@@ -32,10 +32,6 @@ class PosteriorRun:
 
     def __init__(self, config: Config, dataset: Dataset, path: Path, report_to: str = "none") -> None:
         """Open or begin the run's folder; ValueError where it holds another run. Trackers (`report_to`) get nothing."""
-        if dataset.images is None:
-            raise ValueError(
-                f"dataset {dataset.folder} has no images; expected some: build it with its images."
-            )
         self.config, self.dataset, self.open_image = config, dataset, dataset.images.open
         self.folder = RunFolder(path, config, str(dataset.folder.resolve()))
 

@@ -47,10 +47,6 @@ class Run:
 
     def __init__(self, config: Config, dataset: Dataset, path: Path, report_to: str = "none") -> None:
         """Open or begin the run's folder; ValueError where it holds another run, or the named teacher cannot teach."""
-        if dataset.images is None:
-            raise ValueError(
-                f"dataset {dataset.folder} has no images; expected some: build it with its images."
-            )
         self.config, self.dataset, self.report_to = config, dataset, report_to
         self.open_image = dataset.images.open
         self.posterior = self._named_posterior()

@@ -1,7 +1,7 @@
 """An endless, repeatable stream of training examples.
 
 Enters: votes by user and a seed. Leaves: item `i`, the same in every run. Does not know: tensors, models.
-Because an item depends on its number alone, a killed run goes on exactly where it stopped.
+Because an item depends on its number alone, an interrupted run resumes exactly where it stopped.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class ExampleStream(Dataset[Example]):
         self.people = [votes for votes in decided.values() if len(votes) > history_length]
         if not self.people:
             raise ValueError(
-                f"none of {len(decided)} people has more than {history_length} decided votes; expected some: lower data.history_length."
+                f"none of {len(decided)} people has more than {history_length} decided votes; expected some: lower "
+                "data.history_length."
             )
         self.length, self.history_length, self.n_targets = length, history_length, n_targets
         self.shorter, self.temporal, self.seed, self.batch = shorter, temporal, seed, batch
