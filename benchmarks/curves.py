@@ -14,7 +14,7 @@ import torch
 from benchmarks.measure import seconds
 from benchmarks.works import Person
 from tasteprint.evaluate.results import Figure
-from tasteprint.incontext.past import Past
+from tasteprint.incontext.frozen import Past
 from tasteprint.incontext.prints import InContextPrint
 from tasteprint.incontext.scoring import request_margins
 from tasteprint.types import History

@@ -18,9 +18,8 @@ from torch import Tensor
 
 from tasteprint.cli.steering import open_prints, own_rewards
 from tasteprint.config import GuideConfig
-from tasteprint.guide.reno import guide
+from tasteprint.guide.reno import Step, guide
 from tasteprint.guide.rewards import Reward, minus_margin
-from tasteprint.guide.steps import Step
 from tasteprint.simulate.painter import draw_pictures, paint
 from tasteprint.simulate.taxonomy import SUBJECTS, prompt
 from tasteprint.types import Generator, History, Scorer, Vote

@@ -28,9 +28,8 @@ from tasteprint.config import GuideConfig
 from tasteprint.evaluate.metrics import resampled
 from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.guide.generators import open_generator
-from tasteprint.guide.reno import best_of, guide, noises
+from tasteprint.guide.reno import Step, best_of, guide, noises
 from tasteprint.guide.rewards import Reward
-from tasteprint.guide.steps import Step
 from tasteprint.guide.text_to_image import TextToImage
 from tasteprint.simulate.taxonomy import SUBJECTS, prompt
 from tasteprint.simulate.world import draw_test

@@ -3,9 +3,8 @@
 import torch
 
 from people import history, vote
-from tasteprint.incontext.attention import visible
 from tasteprint.incontext.network import PreferenceTokens
-from tasteprint.incontext.packing import SLOT, collate, pack, pack_example
+from tasteprint.incontext.packing import SLOT, collate, pack, pack_example, visible
 from tasteprint.types import Example, History
 
 

@@ -12,10 +12,11 @@ from safetensors.torch import load_file, save_file
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from people import history, vote
-from tasteprint.incontext import attention, scoring
+from tasteprint.incontext import scoring
+from tasteprint.incontext.backbone import past_apart
+from tasteprint.incontext.frozen import Int8Keys, PassCost, Past
 from tasteprint.incontext.images import PixelCache
 from tasteprint.incontext.model import InContextModel
-from tasteprint.incontext.past import Int8Keys, PassCost, Past
 from tasteprint.incontext.prints import InContextPrint, rounding_loss, score_requests
 from tasteprint.incontext.shelf import PrintShelf
 from tasteprint.types import History, Rating
@@ -127,7 +128,7 @@ def test_attention_past_a_print_is_plain_attention(sharing):
     )
     module.num_key_value_groups, module.is_causal = sharing, False
     wanted, found = (query.requires_grad_(), new.requires_grad_()), []
-    for attend in (attention.past_apart, sdpa_attention_forward):
+    for attend in (past_apart, sdpa_attention_forward):
         keys, values = torch.cat([past, new], dim=2).chunk(2, dim=1)
         out, _ = attend(module, query, keys, values, mask, scaling=0.3)
         found.append([out, *torch.autograd.grad(out.square().sum(), wanted)])

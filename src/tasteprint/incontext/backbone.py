@@ -1,6 +1,7 @@
 """What the preference model needs of a multimodal model, one adapter a family, by transformers' own classes.
 
-Enters: a backbone's name and settings. Leaves: a `Backbone`: features of images, hidden states, answer logits.
+Enters: a backbone's name and settings. Leaves: features of images, hidden states, answer logits; an attention that is
+quicker past a long history, registered with transformers as `PAST_APART`.
 Does not know: votes, templates, preference tokens.
 """
 
@@ -13,13 +14,60 @@ import torch
 from jaxtyping import Float, Int
 from peft import LoraConfig
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoProcessor, BitsAndBytesConfig, Idefics2ForConditionalGeneration
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoConfig,
+    AutoProcessor,
+    BitsAndBytesConfig,
+    Idefics2ForConditionalGeneration,
+)
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 from transformers.utils import is_bitsandbytes_available
 
 from tasteprint.config import ModelConfig
-from tasteprint.incontext import attention
 from tasteprint.incontext.mini import mini_model, mini_processor
 from tasteprint.vision.idefics2 import VisionPart, visual_tokens
+
+PAST_APART = "past_apart"
+"""The name of `past_apart` with transformers."""
+
+
+def past_apart(
+    module: nn.Module,
+    query: Float[Tensor, "b h s w"],
+    key: Float[Tensor, "b k t w"],
+    value: Float[Tensor, "b k t w"],
+    attention_mask: Tensor | None,
+    **options: Any,
+) -> tuple[Float[Tensor, "b s h w"], None]:
+    """Attend as SDPA does; where heads share keys and a gradient is wanted after a longer past, past and new apart.
+
+    A print is made without gradients, so none is sent back to its keys and values; SDPA computes them all the
+    same, and copies the keys once for each head that shares them: a sixth of a guidance step on two cores. Where
+    none are shared, as in `mini`, SDPA is the faster one, by up to a tenth. Its kernels on a GPU are left alone.
+    """
+    past = key.shape[2] - query.shape[2]
+    wanted = query.requires_grad and query.device.type == "cpu" and key.shape[1] < query.shape[1]
+    if attention_mask is None or not wanted or past < query.shape[2]:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    grouped = query.unflatten(1, (key.shape[1], -1)).flatten(2, 3) * options["scaling"]  # (b, k, h/k * s, w)
+    (old_keys, new_keys), (old_values, new_values) = (_apart(part, past) for part in (key, value))
+    scores = torch.cat([grouped @ old_keys.mT, grouped @ new_keys.mT], dim=-1)
+    scores = scores.unflatten(2, (-1, query.shape[2])) + attention_mask[:, :, None]
+    shares = scores.softmax(dim=-1).flatten(2, 3)
+    out = shares[..., :past] @ old_values + shares[..., past:] @ new_values
+    return out.unflatten(2, (-1, query.shape[2])).flatten(1, 2).transpose(1, 2).contiguous(), None
+
+
+def _apart(part: Tensor, past: int) -> tuple[Tensor, Tensor]:
+    return part[:, :, :past].detach(), part[:, :, past:]
+
+
+AttentionInterface.register(PAST_APART, past_apart)
+AttentionMaskInterface.register(PAST_APART, sdpa_mask)
+
 
 # LUP: low-rank updates in the text model, the modality projection and the perceiver resampler, not in the vision tower.
 IDEFICS2_LORA_TARGETS = (
@@ -35,7 +83,7 @@ class Idefics2Backbone(nn.Module):
         """Hold a built network and its processor."""
         super().__init__()
         processor.image_processor.do_image_splitting = False
-        network.model.text_model.config._attn_implementation = attention.NAME
+        network.model.text_model.config._attn_implementation = PAST_APART
         self.network = network
         self.processor = processor
 

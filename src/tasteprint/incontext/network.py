@@ -20,11 +20,10 @@ from transformers import DynamicCache
 
 from tasteprint.config import ModelConfig
 from tasteprint.incontext import storage
-from tasteprint.incontext.attention import visible, visible_past
 from tasteprint.incontext.backbone import Idefics2Backbone, load_backbone
 from tasteprint.incontext.conversation import TurnEncoder, template_named
 from tasteprint.incontext.loss import AnswerTokens, margin
-from tasteprint.incontext.packing import SLOT, collate, pack
+from tasteprint.incontext.packing import SLOT, collate, pack, visible, visible_past
 from tasteprint.types import Candidate, History
 from tasteprint.vision.idefics2 import VisionPart
 

@@ -1,6 +1,7 @@
 """Examples to padded tensors: one row a person, [P_v ; history ; target 1 ... target T].
 
-Enters: histories and candidates. Leaves: a dict of tensors. Does not know: users, files, the model's insides.
+Enters: histories and candidates. Leaves: a dict of tensors, and masks that say what each place may look at. Does not
+know: users, files, the network.
 
 Two people, no preference tokens, one vote and one target each would give (`h` history, `t` target, `.` pad):
 
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tasteprint.incontext.conversation import TurnEncoder
@@ -118,3 +120,29 @@ def _places(columns: Sequence[list[int]], rows: Sequence[Row], width: int) -> Te
         for column in read
     ]
     return torch.tensor(places, dtype=torch.long).reshape(-1, 2)
+
+
+def visible(segments: Int[Tensor, "b s"], dtype: torch.dtype) -> Float[Tensor, "b 1 s s"]:
+    """Say what each place attends to: itself, and earlier places of the history or of its own target.
+
+    0 where it may look, the lowest number of `dtype` where it may not; a pad sees only itself.
+    """
+    here, there = segments[:, :, None], segments[:, None, :]
+    length = segments.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
+    seen = causal & ((there == 0) | (there == here)) & (there >= 0) & (here >= 0)
+    seen = seen | torch.eye(length, dtype=torch.bool, device=segments.device)
+    return torch.zeros(seen.shape, dtype=dtype, device=segments.device).masked_fill_(
+        ~seen, torch.finfo(dtype).min
+    )[:, None]
+
+
+def visible_past(
+    lengths: Sequence[int], places: int, within: Float[Tensor, "b 1 s s"]
+) -> Float[Tensor, "b 1 s past"]:
+    """Say of the same places what they see of `places` read before: of each row its own, the last `lengths[b]`."""
+    first = places - torch.tensor(lengths, device=within.device)
+    foreign = torch.arange(places, device=within.device)[None] < first[:, None]
+    past = torch.zeros(foreign.shape, dtype=within.dtype, device=within.device)
+    past = past.masked_fill_(foreign, torch.finfo(within.dtype).min)
+    return past[:, None, None].expand(-1, 1, within.shape[-1], -1)

@@ -21,9 +21,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from tasteprint.files import write_tensors
-from tasteprint.incontext.frozen import FrozenNetwork
+from tasteprint.incontext.frozen import FrozenNetwork, Int8Keys, Past
 from tasteprint.incontext.packing import pack
-from tasteprint.incontext.past import Int8Keys, Past
 from tasteprint.types import History, Vote
 
 FORMAT = "tasteprint-print-1"

@@ -18,8 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from tasteprint.data.decode import open_image as open_file
-from tasteprint.incontext.frozen import FrozenNetwork
-from tasteprint.incontext.past import Past
+from tasteprint.incontext.frozen import FrozenNetwork, Past
 from tasteprint.incontext.print_files import read_print_file, write_print_file
 from tasteprint.incontext.scoring import PixelsOf, request_margins
 from tasteprint.types import History, Opinion, Vote

@@ -13,10 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tasteprint.incontext.frozen import FrozenNetwork
+from tasteprint.incontext.frozen import WORKING_MEMORY, FrozenNetwork, PassCost, Past
 from tasteprint.incontext.loss import margin
 from tasteprint.incontext.packing import Row
-from tasteprint.incontext.past import WORKING_MEMORY, PassCost, Past
 
 ROW_TOKENS = 512
 """Longest row of one person's candidates: they attend past each other, and what is masked is computed too."""

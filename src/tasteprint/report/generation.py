@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save
 
 from tasteprint import provenance
-from tasteprint.guide.steps import Seen, Step
+from tasteprint.guide.reno import Seen, Step
 
 if TYPE_CHECKING:
     from tasteprint.config import GuideConfig
