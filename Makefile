@@ -1,14 +1,23 @@
 # Two commands need nothing but Python 3.11 or newer: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests run in a random order; `make test SEED=N` repeats that of a seed, which is printed with the command.
+SEED := $(shell date +%s)
 
-.PHONY: demo test check docs format bench clean
+.PHONY: demo test check docs format bench clean numerical
 
 demo: .venv/installed
 	$(BIN)/tasteprint demo
 
 test: .venv/installed
+<<<<<<< HEAD
 	$(BIN)/python -m pytest -n 2 $(PYTEST)
+=======
+	$(BIN)/python -m pytest -n 2 --randomly-seed=$(SEED)
+
+numerical: .venv/installed
+	$(BIN)/python -m pytest -n 2 -m numerical --randomly-seed=$(SEED)
+>>>>>>> simulate
 
 check: .venv/installed
 	$(BIN)/ruff check .

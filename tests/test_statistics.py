@@ -7,6 +7,8 @@ from PIL import Image
 
 from tasteprint.vision.encoder import ImageEncoder
 
+pytestmark = pytest.mark.numerical
+
 
 def test_statistics_of_a_plain_picture_can_be_checked_by_hand():
     encoder = ImageEncoder.from_pretrained("statistics")
