@@ -10,14 +10,10 @@ demo: .venv/installed
 	$(BIN)/tasteprint demo
 
 test: .venv/installed
-<<<<<<< HEAD
-	$(BIN)/python -m pytest -n 2 $(PYTEST)
-=======
-	$(BIN)/python -m pytest -n 2 --randomly-seed=$(SEED)
+	$(BIN)/python -m pytest -n 2 --randomly-seed=$(SEED) $(PYTEST)
 
 numerical: .venv/installed
 	$(BIN)/python -m pytest -n 2 -m numerical --randomly-seed=$(SEED)
->>>>>>> simulate
 
 check: .venv/installed
 	$(BIN)/ruff check .
