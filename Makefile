@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/tasteprint demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 $(PYTEST)
 
 check: .venv/installed
 	$(BIN)/ruff check .

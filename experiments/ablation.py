@@ -30,7 +30,7 @@ from experiments.baselines import RECIPE
 from experiments.figures import RESULTS, over_people, spread
 from experiments.inside import clustered
 from experiments.models import ModelPair, open_pair
-from experiments.people import MAIN, MeasuredPeople, scores_of
+from experiments.people import MAIN, MeasuredPeople, candidate_scores
 from tasteprint.config import StageConfig, load_config
 from tasteprint.data.dataset import Dataset
 from tasteprint.evaluate.results import Figure, write_results
@@ -224,7 +224,9 @@ def _earned(tested: MeasuredPeople, models: ModelPair) -> tuple[np.ndarray, np.n
     """The model's accuracy after everyone's own votes, and after another's."""
     histories = tested.histories(MAIN)
     others = [histories[place - 1] for place in range(len(histories))]
-    own, other = (scores_of(models.in_context, some, tested.candidates) for some in (histories, others))
+    own, other = (
+        candidate_scores(models.in_context, some, tested.candidates) for some in (histories, others)
+    )
     return tested.earned(own), tested.earned(other)
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from experiments.models import ModelPair
-from experiments.people import Scores, scores_of
+from experiments.people import Scores, candidate_scores
 from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import fixed_examples
 from tasteprint.evaluate.predictors import Candidate, Predictor, target_candidates
@@ -89,7 +89,9 @@ def chosen_scale(models: ModelPair, dataset: Dataset, votes: int) -> float:
     there = replace(models, open_image=dataset.images.open, folder=dataset.folder / "features")
     examples, _ = fixed_examples(dataset.votes_by_user("validation"), votes, n_targets=16, seed=0)
     histories, candidates = [e.history for e in examples], [target_candidates(e) for e in examples]
-    both = CombinedModels.of(there, histories, candidates, scores_of(there.in_context, histories, candidates))
+    both = CombinedModels.of(
+        there, histories, candidates, candidate_scores(there.in_context, histories, candidates)
+    )
     return both.best_scale(np.ones((len(candidates), len(candidates[0]) // 2)))
 
 
@@ -100,7 +102,7 @@ def left_out(model: Predictor, histories: Sequence[History]) -> Scores:
         others = [replace(h, votes=h.votes[:place] + h.votes[place + 1 :]) for h in histories]
         votes = [history.votes[place] for history in histories]
         columns.append(
-            scores_of(model, others, [[(v.liked, v.prompt), (v.disliked, v.prompt)] for v in votes])
+            candidate_scores(model, others, [[(v.liked, v.prompt), (v.disliked, v.prompt)] for v in votes])
         )
     return np.concatenate(columns, axis=1)
 

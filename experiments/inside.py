@@ -72,7 +72,7 @@ def clustered(
     people = [
         embedded(models.model.network, context, tested.candidates[seed][0], models.images) for seed in seeds
     ]
-    for kind, prefix in (("answering", "clusters"), ("believed", "clusters.beliefs")):
+    for kind, prefix in (("answering", "clusters"), ("posterior", "clusters.beliefs")):
         found = [
             _clusters(getattr(one, kind), tested.groups, seed)
             for one, seed in zip(people, seeds, strict=True)

@@ -125,7 +125,7 @@ class MeasuredPeople:
         return replace(self, votes=[_mistaken(votes, share, rng) for votes in self.votes])
 
 
-def scores_of(
+def candidate_scores(
     predictor: Predictor, histories: Sequence[History], candidates: Sequence[Sequence[Candidate]]
 ) -> Scores:
     """Scores of everyone's candidates, of which all people have as many; the difference of a pair is its log odds."""

@@ -78,10 +78,10 @@ def _world(kind: str, config: PosteriorConfig, seeds: Sequence[int]) -> list[Fig
     """One world in a process and on a core of its own."""
     torch.set_num_threads(1)
     keep_freed_memory()
-    return [_named(figure, kind) for figure in measure(kind, config, seeds)]
+    return [_named(figure, kind) for figure in measure_world(kind, config, seeds)]
 
 
-def measure(kind: str, config: PosteriorConfig, seeds: Sequence[int]) -> Iterator[Figure]:
+def measure_world(kind: str, config: PosteriorConfig, seeds: Sequence[int]) -> Iterator[Figure]:
     """Everything about one world."""
     targets = Targets.of(kind)
     learning = draw_learning(kind)

@@ -100,7 +100,7 @@ class Split:
         yield from self.gains_over(measured, 8, ("population", "no_history", "other_history"))
         more = measure(predictors, self.examples(MORE), self.seed, (0,), self.test)
         for name, said in ((OWN, ""), ("population", "population."), ("other_history", "other_history.")):
-            yield accuracy(f"accuracy.{said}{MORE}", more.margins[name], self.seed)
+            yield accuracy_figure(f"accuracy.{said}{MORE}", more.margins[name], self.seed)
         yield from self.gains_over(more, MORE, ("population", "other_history"))
         yield Figure(
             "prior.estimated",
@@ -121,7 +121,7 @@ class Split:
             for name, one in context.items():
                 found.setdefault(name, []).extend(predict_pairs(predictor.pairs, [one]))
         for name, margins in found.items():
-            yield accuracy(f"accuracy.unrated.{name}", margins, self.seed)
+            yield accuracy_figure(f"accuracy.unrated.{name}", margins, self.seed)
         for name, said in (("0", "no_history"), ("other_history", "other")):
             yield self.gain(f"own_minus_{said}.unrated.8", examples, found["8"], found[name])
 
@@ -155,7 +155,7 @@ class Split:
         return TastePosterior(self.posterior.encoder, self.posterior.config, estimate)
 
 
-def accuracy(name: str, margins: Margins, seed: int) -> Figure:
+def accuracy_figure(name: str, margins: Margins, seed: int) -> Figure:
     """Share of pairs predicted right; its interval is over people."""
     return Figure(name, *mean_interval([pair_outcomes(person) for person in margins], seed))
 

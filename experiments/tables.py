@@ -58,7 +58,7 @@ SUMMARY = {
 """Words, the results file and the name of its figures; a name without a number is of 8 votes."""
 
 
-def table(name: str) -> str:
+def table_of(name: str) -> str:
     """Give a results file as a table, with where it comes from above it; `name:kind` as another kind of table."""
     file, _, kind = name.partition(":")
     path = RESULTS / f"{file}.json"
@@ -180,7 +180,7 @@ def filled(text: str) -> str:
         name = match[1]
         if not (RESULTS / f"{name.partition(':')[0]}.json").is_file():
             return match[0]
-        return f"<!-- {name} -->\n\n{table(name)}\n<!-- /{name} -->"
+        return f"<!-- {name} -->\n\n{table_of(name)}\n<!-- /{name} -->"
 
     return re.sub(r"<!-- ([\w:-]+) -->.*?<!-- /\1 -->", part, text, flags=re.DOTALL)
 

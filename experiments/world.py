@@ -37,7 +37,7 @@ from experiments.figures import (
 )
 from experiments.inside import attended, clustered
 from experiments.models import ModelPair, open_pair
-from experiments.people import COUNTS, MAIN, MeasuredPeople, Scores, reshuffled, scores_of, strangers
+from experiments.people import COUNTS, MAIN, MeasuredPeople, Scores, candidate_scores, reshuffled, strangers
 from tasteprint.data.dataset import Dataset
 from tasteprint.evaluate.baselines import logistic
 from tasteprint.evaluate.results import Figure, write_results
@@ -51,7 +51,7 @@ ORDERS, TOGETHER = 8, 4
 def scores_of_both(models: ModelPair, tested: MeasuredPeople, count: int) -> tuple[Scores, Scores]:
     """The model's scores after so many votes, and the posterior's."""
     context = tested.histories(count), tested.candidates
-    return scores_of(models.in_context, *context), scores_of(models.by_posterior, *context)
+    return candidate_scores(models.in_context, *context), candidate_scores(models.by_posterior, *context)
 
 
 def compared(
@@ -71,15 +71,15 @@ def halves(models: ModelPair, tested: MeasuredPeople, own: Mapping[int, Scores])
     """A long history read as two of half its length, whose margins are added."""
     for n in (MAIN, 2 * MAIN):
         later = [replace(history, votes=history.votes[n:]) for history in tested.histories(2 * n)]
-        both = tested.earned(own[n] + scores_of(models.in_context, later, tested.candidates))
+        both = tested.earned(own[n] + candidate_scores(models.in_context, later, tested.candidates))
         yield over_people(f"accuracy.two_halves.{2 * n}", both)
         yield over_people(f"two_halves_minus_own.{2 * n}", both - tested.earned(own[2 * n]))
 
 
-def ranked(models: ModelPair, tested: MeasuredPeople, own: Scores) -> Iterator[Figure]:
+def rankings(models: ModelPair, tested: MeasuredPeople, own: Scores) -> Iterator[Figure]:
     """One against three, by the model, the posterior's expected utility and the references."""
     yield from tops("", tested, own, MAIN)
-    utilities = scores_of(models.by_posterior.__call__, tested.histories(MAIN), tested.candidates)
+    utilities = candidate_scores(models.by_posterior.__call__, tested.histories(MAIN), tested.candidates)
     references = {"posterior": utilities, **reference_scores(tested, MAIN)}
     for name, scores in references.items():
         yield from tops(f".{name}", tested, scores, MAIN)
@@ -92,8 +92,8 @@ def baselines(models: ModelPair, tested: MeasuredPeople, own: Mapping[int, Score
     logits = logistic(models.embeddings, list(tested.world.pictures))
     readings = {
         "no_history": own[0],
-        "other_history": scores_of(models.in_context, others, tested.candidates),
-        "logistic": scores_of(logits, histories, tested.candidates),
+        "other_history": candidate_scores(models.in_context, others, tested.candidates),
+        "logistic": candidate_scores(logits, histories, tested.candidates),
     }
     for name, scores in readings.items():
         yield over_people(f"accuracy.{name}", tested.earned(scores))
@@ -106,7 +106,7 @@ def baselines(models: ModelPair, tested: MeasuredPeople, own: Mapping[int, Score
 def orders(models: ModelPair, tested: MeasuredPeople, own: Scores) -> Iterator[Figure]:
     """How often the answer changes with the order of the history: in one order, and averaged over four."""
     context = [reshuffled(tested.histories(MAIN), seed) for seed in range(ORDERS)]
-    margins = [scores_of(models.in_context, histories, tested.candidates) for histories in context]
+    margins = [candidate_scores(models.in_context, histories, tested.candidates) for histories in context]
     odds = [one[:, 0::2] - one[:, 1::2] for one in margins]
     yield flips("order.flips", odds)
     yield flips_of_means("order.flips.of_4", odds, TOGETHER)
@@ -139,7 +139,7 @@ def combined(
 def general(models: ModelPair, tested: MeasuredPeople, dataset: Dataset, steps: int) -> Iterator[Figure]:
     """A scorer of the same size that knows nobody."""
     general = models.with_model(general_scorer(dataset, steps=steps))
-    scores = scores_of(general.in_context, tested.histories(0), tested.candidates)
+    scores = candidate_scores(general.in_context, tested.histories(0), tested.candidates)
     yield over_people("accuracy.general", tested.earned(scores))
     yield from tops(".general", tested, scores, MAIN)
 
@@ -206,7 +206,7 @@ def _measured(models: ModelPair, tested: MeasuredPeople, options: argparse.Names
         own[n], closed[n] = scores_of_both(models, tested, n)
         yield from compared(tested, own[n], closed[n], found, n)
     yield from halves(models, tested, own)
-    yield from ranked(models, tested, own[MAIN])
+    yield from rankings(models, tested, own[MAIN])
     yield from baselines(models, tested, own)
     yield from calibration(tested.liked_first(own[MAIN]))
     yield from calibration(tested.liked_first(closed[MAIN]), ".posterior")

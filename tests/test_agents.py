@@ -12,6 +12,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -51,6 +53,18 @@ def crimson(**changed):
     )
 
 
+SIDE = st.sets(st.sampled_from([(name, value) for name in PAPER for value in PAPER[name]]), max_size=12)
+SIDES = st.tuples(SIDE, SIDE).map(lambda sides: (sorted(sides[0]), sorted(sides[1] - sides[0])))
+"""What any agent at all likes and dislikes."""
+
+
+def named_values(dimensions):
+    """At most one value a dimension."""
+    return st.fixed_dictionaries(
+        {}, optional={name: st.sampled_from(dimensions[name]) for name in dimensions}
+    )
+
+
 # Agents
 
 
@@ -62,6 +76,22 @@ def test_thirty_agents_are_as_in_table_8(agents):
         likes, dislikes = (Counter(dimension for dimension, _ in side) for side in (a.liked, a.disliked))
         assert sorted(likes.values()) == [3, 4, 4, 4, 4, 4, 4]
         assert sorted(dislikes.values()) in ([2, 4, 4, 4, 4, 4, 4], [3, 3, 4, 4, 4, 4, 4])
+
+
+@given(SIDES, SIDES, SIDES)
+def test_the_jaccard_distance_is_a_distance(first, second, third):
+    a, b, c = (agent(*sides) for sides in (first, second, third))
+    ab, bc, ac = (jaccard_distance(*pair) for pair in ((a, b), (b, c), (a, c)))
+    assert ab == jaccard_distance(b, a) and 0 <= ab <= 1
+    assert (ab == 0) == (a.profile == b.profile)
+    assert ac <= ab + bc + 1e-12
+
+
+@given(SIDES, st.fixed_dictionaries({name: st.sampled_from(DIMENSIONS[name]) for name in DIMENSIONS}))
+def test_an_agents_utility_counts_its_likes_and_dislikes(sides, values):
+    a = agent(*sides)
+    likes, dislikes = (sum(value in side for value in values.items()) for side in (a.liked, a.disliked))
+    assert a.utility(attributes_from(values)) == likes - dislikes
 
 
 def test_any_two_agents_are_far_apart(agents):
@@ -104,13 +134,13 @@ def test_utility_is_likes_minus_dislikes():
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({"count": 0}, "0 agents were asked for; expected at least 1"),
+        ({"count": 0}, "0 agents were requested; expected at least 1"),
         ({"distance": 1.1}, "the distance is 1.1; expected 0 to 1"),
         ({"distance": float("nan")}, "the distance is nan; expected 0 to 1"),
         ({"seed": -1}, "the seed is -1; expected an integer"),
         ({"seed": True}, "the seed is True; expected an integer"),
-        ({"liked": 90}, "90 likes and 26 dislikes were asked for; expected .* lower them"),
-        ({"liked": 0}, "0 likes and 26 dislikes were asked for; expected at least 1 of each"),
+        ({"liked": 90}, "90 likes and 26 dislikes were requested; expected .* lower them"),
+        ({"liked": 0}, "0 likes and 26 dislikes were requested; expected at least 1 of each"),
         (
             {"count": 9, "distance": 1.0, "liked": 49, "disliked": 49},
             "9 agents .* candidates in a row were too near",
@@ -155,6 +185,11 @@ def test_the_template_read_both_ways():
     )
 
 
+@given(st.sampled_from(SUBJECTS), named_values(PAPER), st.sampled_from([str, str.upper, str.title]))
+def test_a_prompt_reads_back_what_describe_wrote(subject, values, case):
+    assert read_prompt(case(describe(subject, values))) == (subject, values)
+
+
 def test_every_attribute_has_a_phrase_of_its_own():
     assert list(PHRASE_ENDS) == list(PAPER)
     for dimension, attributes in PAPER.items():
@@ -197,7 +232,7 @@ def test_requests_depend_on_the_seed_and_their_agent_alone(agents):
     first = requests(agents[3], 4, seed=0, painted=False)
     assert requests(agents[3], 6, seed=0, painted=False)[:8] == first
     assert requests(agents[3], 4, seed=1, painted=False) != first
-    with pytest.raises(ValueError, match="0 images a side were asked for"):
+    with pytest.raises(ValueError, match="0 images a side were requested"):
         requests(agents[3], 0, seed=0, painted=False)
 
 
@@ -274,7 +309,7 @@ def test_the_command_writes_the_papers_dataset(tmp_path):
     written = json.loads((out / "agents.json").read_text())
     assert written["settings"] == {
         "seed": 0,
-        "distance": 0.8,
+        "min_jaccard": 0.8,
         "images": 2,
         "generator": "painter",
         "size": 16,
@@ -352,8 +387,8 @@ def test_an_interrupted_build_goes_on_and_another_begins_anew(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--agents", "0"], "0 agents were asked for"),
-        (["--distance", "2"], "the distance is 2.0"),
+        (["--agents", "0"], "0 agents were requested"),
+        (["--min-jaccard", "2"], "the distance is 2.0"),
         (["--images", "0"], "0 images a side"),
         (["--size", "0"], "0"),
         (["--size", "4096"], "4096"),
@@ -432,7 +467,7 @@ def test_flux_makes_the_agents_images(flux, tmp_path):
     odd = build("--out", tmp_path / "odd", *arguments, "--size", 30)
     assert "the size is 30 pixels; expected a multiple of 4" in str(odd.exception)
     none = build("--out", tmp_path / "none", *arguments, "--steps", 0)
-    assert "0 steps were asked for" in str(none.exception)
+    assert "0 steps were requested" in str(none.exception)
 
 
 def test_a_pipeline_without_plain_noise_is_refused():

@@ -2,9 +2,9 @@
 
 Every group is computed in float32, whose kernels sum in another order on another processor, with other threads or with
 another build of torch. With the oldest kernels that the libraries have, as `.ci/run` sets them, the groups differ by
-up to 2e-6 of their spread (the largest number less the smallest), and by 6e-6 after three steps of guidance. Another
-way to resize pictures, or one token more, moves them by a hundredth of it and more. The tolerance lies between: 1e-4 of
-the spread. Accuracies are shares of pairs: no pair is nearer to a tie than 0.002, so rounding changes none.
+up to 2e-6 of their spread (largest less smallest number), and by 6e-6 after three steps of guidance. Another way
+to resize pictures, or one token more, moves them by a hundredth of it and more. The tolerance lies between: 1e-4 of the
+spread. Accuracies are shares of pairs: no pair is nearer to a tie than 0.002, so that none changes sides by rounding.
 """
 
 import json

@@ -254,5 +254,5 @@ def test_unknown_values():
 
 
 def test_no_pictures():
-    with pytest.raises(ValueError, match="0 pictures were asked for"):
+    with pytest.raises(ValueError, match="0 pictures were requested"):
         draw_pictures(0, 0)

@@ -7,6 +7,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from tasteprint.simulate import log, oracle
@@ -106,6 +109,20 @@ def test_bradley_terry_by_hand():
     assert utility(person, PLAIN) == 0.5
     assert prefers_first(person, PLAIN, OTHERWISE, 2.0) == pytest.approx(1 / (1 + math.exp(-1.6)))
     assert prefers_first(person, PLAIN, PLAIN, 2.0) == 0.5
+
+
+UTILITIES = arrays(float, len(VALUES), elements=st.floats(-3, 3))
+SHOWN = st.builds(Attributes, *(st.sampled_from(values) for values in DIMENSIONS.values()))
+
+
+@given(UTILITIES, UTILITIES, st.floats(-2, 2), SHOWN, SHOWN)
+def test_utilities_are_linear_and_votes_know_differences_alone(one, other, share, first, second):
+    a, b, mixed = (Person("p", -1, utilities) for utilities in (one, other, one + share * other))
+    assert utility(mixed, first) == pytest.approx(utility(a, first) + share * utility(b, first), abs=1e-9)
+    chance = prefers_first(a, first, second, 2.0)
+    assert chance + prefers_first(a, second, first, 2.0) == pytest.approx(1)
+    shifted = Person("p", -1, one + share * np.array([float(name == "style") for name, _ in VALUES]))
+    assert prefers_first(shifted, first, second, 2.0) == pytest.approx(chance)
 
 
 def test_votes_come_as_often_as_bradley_terry_says():
@@ -359,7 +376,7 @@ def test_a_refused_log_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("act", "sentence"),
     [
-        (lambda: draw_people(draw_population(), 0), "0 people were asked for; expected at least 1"),
+        (lambda: draw_people(draw_population(), 0), "0 people were requested; expected at least 1"),
         (
             lambda: draw_population("crowds"),
             "world 'crowds' is unknown; expected one of .'groups', 'factors'.",
@@ -375,7 +392,7 @@ def test_a_refused_log_leaves_nothing(tmp_path):
         (lambda: draw_test("crowds"), "world 'crowds' is unknown"),
         (
             lambda: draw_choices(np.zeros((1, 28)), pool_of(draw_pictures(20, 0)), 0, 5.0, stream(0, "")),
-            "0 votes a person were asked of 20 pictures; expected 1 to",
+            "0 votes a person were requested of 20 pictures; expected 1 to",
         ),
         (
             lambda: draw_world(SMALL, lambda users: dict.fromkeys(users, "dev")),

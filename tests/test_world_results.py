@@ -11,7 +11,7 @@ from experiments.combined import CombinedModels, left_out
 from experiments.figures import calibration, flips, flips_of_means, share_of_headroom
 from experiments.inside import _clusters, _weights_of, attention_maps, likeness
 from experiments.models import open_pair, painted
-from experiments.people import HISTORY, MeasuredPeople, reshuffled, scores_of, strangers
+from experiments.people import HISTORY, MeasuredPeople, candidate_scores, reshuffled, strangers
 from tasteprint.incontext.images import StoredTokens
 from tasteprint.posterior.likelihoods import Answers
 from tasteprint.simulate.bayes import predict
@@ -150,16 +150,16 @@ def test_features_are_what_the_backbone_sees(tested, model, images):
 
 def test_attention_is_that_of_the_model_and_leaves_it_as_it_was(tested, model, images, predictor):
     told, asked = tested.histories(2), [person[:4] for person in tested.candidates]
-    before = scores_of(predictor, told, asked)
+    before = candidate_scores(predictor, told, asked)
     with _weights_of(model.network) as weights:
-        assert scores_of(predictor, told, asked) == pytest.approx(before, abs=1e-4)
+        assert candidate_scores(predictor, told, asked) == pytest.approx(before, abs=1e-4)
         assert len(weights) == model.network.backbone.depth
         assert all(torch.allclose(one.sum(dim=-1), torch.ones(()), atol=1e-5) for one in weights)
     maps = attention_maps(model.network, told, asked[0][0], images)
     assert maps.shape == (4, model.network.backbone.depth, 4, 2, len(model.network.tokens))
     assert (maps >= 0).all()
     assert (maps.sum(axis=-1) <= 1 + 1e-6).all()
-    assert np.array_equal(scores_of(predictor, told, asked), before)
+    assert np.array_equal(candidate_scores(predictor, told, asked), before)
 
 
 def test_maps_that_are_those_of_the_group_are_alike_within_and_unlike_across():

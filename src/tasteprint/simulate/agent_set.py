@@ -1,4 +1,4 @@
-"""The paper's set of agents as a folder: who they are, what was asked for, the images, and votes made of them.
+"""The paper's set of agents as a folder: who they are, their requests, the images, and votes made of them.
 
 Enters: a new folder, agents, a `Generator`. Leaves: `agents.json`, `prompts.jsonl`, `images/`, `votes.csv` and
 `mapping.toml` for `tasteprint data build`. Does not know: which generator it is, or any preference model.
@@ -133,7 +133,7 @@ def _votes_csv(wanted: Sequence[Request], seed: int) -> str:
     writer.writerow(("agent", "pair", "prompt", "left", "right", "choice"))
     for liked, disliked in zip(wanted[::2], wanted[1::2], strict=True):
         first = bool(rng.integers(2))
-        shown = (liked.file, disliked.file) if first else (disliked.file, liked.file)
+        sides = (liked.file, disliked.file) if first else (disliked.file, liked.file)
         choice = "left" if first else "right"
-        writer.writerow((liked.agent, liked.index, prompt(liked.subject), *shown, choice))
+        writer.writerow((liked.agent, liked.index, prompt(liked.subject), *sides, choice))
     return text.getvalue()

@@ -74,12 +74,12 @@ class Agent:
         liked, disliked = set(self.liked), set(self.disliked)
         return np.array([float((value in liked) - (value in disliked)) for value in VALUES])
 
-    def utility(self, shown: Attributes) -> float:
+    def utility(self, attributes: Attributes) -> float:
         """How much this agent truly likes a painted picture: its liked attributes minus its disliked ones.
 
         A whole number from -6 to 6, one step a painted dimension; P states no utility, so this is ours.
         """
-        return float(self.utilities() @ one_hot(shown))
+        return float(self.utilities() @ one_hot(attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Request:
 
     @property
     def prompt(self) -> str:
-        """What the generator is asked."""
+        """What the generator gets."""
         return describe(self.subject, self.values)
 
     @property
@@ -139,7 +139,7 @@ def requests(agent: Agent, images: int, seed: int, painted: bool) -> list[Reques
     a rule, else any that is not on the other side. It depends on this agent alone. ValueError for images < 1.
     """
     if images < 1:
-        raise ValueError(f"{images} images a side were asked for; expected at least 1: raise the number.")
+        raise ValueError(f"{images} images a side were requested; expected at least 1: raise the number.")
     rng = stream(seed, f"requests {agent.name}")
     pairs = [_pair(agent, index, painted, rng) for index in range(images)]
     return [request for pair in pairs for request in pair]
@@ -167,7 +167,7 @@ def _in_each(count: int) -> int:
 
 def _give_up(found: int, count: int, distance: float) -> Agent:
     raise ValueError(
-        f"{count} agents at a Jaccard distance of {distance} were asked for, and after {found} of them "
+        f"{count} agents at a Jaccard distance of {distance} were requested, and after {found} of them "
         f"{TRIES:,} candidates in a row were too near; expected a request that can be met: ask for fewer "
         "agents or a smaller distance."
     )
@@ -175,7 +175,7 @@ def _give_up(found: int, count: int, distance: float) -> Agent:
 
 def _require(count: int, distance: float, liked: int, disliked: int) -> None:
     if count < 1:
-        raise ValueError(f"{count} agents were asked for; expected at least 1: raise the number.")
+        raise ValueError(f"{count} agents were requested; expected at least 1: raise the number.")
     if not 0 <= distance <= 1:
         raise ValueError(
             f"the distance is {distance}; expected 0 to 1, as Jaccard distances are: correct it."
@@ -183,7 +183,7 @@ def _require(count: int, distance: float, liked: int, disliked: int) -> None:
     room = min(len(attributes) for attributes in PAPER.values())
     if liked < 1 or disliked < 1 or _in_each(liked) + _in_each(disliked) > room:
         raise ValueError(
-            f"{liked} likes and {disliked} dislikes were asked for; expected at least 1 of each and together at "
+            f"{liked} likes and {disliked} dislikes were requested; expected at least 1 of each and together at "
             f"most {room} in each of the {len(PAPER)} dimensions, so that none is both: lower them."
         )
 

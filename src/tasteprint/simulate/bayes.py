@@ -59,8 +59,8 @@ def predict(
         return _prior(means, root, targets)
     rng, parts = stream(seed, f"bayes {history.shape[1]}"), []
     for rows in (slice(i, i + AT_ONCE) for i in range(0, len(history), AT_ONCE)):
-        told = history[rows] * (2 * answers[rows] - 1)[..., None]
-        e, weight = _posterior(told @ means.T, told @ root, max(2, samples // len(means)), rng)
+        context = history[rows] * (2 * answers[rows] - 1)[..., None]
+        e, weight = _posterior(context @ means.T, context @ root, max(2, samples // len(means)), rng)
         parts.append(_expect(e, weight, targets[rows] @ means.T, targets[rows] @ root))
     return Predicted(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 

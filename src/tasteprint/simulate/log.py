@@ -71,13 +71,13 @@ def read_world(folder: str | Path) -> World:
             f"{str(folder)!r} holds no people.json; expected a folder made by `write_log`: name one."
         )
     truth = json.loads((folder / "people.json").read_text("utf-8"))
-    shown = json.loads((folder / "attributes.json").read_text("utf-8"))
+    attributes = json.loads((folder / "attributes.json").read_text("utf-8"))
     people = [Person(user, row["group"], np.array(row["utilities"])) for user, row in truth["people"].items()]
     return World(
         Population(truth["kind"], np.array(truth["tastes"]), truth["own"], truth["beta"]),
         tuple(people),
         {user: row["split"] for user, row in truth["people"].items()},
-        {name: _picture(row) for name, row in shown.items()},
+        {name: _picture(row) for name, row in attributes.items()},
         tuple(_read_votes(folder / "votes.csv")),
     )
 
@@ -110,11 +110,11 @@ def _write_truth(folder: Path, world: World) -> None:
         "people": people,
     }
     _write_json(folder / "people.json", truth)
-    shown = {
+    attributes = {
         name: {"subject": p.subject, **p.attributes.as_dict(), "seed": p.seed}
         for name, p in world.pictures.items()
     }
-    _write_json(folder / "attributes.json", shown)
+    _write_json(folder / "attributes.json", attributes)
 
 
 def _read_votes(path: Path) -> Iterable[Vote]:

@@ -80,8 +80,8 @@ def bounds_of(
     truth = expit(population.beta * np.einsum("ptv,pv->pt", targets, utilities))
     found = {"bound.oracle": Bound(earned(truth, truth))}
     for n in (0, *counts):
-        told, told_answers = history[:, :n], answers[:, :n]
-        bound = _bayes(population, told, told_answers, targets, truth, samples, seed)
+        past, past_answers = history[:, :n], answers[:, :n]
+        bound = _bayes(population, past, past_answers, targets, truth, samples, seed)
         found["bound.average" if "bound.average" not in found else f"bound.bayes.{n}"] = bound
     for n in counts:
         guess = centroid_probabilities(history[:, :n], answers[:, :n], targets)
@@ -140,21 +140,21 @@ def _bayes(
 ) -> Bound:
     """The ideal observer, with four times the samples as often as `TRIES` allows until they suffice."""
     for more in range(TRIES):
-        seen = predict(population, history, answers, targets, samples * 4**more, seed)
-        shortfall, effective = _shortfall(seen), float(seen.effective.min())
+        predicted = predict(population, history, answers, targets, samples * 4**more, seed)
+        shortfall, effective = _shortfall(predicted), float(predicted.effective.min())
         if shortfall <= LARGEST_SHORTFALL and effective >= LEAST_EFFECTIVE:
-            return Bound(earned(seen.probability, truth), shortfall, effective)
+            return Bound(earned(predicted.probability, truth), shortfall, effective)
     raise ValueError(
         f"after {history.shape[1]} votes the sampling may have cost {shortfall:.4f} at {effective:.0f} effective "
         f"samples; expected at most {LARGEST_SHORTFALL} and at least {LEAST_EFFECTIVE}: give more samples."
     )
 
 
-def _shortfall(seen: Predicted) -> float:
+def _shortfall(predicted: Predicted) -> float:
     """What flipped guesses cost on average: |2p − 1| times the chance that the error turned p over one half."""
-    gap = np.abs(seen.probability - 0.5)
+    gap = np.abs(predicted.probability - 0.5)
     with np.errstate(divide="ignore", invalid="ignore"):
-        flipped = np.where(seen.error > 0, ndtr(-gap / seen.error), 0.0)
+        flipped = np.where(predicted.error > 0, ndtr(-gap / predicted.error), 0.0)
     return float((2 * gap * flipped).mean())
 
 

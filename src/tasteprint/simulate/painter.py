@@ -70,7 +70,7 @@ def draw_pictures(n: int, seed: int, purpose: str = "pictures") -> list[Picture]
     Two purposes get different pictures from one seed. ValueError for n < 1.
     """
     if n < 1:
-        raise ValueError(f"{n} pictures were asked for; expected at least 1: raise the number.")
+        raise ValueError(f"{n} pictures were requested; expected at least 1: raise the number.")
     rng = stream(seed, purpose)
     subjects = rng.integers(len(SUBJECTS), size=n)
     values = np.stack([rng.integers(len(names), size=n) for names in DIMENSIONS.values()], axis=1)

@@ -77,7 +77,7 @@ class Population:
         ValueError for fewer than 1.
         """
         if n < 1:
-            raise ValueError(f"{n} people were asked for; expected at least 1: raise the number.")
+            raise ValueError(f"{n} people were requested; expected at least 1: raise the number.")
         means, spread = self.means, self.spread
         component = rng.permutation(np.arange(n) % len(means))
         utilities = means[component] + rng.normal(size=(n, spread.shape[1])) @ spread.T

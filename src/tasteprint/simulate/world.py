@@ -185,8 +185,8 @@ def simulate(
         time = FIRST_DAY + timedelta(days=int(rng.integers(60)), seconds=int(rng.integers(36000)))
         for left, right, liked in zip(chosen.left[0], chosen.right[0], chosen.answers[0], strict=True):
             first, second = names[left], names[right]
-            asked = prompt(pictures[first].subject)
-            votes.append(Vote(person.user_id, asked, first, second, float(liked), time))
+            words = prompt(pictures[first].subject)
+            votes.append(Vote(person.user_id, words, first, second, float(liked), time))
             time += timedelta(seconds=int(rng.integers(4, 30)))
     return votes
 
@@ -239,7 +239,7 @@ def _pairs(
     pairs = np.concatenate(mixed, axis=1)
     if not 1 <= votes <= pairs.shape[1]:
         raise ValueError(
-            f"{votes} votes a person were asked of {len(pool.subjects)} pictures; "
+            f"{votes} votes a person were requested of {len(pool.subjects)} pictures; "
             f"expected 1 to {pairs.shape[1]}: take more pictures or fewer votes."
         )
     return np.take_along_axis(pairs, _orders(people, pairs.shape[1], rng)[:, :votes, None], axis=1)
