@@ -147,5 +147,5 @@ def test_calibration_error_of_certainty_and_of_ties():
 
 
 def test_one_person_has_no_interval():
-    with pytest.raises(ValueError, match=r"asked of 1; expected at least 2"):
+    with pytest.raises(ValueError, match=r"requested of 1; expected at least 2"):
         resampled(np.ones((1, 2)), lambda totals: totals[:, 0], seed=0)

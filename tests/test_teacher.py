@@ -214,7 +214,7 @@ def test_a_teacher_of_another_width_is_refused(posterior, network):
 
 
 @pytest.mark.parametrize("name", ["utility_layer", "posterior_layer"])
-@pytest.mark.parametrize("layer", [0, 7, -1])
+@pytest.mark.parametrize("layer", [0, 7])
 def test_a_layer_that_the_backbone_does_not_have_is_refused(posterior, network, name, layer):
     assert network.backbone.depth == 6
     with pytest.raises(
