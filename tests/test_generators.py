@@ -15,10 +15,8 @@ import pipelines
 from tasteprint.guide.generators import GENERATORS, Entry, entry_of, open_generator
 from tasteprint.types import Generator
 
-pytestmark = [
-    pytest.mark.numerical,
-    pytest.mark.filterwarnings("ignore:__array__ implementation"),  # diffusers' Euler on torch's tensors
-]
+# diffusers' Euler on torch's tensors
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
 
 NAMES = list(GENERATORS)
 MAKES = {

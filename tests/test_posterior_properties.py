@@ -21,8 +21,6 @@ from tasteprint.posterior.prints import PosteriorPrint
 from tasteprint.types import MOST_STARS, History, Rating, Vote
 from tastes import COLOURS, fitted, picture
 
-pytestmark = pytest.mark.numerical
-
 TABLE = Cutpoints().table()
 IMAGES = sorted(COLOURS)[:6]
 PLACE = {name: row for row, name in enumerate(IMAGES)}
