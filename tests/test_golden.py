@@ -4,7 +4,7 @@ Every group is computed in float32, whose kernels sum in another order on anothe
 another build of torch. With the oldest kernels that the libraries have, as `.ci/run` sets them, the groups differ by
 up to 2e-6 of their spread (largest less smallest number). Another way to resize pictures, or one token more, moves
 them by a hundredth of it and more. The tolerance lies between: 1e-4 of the spread; 2e-3 after steps of guidance, which
-two threads alone move by 2e-4 at the second step. Accuracies are shares of pairs: no pair is nearer to a tie than 0.002,
+two threads alone move by 2e-4 at the second step. Accuracies are shares of pairs: no pair is nearer a tie than 0.002,
 so that none changes sides by rounding.
 """
 
