@@ -20,10 +20,10 @@ docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: .venv/installed
-	$(BIN)/python benchmarks/bench.py --model mini
-	$(BIN)/python benchmarks/bench.py --model mini --curves
-	$(BIN)/python benchmarks/bench.py --model middle --at-most 4
-	$(BIN)/python benchmarks/guided.py
+	$(BIN)/python -m benchmarks.bench --model mini
+	$(BIN)/python -m benchmarks.bench --model mini --curves
+	$(BIN)/python -m benchmarks.bench --model middle --at-most 4
+	$(BIN)/python -m benchmarks.guided
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .

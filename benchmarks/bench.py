@@ -1,8 +1,8 @@
 """What encoding a person once buys: every work done the published way and ours, in turn, in one process.
 
-    python benchmarks/bench.py --model middle            # docs/results/bench-middle.json
-    python benchmarks/bench.py --model idefics2-8b --device cuda
-    python benchmarks/bench.py --model mini --curves     # docs/results/curves-mini.json, docs/pictures/cost.png
+    python -m benchmarks.bench --model middle            # docs/results/bench-middle.json
+    python -m benchmarks.bench --model idefics2-8b --device cuda
+    python -m benchmarks.bench --model mini --curves     # docs/results/curves-mini.json, docs/pictures/cost.png
 
 Enters: the name of a model. Leaves: figures and a table; a ratio is published seconds over ours, its `low` and
 `high` the smallest and largest of the repeats. Does not know: how the works are done.
@@ -18,14 +18,14 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from curves import draw_curves, measure_curves
-from measure import matmul_rate, one, operations, peak_bytes, seconds, spread
-from models import build
-from rates import measure_tastes
 from rich.console import Console
 from rich.table import Column, Table
-from works import VOTES, Person, Work, agreement, sizes, works
 
+from benchmarks.curves import draw_curves, measure_curves
+from benchmarks.measure import matmul_rate, one, operations, peak_bytes, seconds, spread
+from benchmarks.models import build
+from benchmarks.rates import measure_tastes
+from benchmarks.works import VOTES, Person, Work, agreement, sizes, works
 from tasteprint.evaluate.results import Figure, write_results
 
 CANDIDATES = (1, 2, 8, 32, 128)
@@ -37,7 +37,7 @@ QUICK_VOTES = 2
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
     asked = _parser().parse_args(arguments)
-    command = f"python benchmarks/bench.py {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
+    command = f"python -m benchmarks.bench {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
     with TemporaryDirectory() as folder:
         votes = QUICK_VOTES if asked.quick else VOTES
         person = Person(build(asked.model, asked.device), asked.model, Path(folder), votes)
@@ -56,9 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def bench(person: Person, only: str, repeats: int, candidates: Sequence[int], at_most: int) -> list[Figure]:
     """Measure every work whose names contain `only`."""
-    model = person.model
-    rate = matmul_rate(model.device.type, model.backbone.network.dtype)
-    size = sum(parameter.numel() for parameter in model.parameters())
+    network = person.network
+    rate = matmul_rate(network.device.type, network.backbone.network.dtype)
+    size = sum(parameter.numel() for parameter in network.parameters())
     figures = [one("model.parameters", size), one("rate.matmul", rate)]
     for work in works(person, candidates, at_most):
         work.ours = {name: value for name, value in work.ours.items() if only in name}

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from measure import seconds
-from works import Person
 
+from benchmarks.measure import seconds
+from benchmarks.works import Person
 from tasteprint.evaluate.results import Figure
+from tasteprint.incontext.past import Past
 from tasteprint.incontext.prints import InContextPrint
-from tasteprint.incontext.scoring import margins
+from tasteprint.incontext.scoring import request_margins
 from tasteprint.types import History
 
 STEPS = (1, 3, 10, 32, 100, 316, 1000)
@@ -55,8 +56,12 @@ def _history(person: Person, most: int) -> Iterator[Figure]:
 
 def _people(person: Person, most: int) -> Iterator[Figure]:
     """Warm requests of many people; they share one print's numbers, so that a thousand fit in memory."""
-    own = person.taste().own
-    people = [InContextPrint(person.model, History(f"u{n}", person.history.votes), own) for n in range(most)]
+    past = person.taste().past
+    votes = person.history.votes
+    people = [
+        InContextPrint(person.model, History(f"u{n}", votes), Past(past.shared, past.own))
+        for n in range(most)
+    ]
     for count in (step for step in STEPS if step <= most):
         yield _published("people", person, count)
         yield _timed(f"people.{count}.warm", partial(_score_people, person, people[:count]))
@@ -65,7 +70,14 @@ def _people(person: Person, most: int) -> Iterator[Figure]:
 @torch.no_grad()
 def _score_people(person: Person, people: Sequence[InContextPrint]) -> None:
     prompts = [person.prompt] * len(people)
-    margins(people, prompts, lambda chosen: person.pixels([f"c{n % 128}" for n in chosen]), len(people))
+    pasts = [taste.past for taste in people]
+    request_margins(
+        person.model,
+        pasts,
+        prompts,
+        lambda chosen: person.pixels([f"c{n % 128}" for n in chosen]),
+        len(pasts),
+    )
 
 
 def _published(kind: str, person: Person, count: int) -> Figure:

@@ -1,4 +1,4 @@
-"""What a step of guidance costs, part by part: `python benchmarks/guided.py`, docs/results/bench-guidance.json.
+"""What a step of guidance costs, part by part: `python -m benchmarks.guided`, docs/results/bench-guidance.json.
 
 Enters: a generator; the models that come with the package. Leaves: figures and a table; the `low` and `high` of a
 figure are the smallest and largest of the repeats. Does not know: how steps are made and watched (`watched.py`).
@@ -11,14 +11,15 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-from measure import one, peak_allocated, spread
 from rich.console import Console
 from rich.table import Column, Table
-from watched import NO_TASTE, NOBODY, OWN, PARTS, Parts, Way, rewards, side_by_side
 
+from benchmarks.measure import one, peak_allocated, spread
+from benchmarks.watched import NO_TASTE, NOBODY, OWN, PARTS, Parts, Way, rewards, side_by_side
 from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import noises
@@ -69,7 +70,11 @@ def timed(ways: Sequence[Way], repeats: int, steps: int) -> Iterator[Figure]:
 def memory(ways: Sequence[Way]) -> Iterator[Figure]:
     """MiB that a step adds to what is there before it, all noises together."""
     for way in ways:
-        yield one(f"{way.name}.mib", peak_allocated(lambda way=way: next(way.run(1))) / MIB)
+        yield one(f"{way.name}.mib", peak_allocated(partial(_first_step, way)) / MIB)
+
+
+def _first_step(way: Way) -> object:
+    return next(way.run(1))
 
 
 def table(figures: Sequence[Figure]) -> Table:

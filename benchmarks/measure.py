@@ -78,7 +78,7 @@ def operations(run: Run) -> int:
     """Count the floating-point operations of matrix products, convolutions and attention in one run."""
     counter = FlopCounterMode(display=False, custom_mapping=_ATTENTION)
     # Which module an operation belongs to is not asked, and its hooks fail on views made without gradients.
-    counter.mod_tracker = _NoModules()
+    counter.mod_tracker = _NoModules()  # type: ignore[assignment]  # only `parents` is asked
     with counter:
         run()
     return counter.get_total_flops()

@@ -1,6 +1,6 @@
 """How much memory a build of a million votes takes: synthetic rows in the exact Pick-a-Pic v2 columns.
 
-    python benchmarks/million_votes.py [rows]
+    python -m benchmarks.million_votes [rows]
 
 The rows are made and built in processes of their own; the peak resident memory is that of the build alone.
 """

@@ -1,7 +1,7 @@
 """Models to measure: mini, a middle-sized Idefics2, and the 8B shape, all with random weights.
 
-Enters: a name. Leaves: a `InContextModel` with ten tokens. Does not know: what is measured. Nothing is downloaded.
-The tokenizer is mini's, whose words are single tokens, with 64 visual tokens an image for the larger two.
+Enters: a name. Leaves: a frozen `InContextModel` with ten tokens. Does not know: what is measured. Nothing is
+downloaded. The tokenizer is mini's, whose words are single tokens, with 64 visual tokens an image for the larger two.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from tasteprint.config import ModelConfig
 from tasteprint.incontext.backbone import Idefics2Backbone
 from tasteprint.incontext.conversation import IMAGE
 from tasteprint.incontext.mini import mini_model, mini_processor
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
+from tasteprint.incontext.network import PreferenceNetwork
 
-WORDS = [
+WORDS = (
     *(
         "a",
         "the",
@@ -62,12 +63,12 @@ WORDS = [
         "window",
         "door",
     ),
-]
+)
 
 # 64 visual tokens, about 105 tokens a turn and 44 % of the operations in vision, as in the 8B model. Few and wide
 # layers, because attention to a long history would otherwise weigh more beside the matrices than it does there.
 MIDDLE: dict[str, Any] = {
-    "square": 224,
+    "image_size": 224,
     "vision": {"hidden_size": 448, "intermediate_size": 1792, "num_hidden_layers": 6, "num_attention_heads": 7,
                "image_size": 224, "patch_size": 14},
     "perceiver": {"hidden_size": 1024, "resampler_n_latents": 64, "resampler_depth": 2, "resampler_n_heads": 8,
@@ -78,7 +79,7 @@ MIDDLE: dict[str, Any] = {
 
 # HuggingFaceM4/idefics2-8b: SigLIP-400M at 448 pixels, the resampler, Mistral 7B.
 LARGE: dict[str, Any] = {
-    "square": 448,
+    "image_size": 448,
     "vision": {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16,
                "image_size": 980, "patch_size": 14},
     "perceiver": {"hidden_size": 4096, "resampler_n_latents": 64, "resampler_depth": 3, "resampler_n_heads": 16,
@@ -98,16 +99,17 @@ def build(name: str, device: str) -> InContextModel:
     torch.manual_seed(0)
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     if name == "mini":
-        processor, square = mini_processor([" ".join(WORDS)]), 48
+        processor, image_size = mini_processor([" ".join(WORDS)]), 48
         network = mini_model(processor)
     else:
-        square = SHAPES[name]["square"]
-        small = mini_processor([" ".join(WORDS)], square)
+        image_size = SHAPES[name]["image_size"]
+        small = mini_processor([" ".join(WORDS)], image_size)
         latents = SHAPES[name]["perceiver"]["resampler_n_latents"]
         processor = Idefics2Processor(small.image_processor, small.tokenizer, image_seq_len=latents)
         network = _network(SHAPES[name], processor.tokenizer, device, dtype)
-    config = ModelConfig(backbone=name, image_size=square)
-    return InContextModel(Idefics2Backbone(network, processor), config, 10).to(device, dtype).eval()
+    config = ModelConfig(backbone=name, image_size=image_size)
+    whole = PreferenceNetwork(Idefics2Backbone(network, processor), config, 10)
+    return InContextModel(whole.to(device, dtype))
 
 
 def _network(

@@ -12,17 +12,18 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from measure import seconds, spread
-from works import Person, Run
 
+from benchmarks.measure import seconds, spread
+from benchmarks.works import Person, Run
 from tasteprint.config import PosteriorConfig
 from tasteprint.evaluate.results import Figure
-from tasteprint.incontext.network import InContextModel
-from tasteprint.posterior.model import Embeddings, TastePosterior
-from tasteprint.posterior.prints import Crowd, PosteriorPrint
-from tasteprint.types import Vote
+from tasteprint.incontext.network import PreferenceNetwork
+from tasteprint.posterior.model import TastePosterior
+from tasteprint.posterior.prints import PosteriorPrint, PrintBatch
+from tasteprint.posterior.utilities import Embeddings
+from tasteprint.types import History, Vote
 from tasteprint.vision.encoder import ImageEncoder
-from tasteprint.vision.eye import bundled_eye
+from tasteprint.vision.eye import EYE
 
 IMAGES, PEOPLE, VOTES = 2000, 2000, 8
 CANDIDATES, CROWD = 200_000, 1_000_000
@@ -32,16 +33,23 @@ def measure_tastes(person: Person, repeats: int, quick: bool = False) -> Iterato
     """Prints, candidates and people a second; one more vote, against the in-context print's."""
     shrink = 100 if quick else 1
     rows, people = _embeddings(), _people(PEOPLE // shrink)
-    posterior = TastePosterior(ImageEncoder.of(bundled_eye(), "eye"), PosteriorConfig(steps=100 // shrink))
-    posterior.fit(people, rows)
-    taste = posterior.prints_of({"u": people["u0"]}, rows)[0]
-    yield _rate("posterior.prints.rate", len(people), repeats, lambda: posterior.prints_of(people, rows))
+    config = PosteriorConfig(steps=100 // shrink)
+    encoder = ImageEncoder.from_pretrained(EYE)
+    posterior = TastePosterior.fit(people, config, encoder=encoder, embeddings=rows)
+    histories = [History(user, tuple(votes)) for user, votes in people.items()]
+    taste = posterior.prints_of(histories[:1], embeddings=rows)[0]
+    yield _rate(
+        "posterior.prints.rate",
+        len(people),
+        repeats,
+        lambda: posterior.prints_of(histories, embeddings=rows),
+    )
     many = torch.randn(CANDIDATES // shrink, posterior.encoder.width)
     with torch.no_grad():
-        yield _rate("posterior.candidates.rate", len(many), repeats, lambda: taste.score_rows(many))
+        yield _rate("posterior.candidates.rate", len(many), repeats, lambda: taste.score_embeddings(many))
     size = CROWD // shrink
-    crowd = Crowd(posterior, ["u"] * size, torch.randn(size, posterior.config.features))
-    yield _rate("posterior.people.rate", len(crowd.users), repeats, lambda: crowd.score_rows(many[:1]))
+    people_at_once = PrintBatch(posterior, ["u"] * size, torch.randn(size, posterior.config.features))
+    yield _rate("posterior.people.rate", size, repeats, lambda: people_at_once.score_embeddings(many[:1]))
     yield from _append(person, taste, rows, repeats)
 
 
@@ -50,7 +58,7 @@ def _append(person: Person, taste: PosteriorPrint, rows: Embeddings, repeats: in
     vote, print_ = person.votes[-1:], person.taste()
     features = {name: person.features([name]).detach() for name in vote[0].images}
     both: list[tuple[float, float]] = []
-    with at_hand(person.model, features):
+    with at_hand(person.network, features):
         for _ in range(3 + repeats):
             context = seconds(lambda: print_.extended(vote, person.open))
             both.append((context, seconds(lambda: taste.extended([_vote("u", 0, 1)], embeddings=rows))))
@@ -61,12 +69,12 @@ def _append(person: Person, taste: PosteriorPrint, rows: Embeddings, repeats: in
 
 
 @contextmanager
-def at_hand(model: InContextModel, features: dict[str, torch.Tensor]) -> Iterator[None]:
-    """Let a model take visual tokens that were computed before, for images in the order of the names."""
-    ready, compute = torch.cat(list(features.values())), model.backbone.image_features
-    model.backbone.image_features = lambda pixels: ready[: len(pixels)]  # type: ignore[method-assign]
+def at_hand(network: PreferenceNetwork, features: dict[str, torch.Tensor]) -> Iterator[None]:
+    """Let a network take visual tokens that were computed before, for images in the order of the names."""
+    ready, compute = torch.cat(list(features.values())), network.backbone.image_features
+    network.backbone.image_features = lambda pixels: ready[: len(pixels)]  # type: ignore[method-assign]
     yield
-    model.backbone.image_features = compute  # type: ignore[method-assign]
+    network.backbone.image_features = compute  # type: ignore[method-assign]
 
 
 def _embeddings() -> Embeddings:

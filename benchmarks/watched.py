@@ -16,7 +16,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from tasteprint.cli.steering import open_tastes, own
+from tasteprint.cli.steering import open_prints, own_rewards
 from tasteprint.config import GuideConfig
 from tasteprint.guide.reno import guide
 from tasteprint.guide.rewards import Reward, minus_margin
@@ -113,13 +113,12 @@ def rewards() -> dict[str, Reward]:
         return paint(pictures[name].subject, pictures[name].attributes, pictures[name].seed)
 
     people = {NOBODY: History("u"), OWN: History("u", votes)}
-    prints = {who: open_tastes(MODELS, said, painted, "cpu") for who, said in people.items()}
-    tastes = {f"{taste.name}.{who}": taste for who, both in prints.items() for taste in both}
     weight = GuideConfig().weight
-    return {
-        NO_TASTE: Reward(NO_TASTE, Brightness(), weight, minus_margin),
-        **{name: own([taste], weight)[0] for name, taste in tastes.items()},
-    }
+    found = {NO_TASTE: Reward(NO_TASTE, Brightness(), weight, minus_margin)}
+    for who, history in people.items():
+        for model, taste in open_prints(MODELS, history, painted, "cpu").items():
+            (found[f"{model}.{who}"],) = own_rewards({model: taste}, weight)
+    return found
 
 
 def side_by_side(ways: Sequence[Way], steps: int) -> dict[str, list[Parts]]:

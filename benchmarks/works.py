@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import twins
-from models import WORDS
 from PIL import Image
 from torch import Tensor, nn
 
+from benchmarks import twins
+from benchmarks.models import WORDS
+from tasteprint.incontext.images import StoredTokens
 from tasteprint.incontext.loss import preference_loss
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.model import InContextModel
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.incontext.packing import collate, pack_example
-from tasteprint.incontext.print_files import rounding_loss
-from tasteprint.incontext.prints import InContextPrint
-from tasteprint.incontext.scoring import margins
+from tasteprint.incontext.prints import InContextPrint, rounding_loss
+from tasteprint.incontext.scoring import request_margins
 from tasteprint.types import Example, History, Vote
 from tasteprint.vision.feature_store import FeatureStore
 
@@ -57,8 +58,8 @@ class Person:
         self, model: InContextModel, name: str, folder: Path, votes: int = VOTES, candidates: int = 128
     ) -> None:
         """Draw names and prompts; pictures are drawn when opened, pixels kept, features stored in the folder."""
-        self.model, self.name, self.folder = model, name, folder
-        self.device = model.device
+        self.model, self.network, self.name, self.folder = model, model.network, name, folder
+        self.device = self.network.device
         draw = random.Random(0)
         self.prompt = " ".join(draw.choice(WORDS) for _ in range(PROMPT_WORDS[name]))
         self.votes = [self._vote("h", n, draw) for n in range(votes + 1)]
@@ -66,28 +67,30 @@ class Person:
         self.history = History("u", tuple(self.votes[:votes]))
         self.longer = History("u", tuple(self.votes))
         self.asked = [(f"c{n}", self.prompt) for n in range(candidates)]
-        self.image = torch.rand(1, 3, *[model.settings.image_size] * 2, device=self.device).requires_grad_()
+        self.image = torch.rand(
+            1, 3, *[self.network.settings.image_size] * 2, device=self.device
+        ).requires_grad_()
         self._pixels: dict[str, Tensor] = {}
-        self.store: FeatureStore | None = None
+        self.store: StoredTokens | None = None
 
     def _vote(self, kind: str, number: int, draw: random.Random) -> Vote:
         return Vote("u", self.prompt, f"{kind}{number}a", f"{kind}{number}b", float(draw.random() < 0.5))
 
     def open(self, name: str) -> Image.Image:
         """Draw the picture of a name: coloured noise, always the same."""
-        draw, side = random.Random(name), self.model.settings.image_size
+        draw, side = random.Random(name), self.network.settings.image_size
         return Image.frombytes("RGB", (8, 8), draw.randbytes(192)).resize((side, side))
 
     def pixels(self, names: Sequence[str]) -> Tensor:
         """Give pixels by name; both ways find them prepared."""
         for name in names:
             if name not in self._pixels:
-                self._pixels[name] = self.model.pixels([self.open(name)])[0].to(self.device)
+                self._pixels[name] = self.network.pixels([self.open(name)])[0].to(self.device)
         return torch.stack([self._pixels[name] for name in names])
 
     def features(self, names: Sequence[str]) -> Tensor:
         """Compute visual tokens anew."""
-        return self.model.backbone.image_features(self.pixels(names))
+        return self.network.backbone.image_features(self.pixels(names))
 
     def taste(self) -> InContextPrint:
         """Read the history once."""
@@ -97,47 +100,46 @@ class Person:
     def scores(self, taste: InContextPrint, count: int) -> Tensor:
         """Score candidates from a print."""
         prompts = [prompt for _, prompt in self.asked[:count]]
-        return margins([taste] * count, prompts, lambda chosen: self.pixels([f"c{n}" for n in chosen]), count)
+        pasts = [taste.past] * count
+        return request_margins(
+            self.model, pasts, prompts, lambda chosen: self.pixels([f"c{n}" for n in chosen]), count
+        )
 
     def published_step(self, pairs: int) -> None:
         """Gradients of a training step, the published way."""
-        self.model.zero_grad(set_to_none=True)
-        twins.train_step(self.model, [self.history], [[vote] for vote in self.targets[:pairs]], self.features)
+        votes = [[vote] for vote in self.targets[:pairs]]
+        with moving(self.network):
+            twins.train_step(self.network, [self.history], votes, self.features)
 
     def step(self, pairs: int, cached: bool = False) -> None:
         """Gradients of a training step on one packed sequence; `cached` freezes the vision part and reads it."""
-        model = self.model
-        model.zero_grad(set_to_none=True)
-        row = pack_example(
-            Example(self.history, tuple(self.targets[:pairs])), model.encoder, len(model.tokens)
-        )
-        batch, names = collate([row], model.pad_id)
-        with frozen(model.backbone.vision if cached else []):
+        network = self.network
+        example = Example(self.history, tuple(self.targets[:pairs]))
+        batch, names = collate([pack_example(example, network.encoder, len(network.tokens))], network.pad_id)
+        with moving(network, vision=not cached):
             images = self._stored(names) if cached else {"pixel_values": self.pixels(names)}
-            out = model(**{key: value.to(self.device) for key, value in {**batch, **images}.items()})
-            told = out.told[:0].float(), batch["told_liked"][:0].to(self.device)
-            preference_loss(
-                out.targets.float().unflatten(0, (-1, 2)), *told, model.answers
-            ).total().backward()
+            out = network(**{key: value.to(self.device) for key, value in {**batch, **images}.items()})
+            context = out.context[:0].float(), batch["context_liked"][:0].to(self.device)
+            pairs_of = out.targets.float().unflatten(0, (-1, 2))
+            preference_loss(pairs_of, *context, network.answers).total().backward()
 
     def _stored(self, names: Sequence[str]) -> dict[str, Tensor]:
         if self.store is None:
-            self.store = FeatureStore(self.folder, self.model, self.open)
+            store = FeatureStore(self.folder, self.model.image_encoder, self.open)
+            self.store = StoredTokens(store, self.network.backbone.width)
         return self.store(names)
 
     def published_guidance(self) -> Tensor:
         """Gradient of a score in the pixels, the published way."""
-        with frozen([self.model]):
-            return twins.guidance_step(self.model, self.history, self.image, self.prompt, self.features)
+        return twins.guidance_step(self.network, self.history, self.image, self.prompt, self.features)
 
     def guidance(self, taste: InContextPrint) -> Tensor:
         """The same from a print."""
-        with frozen([self.model]):
-            return torch.autograd.grad(taste.score(self.image, [self.prompt]).sum(), self.image)[0]
+        return torch.autograd.grad(taste.score(self.image, [self.prompt]).sum(), self.image)[0]
 
     def published_scores(self, count: int) -> Tensor:
         """Score candidates the published way."""
-        return twins.scores(self.model, self.history, self.asked[:count], self.features)
+        return twins.scores(self.network, self.history, self.asked[:count], self.features)
 
 
 def works(person: Person, candidates: Sequence[int], at_most: int) -> Iterator[Work]:
@@ -177,9 +179,9 @@ def agreement(person: Person) -> dict[str, float]:
     score = (person.scores(taste, 2) - person.published_scores(2)).abs().max().item()
     pixels = _relative(person.guidance(taste), person.published_guidance())
     person.published_step(1)
-    slow = _gradient(person.model)
+    slow = _gradient(person.network)
     person.step(1)
-    weights = _relative(_gradient(person.model), slow)
+    weights = _relative(_gradient(person.network), slow)
     return {"agreement.score": score, "agreement.gradient": max(pixels, weights)}
 
 
@@ -196,14 +198,14 @@ def sizes(person: Person) -> dict[str, float]:
 
 
 @contextmanager
-def frozen(parts: Sequence[nn.Module]) -> Iterator[None]:
-    """Let parts need no gradients for a while."""
-    moving = [parameter for part in parts for parameter in part.parameters() if parameter.requires_grad]
-    for parameter in moving:
-        parameter.requires_grad_(False)
+def moving(network: PreferenceNetwork, vision: bool = True) -> Iterator[None]:
+    """Let a frozen network's weights have gradients for a while, fresh ones; without `vision` all but what sees."""
+    network.zero_grad(set_to_none=True)
+    network.requires_grad_(True)
+    if not vision:
+        network.vision_part.modules.requires_grad_(False)
     yield
-    for parameter in moving:
-        parameter.requires_grad_(True)
+    network.requires_grad_(False)
 
 
 def _gradient(model: nn.Module) -> Tensor:

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 DATA=${DATA:-../shared/data/calista_webpages}
 SEEDS=${SEEDS:-0 1 2}
 OUT=${OUT:-runs/calista}
-WAYS=${WAYS:-taught alone onward}
+VARIANTS=${VARIANTS:-taught alone onward}
 if [ ! -f "$DATA/choices.csv" ]; then
   echo "The log is not at $DATA: set DATA to its folder. Nothing was run." >&2
   exit 0
@@ -21,22 +21,22 @@ for seed in $SEEDS; do
     --out "$data" --validation 0.1 --test 0.2 --seed "$seed"
   .venv/bin/tasteprint train --data "$data" --config posterior --set seed="$seed" --set posterior.encoder=statistics \
     --set posterior.prior=estimated --out "$OUT/$seed/posterior"
-  declare -A ways=(
+  declare -A variants=(
     [alone]="--set teacher.posterior=''"
     [taught]="--set teacher.posterior=$OUT/$seed/posterior"
     [onward]="--set teacher.posterior=$OUT/$seed/posterior --set init_from=mini"
   )
-  for way in $WAYS; do
+  for variant in $VARIANTS; do
     # shellcheck disable=SC2086
-    .venv/bin/tasteprint train --data "$data" --config mini --set seed="$seed" $SHORT ${ways[$way]} \
-      --out "$OUT/$seed/$way"
-    .venv/bin/tasteprint evaluate --model "$OUT/$seed/$way" --data "$data" --seed "$seed" \
-      --beside "$OUT/$seed/posterior" --out "$OUT/$seed/$way.json"
+    .venv/bin/tasteprint train --data "$data" --config mini --set seed="$seed" $SHORT ${variants[$variant]} \
+      --out "$OUT/$seed/$variant"
+    .venv/bin/tasteprint evaluate --model "$OUT/$seed/$variant" --data "$data" --seed "$seed" \
+      --baseline "$OUT/$seed/posterior" --out "$OUT/$seed/$variant.json"
   done
 done
-for way in $WAYS; do
+for variant in $VARIANTS; do
   # shellcheck disable=SC2046
-  .venv/bin/python runs/gather.py "docs/results/calista-$way.json" runs/calista.sh \
-    $(for seed in $SEEDS; do echo "$OUT/$seed/$way.json"; done)
+  .venv/bin/python -m experiments.figures "docs/results/calista-$variant.json" experiments/calista.sh \
+    $(for seed in $SEEDS; do echo "$OUT/$seed/$variant.json"; done)
 done
-.venv/bin/python runs/tables.py
+.venv/bin/python -m experiments.tables

@@ -1,4 +1,4 @@
-"""Tables of guided generation, for `runs/tables.py`.
+"""Tables of guided generation, for `tables.py`.
 
 Enters: the figures of docs/results/guidance.json and generator.json. Leaves: Markdown. Does not know: files, how
 anything was measured.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.prediction_tables import Named, by_name, interval
 from tasteprint.evaluate.results import Figure
 
 ROWS = {
@@ -37,28 +38,28 @@ PUBLISHED = {
 
 def guidance(figures: Sequence[Figure]) -> str:
     """A row a method: wins over unguided, gain of true utility, subject, seconds a picture."""
-    named = {figure.name: figure for figure in figures}
+    named = by_name(figures)
     lines = [
         "| | truly preferred to unguided | gain of true utility | subject still right | seconds | pictures made |",
         "| --- | --- | --- | ---: | ---: | ---: |",
         f"| unguided | | | {named['subject.unguided'].value:.3f} | | 1 |",
     ]
-    for said, name in ROWS.items():
+    for label, name in ROWS.items():
         if f"wins.{name}" in named:
-            wins, gain = (_interval(named[f"{part}.{name}"]) for part in ("wins", "gain"))
+            wins, gain = (interval(named[f"{part}.{name}"]) for part in ("wins", "gain"))
             rest = f"{named[f'subject.{name}'].value:.3f} | {named[f'seconds.{name}'].value:.2f}"
             rest += f" | {named[f'looks.{name}'].value:.0f}"
-            lines.append(f"| {said} | {wins} | {gain} | {rest} |")
+            lines.append(f"| {label} | {wins} | {gain} | {rest} |")
     if "gain_share_of_oracle" in named:
-        lines += ["", f"Share of the oracle's gain: {_interval(named['gain_share_of_oracle'])}."]
+        lines += ["", f"Share of the oracle's gain: {interval(named['gain_share_of_oracle'])}."]
     return "\n".join(lines) + "\n"
 
 
 def generator(figures: Sequence[Figure]) -> str:
     """The subject's share, and of each dimension which values appear and how often the rarest does."""
-    named = {figure.name: figure for figure in figures}
+    named = by_name(figures)
     lines = [
-        f"Subject right: {_interval(named['subject'])} of {named['subject'].n} pictures.",
+        f"Subject right: {interval(named['subject'])} of {named['subject'].n} pictures.",
         "",
         "| | values that appear | share of the rarest |",
         "| --- | ---: | ---: |",
@@ -85,8 +86,50 @@ def table5(figures: Sequence[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _interval(figure: Figure) -> str:
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+STEP_BATCHES = {"one noise at a time": "batch1", "eight noises at once, each": "batch8"}
+STEP_ROWS = {
+    "no taste: the mean of the pixels": "none.{}",
+    "`mini`, nobody's print": "mini.nobody.{}",
+    "**`mini`, a print of eight votes**": "mini.own.{}",
+    "the same, checkpointing": "mini.own.{}.checkpointed",
+    "`mini-posterior`, nobody's print": "mini-posterior.nobody.{}",
+    "**`mini-posterior`, a print of eight votes**": "mini-posterior.own.{}",
+    "the same, checkpointing ": "mini-posterior.own.{}.checkpointed",
+}
+STEP_PARTS = ("seconds", "generator.forward", "reward.forward", "reward.backward", "generator.backward")
+STEP_HEADS = ("a step, ms", "generator forward", "reward forward", "reward backward", "generator backward")
+STEP_RATIOS = {"a print of eight votes over nobody's": ("{}.own.{}", "nobody"),
+               "checkpointing over none": ("{}.own.{}.checkpointed", "plain")}  # fmt: skip
 
 
-TABLES = {"guidance": guidance, "generator": generator, "table5": table5}
+def steps(figures: Sequence[Figure]) -> str:
+    """What a step of guidance costs, a table for each number of noises: milliseconds by part, memory; then ratios."""
+    named = by_name(figures)
+    lines: list[str] = []
+    for title, batch in STEP_BATCHES.items():
+        lines += [
+            f"| {title} | {' | '.join(STEP_HEADS)} | not the generator | over no taste | peak of all, MiB |",
+            f"| --- |{' ---: |' * len(STEP_HEADS)} --- | --- | ---: |",
+        ]
+        lines += [_step(words, named, name.format(batch)) for words, name in STEP_ROWS.items()]
+        lines.append("")
+    for words, (name, other) in STEP_RATIOS.items():
+        pairs = [(m, b) for m in ("mini", "mini-posterior") for b in STEP_BATCHES.values()]
+        found = [f"`{m}` {_ratio(named.get(f'{name.format(m, b)}.over.{other}'))} ({b})" for m, b in pairs]
+        lines.append(f"- A step with {words}: {', '.join(found)}.")
+    return "\n".join(lines).replace("batch1)", "one)").replace("batch8)", "eight)") + "\n"
+
+
+def _step(words: str, named: Named, name: str) -> str:
+    parts = [f"{1000 * named[f'{name}.{part}'].value:.1f}" for part in STEP_PARTS]
+    share = named[f"{name}.not_generator"]
+    beside = f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
+    over = _ratio(named.get(f"{name}.over.none"))
+    return f"| {words} | {' | '.join(parts)} | {beside} | {over} | {named[f'{name}.mib'].value:.1f} |"
+
+
+def _ratio(ratio: Figure | None) -> str:
+    return "" if ratio is None else f"{ratio.value:.2f}× ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+TABLES = {"guidance": guidance, "generator": generator, "table5": table5, "steps": steps}

@@ -1,7 +1,7 @@
 """What happens inside the in-context model: people as vectors and their clusters, attention to preference tokens.
 
-Enters: a preference model, histories, one target picture that all are asked about. Leaves: embeddings, maps, figures.
-Does not know: how well anyone is foreseen. Both follow P section 3.3: clusters of the last layer's last token
+Enters: an in-context model, histories, one target picture for all. Leaves: embeddings, maps, figures.
+Does not know: how well anyone is predicted. Both follow P section 3.3: clusters of the last layer's last token
 (table 6), attention of preference tokens and target tokens (figure 3).
 """
 
@@ -15,24 +15,24 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from examined import AT_ONCE, Examined, reshuffled
-from foreseen import spread
 from jaxtyping import Float
-from rivals import RECIPE
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
 from torch import Tensor
-from ways import Ways
 
+from experiments.baselines import RECIPE
+from experiments.figures import spread
+from experiments.models import ModelPair
+from experiments.people import AT_ONCE, MeasuredPeople, reshuffled
 from tasteprint.config import load_config
-from tasteprint.evaluate.metrics import RESAMPLES
+from tasteprint.evaluate.metrics import resampled
 from tasteprint.evaluate.predictors import Candidate
 from tasteprint.evaluate.results import Figure
-from tasteprint.incontext.network import InContextModel
+from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.incontext.packing import SLOT, collate, pack
 from tasteprint.types import History
 
-Images = Callable[[Sequence[str]], dict[str, Tensor]]
+ImageTensors = Callable[[Sequence[str]], dict[str, Tensor]]
 MAPS, SHOWN = 5, 4
 """Random orders of a history in P figure 3, and how many people of a group are drawn."""
 BELIEFS = load_config(RECIPE).teacher.posterior_layer
@@ -42,60 +42,67 @@ CLUSTERS = range(2, 11)
 """P leaves K open; the best silhouette decides (method.md section 7)."""
 
 
-class People(NamedTuple):
-    """Everyone as a vector: the last layer where the answer is read (P), and the layer of beliefs after the votes."""
+class PersonVectors(NamedTuple):
+    """Everyone as a vector: the last layer where the answer is read (P), and the posterior layer after the votes."""
 
     answering: Float[np.ndarray, "people d"]
-    believed: Float[np.ndarray, "people d"]
+    posterior: Float[np.ndarray, "people d"]
 
 
 @torch.no_grad()
 def embedded(
-    model: InContextModel, histories: Sequence[History], target: Candidate, images: Images
-) -> People:
-    """Everyone, asked about one picture; histories of one length, at least one vote."""
-    answering, believed = [], []
+    model: PreferenceNetwork, histories: Sequence[History], target: Candidate, images: ImageTensors
+) -> PersonVectors:
+    """Everyone, before one picture; histories of one length, at least one vote."""
+    answering, posterior = [], []
     for batch in _batches(model, histories, target, images):
         late, early = model(**batch, layers=(model.backbone.depth, BELIEFS)).layers
-        asked, told = batch["targets"], batch["told"].unflatten(0, (len(batch["targets"]), -1))[:, -1]
-        answering.append(late[asked[:, 0], asked[:, 1]].double())
-        # The last vote is told when its answer has been read: one place after the one that predicts it.
-        believed.append(early[told[:, 0], told[:, 1] + 1].double())
-    return People(torch.cat(answering).numpy(), torch.cat(believed).numpy())
+        targets, context = batch["targets"], batch["context"].unflatten(0, (len(batch["targets"]), -1))[:, -1]
+        answering.append(late[targets[:, 0], targets[:, 1]].double())
+        # The last vote is known when its answer has been read: one place after the one that predicts it.
+        posterior.append(early[context[:, 0], context[:, 1] + 1].double())
+    return PersonVectors(torch.cat(answering).numpy(), torch.cat(posterior).numpy())
 
 
-def clustered(ways: Ways, examined: Examined, votes: int, seeds: Sequence[int]) -> Iterator[Figure]:
+def clustered(
+    models: ModelPair, tested: MeasuredPeople, votes: int, seeds: Sequence[int]
+) -> Iterator[Figure]:
     """K-means of people's vectors, about one target picture a seed; from the lowest to the highest."""
-    told = examined.histories(votes)
-    people = [embedded(ways.model, told, examined.asked[seed][0], ways.images) for seed in seeds]
+    context = tested.histories(votes)
+    people = [
+        embedded(models.model.network, context, tested.candidates[seed][0], models.images) for seed in seeds
+    ]
     for kind, prefix in (("answering", "clusters"), ("believed", "clusters.beliefs")):
         found = [
-            _clusters(getattr(one, kind), examined.groups, seed)
+            _clusters(getattr(one, kind), tested.groups, seed)
             for one, seed in zip(people, seeds, strict=True)
         ]
         for name in found[0]:
             yield spread(f"{prefix}.{name}", [one[name] for one in found])
 
 
-def attended(ways: Ways, examined: Examined, votes: int, path: Path) -> Iterator[Figure]:
+def attended(models: ModelPair, tested: MeasuredPeople, votes: int, path: Path) -> Iterator[Figure]:
     """How alike the maps of people of one group are, and of two, by layer; some are kept in a file.
 
     Shares differ by orders of magnitude, so maps are compared as logs. Nothing for a model without tokens.
     """
-    if not len(ways.model.tokens):
+    if not len(models.model.network.tokens):
         return
-    told, target = examined.histories(votes), examined.asked[0][0]
-    orders = [attention_maps(ways.model, reshuffled(told, seed), target, ways.images) for seed in range(MAPS)]
+    context, target = tested.histories(votes), tested.candidates[0][0]
+    orders = [
+        attention_maps(models.model.network, reshuffled(context, seed), target, models.images)
+        for seed in range(MAPS)
+    ]
     maps = np.stack(orders, axis=1)
     shares, logs = maps.sum(axis=-1).mean(axis=(0, 1, 4)), np.log(maps.clip(min=TINY))
-    keep_maps(path, logs, shares, examined.groups)
+    keep_maps(path, logs, shares, tested.groups)
     for layer, heads in enumerate(shares):
         share = float(heads.mean())
         yield Figure(
             f"attention.share.{layer + 1}", share, float(heads.min()), float(heads.max()), len(heads)
         )
         mean = logs[:, :, layer].mean(axis=1).reshape(len(logs), -1)
-        yield from likeness(mean, examined.groups, layer + 1)
+        yield from likeness(mean, tested.groups, layer + 1)
 
 
 def _clusters(vectors: Float[np.ndarray, "people d"], groups: np.ndarray, seed: int) -> dict[str, float]:
@@ -114,7 +121,7 @@ def _clusters(vectors: Float[np.ndarray, "people d"], groups: np.ndarray, seed: 
 
 @torch.no_grad()
 def attention_maps(
-    model: InContextModel, histories: Sequence[History], target: Candidate, images: Images
+    model: PreferenceNetwork, histories: Sequence[History], target: Candidate, images: ImageTensors
 ) -> Float[np.ndarray, "people layers heads visual tokens"]:
     """How the visual tokens of one picture attend to the preference tokens; shares of all attention, 0 to 1."""
     maps = []
@@ -138,15 +145,14 @@ def likeness(maps: Float[np.ndarray, "people cells"], groups: np.ndarray, layer:
     alike = centred @ centred.T
     same = (groups[:, None] == groups) & ~np.eye(len(groups), dtype=bool)
     other = groups[:, None] != groups
-    counts = np.random.default_rng(0).multinomial(
-        len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES
-    )
-    within, across = (
-        _means(alike, pairs, np.vstack([np.ones(len(groups)), counts])) for pairs in (same, other)
-    )
-    for name, values in {"within": within, "across": across, "within_minus_across": within - across}.items():
-        low, high = np.quantile(values[1:], [0.025, 0.975])
-        yield Figure(f"attention.{name}.{layer}", float(values[0]), float(low), float(high), len(groups))
+    statistics = {
+        "within": lambda counts: _means(alike, same, counts),
+        "across": lambda counts: _means(alike, other, counts),
+        "within_minus_across": lambda counts: _means(alike, same, counts) - _means(alike, other, counts),
+    }
+    for name, statistic in statistics.items():
+        # Sums over the rows of a unit matrix say how often each person is drawn.
+        yield Figure(f"attention.{name}.{layer}", *resampled(np.eye(len(groups)), statistic, seed=0))
 
 
 def _means(
@@ -178,7 +184,7 @@ def keep_maps(
 
 
 def _batches(
-    model: InContextModel, histories: Sequence[History], target: Candidate, images: Images
+    model: PreferenceNetwork, histories: Sequence[History], target: Candidate, images: ImageTensors
 ) -> Iterator[dict[str, Tensor]]:
     model.eval()
     for start in range(0, len(histories), AT_ONCE):
@@ -189,7 +195,7 @@ def _batches(
 
 
 @contextmanager
-def _weights_of(model: InContextModel) -> Iterator[list[Float[Tensor, "b heads s s"]]]:
+def _weights_of(model: PreferenceNetwork) -> Iterator[list[Float[Tensor, "b heads s s"]]]:
     """Attend by transformers' own slow way, which gives the weights, to the same masks; a tensor a layer and call."""
     text = model.backbone.network.model.text_model
     seen: list[Tensor] = []

@@ -1,11 +1,11 @@
-"""The taste posterior on real votes: `python runs/posterior_calista.py`, about four minutes a split on one core.
+"""The taste posterior on real votes: `python -m experiments.posterior_calista`, about four minutes a split on one core.
 
 Enters: the log of web pages (DATA, else ../shared/data/calista_webpages; see its README for provenance and licence).
 Leaves: docs/results/posterior-calista.json. Does not know: how priors are estimated. Nothing is chosen on the raters
 that it is measured on: the prior and its scales come from cross-validation over the others.
 
-Five splits of the raters, those of runs/calista.sh; the same people, histories and targets as there. In the condition
-`unrated` the others' votes on a person's target images are left out, for each person anew.
+Five splits of the raters, those of experiments/calista.sh; the same people, histories and targets as there. In the
+condition `unrated` the others' votes on a person's target images are left out, for each person anew.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from gather import gathered
 
+from experiments.figures import gathered
 from tasteprint.config import DataConfig, PosteriorConfig
 from tasteprint.data.build import build
 from tasteprint.data.dataset import Dataset
@@ -26,13 +26,15 @@ from tasteprint.data.mapping import load_mapping
 from tasteprint.evaluate.baselines import logistic, other_history, population, shared_tastes
 from tasteprint.evaluate.evaluation import OWN, Margins, Measurements, figures, measure
 from tasteprint.evaluate.metrics import mean_interval, pair_outcomes
-from tasteprint.evaluate.predictors import PosteriorPredictor, predict_pairs
+from tasteprint.evaluate.predictors import predict_pairs
 from tasteprint.evaluate.results import Figure, read_results, write_results
 from tasteprint.evaluate.shared_tastes import STEPS, TASTES, fit_tastes
 from tasteprint.posterior.cross_validation import CachedEstimation
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales
 from tasteprint.posterior.likelihoods import images_of, opinions_of
 from tasteprint.posterior.model import TastePosterior
+from tasteprint.posterior.predictor import PosteriorPredictor
+from tasteprint.posterior.utilities import checked_embeddings
 from tasteprint.types import Example, Vote
 from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
@@ -46,11 +48,11 @@ MORE = 16
 
 TARGETS = 16
 
-People = dict[str, tuple[Vote, ...]]
+VotesOf = dict[str, tuple[Vote, ...]]
 
 
 class Split:
-    """One split of the raters: who teaches, who is asked, and a posterior that learned from the first."""
+    """One split of the raters: who trains the prior, who is tested, and a posterior that learned from the first."""
 
     def __init__(self, log: Path, encoder: str, seed: int) -> None:
         """Build the dataset, embed the pictures, choose and estimate a prior."""
@@ -61,21 +63,26 @@ class Split:
         self.store = FeatureStore(
             folder / "features", ImageEncoder.from_pretrained(encoder), self.data.images.open
         )
-        self.asked: People = self.data.votes_by_user("test")
-        self.taught: People = self.data.votes_by_user("train") | self.data.votes_by_user("validation")
-        self.posterior = TastePosterior(self.store.encoder, PosteriorConfig(encoder=encoder))
-        self.posterior.fit(self.taught, self.store.rows, seed=seed)
+        self.test: VotesOf = self.data.votes_by_user("test")
+        self.training: VotesOf = self.data.votes_by_user("train") | self.data.votes_by_user("validation")
+        self.posterior = TastePosterior.fit(
+            self.training,
+            PosteriorConfig(encoder=encoder),
+            encoder=self.store.encoder,
+            embeddings=self.store.rows,
+            seed=seed,
+        )
         self.gains: dict[str, dict[str, np.ndarray]] = {}
 
     def examples(self, count: int) -> list[Example]:
         """Histories of so many votes, and targets that share no image with them."""
-        return fixed_examples(self.asked, count, TARGETS, self.seed)[0]
+        return fixed_examples(self.test, count, TARGETS, self.seed)[0]
 
     def rated(self) -> Iterator[Figure]:
         """Measure on images that the others rated, beside the controls."""
-        everyone = [vote for votes in self.taught.values() for vote in votes]
-        tastes, _ = fit_tastes(
-            self.store,
+        everyone = [vote for votes in self.training.values() for vote in votes]
+        tastes = fit_tastes(
+            self.store.rows,
             self.data.votes_by_user("train"),
             self.data.votes_by_user("validation"),
             TASTES,
@@ -88,30 +95,30 @@ class Split:
             "logistic": logistic(self.store.rows, images_of(everyone)),
             "tastes": shared_tastes(tastes, self.store.rows),
         }
-        measured = measure(predictors, self.examples(8), self.seed, COUNTS, self.asked)
+        measured = measure(predictors, self.examples(8), self.seed, COUNTS, self.test)
         yield from figures(measured, self.seed)
         yield from self.gains_over(measured, 8, ("population", "no_history", "other_history"))
-        more = measure(predictors, self.examples(MORE), self.seed, (0,), self.asked)
+        more = measure(predictors, self.examples(MORE), self.seed, (0,), self.test)
         for name, said in ((OWN, ""), ("population", "population."), ("other_history", "other_history.")):
             yield accuracy(f"accuracy.{said}{MORE}", more.margins[name], self.seed)
         yield from self.gains_over(more, MORE, ("population", "other_history"))
         yield Figure(
             "prior.estimated",
-            float(isinstance(self.posterior.learner, EmpiricalBayesPrior)),
+            float(isinstance(self.posterior.fitted, EmpiricalBayesPrior)),
             0.0,
             1.0,
-            len(self.taught),
+            len(self.training),
         )
 
     def unrated(self) -> Iterator[Figure]:
         """Measure on images that nobody rated: for each person, the others' votes on the targets are left out."""
         examples = self.examples(8)
-        others = other_history(examples, self.seed, self.asked)
+        others = other_history(examples, self.seed, self.test)
         found: dict[str, Margins] = {}
         for example, other in zip(examples, others, strict=True):
             predictor = PosteriorPredictor(self.without(example), self.store.rows)
-            told = {str(count): shortened(example, count) for count in COUNTS} | {"other_history": other}
-            for name, one in told.items():
+            context = {str(count): shortened(example, count) for count in COUNTS} | {"other_history": other}
+            for name, one in context.items():
                 found.setdefault(name, []).extend(predict_pairs(predictor.pairs, [one]))
         for name, margins in found.items():
             yield accuracy(f"accuracy.unrated.{name}", margins, self.seed)
@@ -136,22 +143,20 @@ class Split:
         """A posterior of the same scales from which a person's target images are hidden."""
         hidden = {image for vote in example.targets for image in vote.images}
         people = [
-            [vote for vote in votes if hidden.isdisjoint(vote.images)] for votes in self.taught.values()
+            [vote for vote in votes if hidden.isdisjoint(vote.images)] for votes in self.training.values()
         ]
         names = images_of([vote for votes in people for vote in votes])
         place = {name: row for row, name in enumerate(names)}
         said = [opinions_of(votes, place) for votes in people if votes]
-        rows = self.posterior.checked(self.store.rows(names))
-        learner = self.posterior.learner
-        scales = (
-            Scales(*learner.map.scales.tolist()) if isinstance(learner, EmpiricalBayesPrior) else Scales()
-        )
+        rows = checked_embeddings(self.store.rows(names), self.posterior.encoder)
+        fitted = self.posterior.fitted
+        scales = Scales(*fitted.map.scales.tolist()) if isinstance(fitted, EmpiricalBayesPrior) else Scales()
         estimate = CachedEstimation(names, rows, said, self.posterior.config.features)(scales)
         return TastePosterior(self.posterior.encoder, self.posterior.config, estimate)
 
 
 def accuracy(name: str, margins: Margins, seed: int) -> Figure:
-    """Share of pairs foreseen; its interval is over people."""
+    """Share of pairs predicted right; its interval is over people."""
     return Figure(name, *mean_interval([pair_outcomes(person) for person in margins], seed))
 
 
@@ -167,30 +172,35 @@ def pooled(splits: Sequence[dict[str, dict[str, np.ndarray]]]) -> Iterator[Figur
 
 def run(log: Path, encoder: str, seeds: Sequence[int], out: Path) -> None:
     """Measure every split, each kept for itself, and gather them."""
-    command = f"python runs/posterior_calista.py --encoder {encoder}"
+    command = f"python -m experiments.posterior_calista --encoder {encoder}"
     kept, gains = [], []
     for seed in seeds:
         split = Split(log, encoder, seed)
         kept.append(ROOT / "runs" / "calista" / str(seed) / f"posterior-{encoder}.json")
         write_results(kept[-1], command, [seed], [*split.rated(), *split.unrated()])
         gains.append(split.gains)
-        print(f"split {seed}: {split.posterior.learner.__class__.__name__}", flush=True)
+        print(f"split {seed}: {split.posterior.fitted.__class__.__name__}", flush=True)
     found = list(gathered([read_results(path) for path in kept]))
     write_results(out, command, seeds, [*found, *pooled(gains)])
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Measure the splits, where the log is there."""
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument(
         "--encoder", default="statistics", help="an image encoder by name: statistics, eye, ..."
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     log = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data" / "calista_webpages")) / "choices.csv"
-    suffix = "" if asked.encoder == "statistics" else f"-{Path(asked.encoder).name}"
+    suffix = "" if options.encoder == "statistics" else f"-{Path(options.encoder).name}"
     if log.is_file():
-        out = asked.out or ROOT / "docs" / "results" / f"posterior-calista{suffix}.json"
-        run(log, asked.encoder, asked.seeds, out)
+        out = options.out or ROOT / "docs" / "results" / f"posterior-calista{suffix}.json"
+        run(log, options.encoder, options.seeds, out)
     else:
         print(f"The log is not at {log}: set DATA to its folder. Nothing was run.")
+
+
+if __name__ == "__main__":
+    main()

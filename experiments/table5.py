@@ -1,4 +1,4 @@
-"""P table 5: `python runs/table5.py --agents FOLDER --generator sd-turbo --model mini --model mini-posterior`.
+"""P table 5: `python -m experiments.table5 --agents FOLDER --generator sd-turbo --model mini --model mini-posterior`.
 
 Enters: agents of `tasteprint agents build` (P section 3.2: thirty of them), a generator, tasteprints. Leaves:
 docs/results/table5.json, for every way to make a picture the mean of every scorer that can be opened. Does not know:
@@ -17,14 +17,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tasteprint.cli.models import open_model
+from experiments.figures import DOCS
 from tasteprint.config import GuideConfig
 from tasteprint.data.images import open_image
 from tasteprint.evaluate.metrics import mean_interval
@@ -33,15 +32,11 @@ from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import guide, noises
 from tasteprint.guide.rewards import Reward, minus_margin, one_minus_q
 from tasteprint.guide.text_to_image import TextToImage
-from tasteprint.incontext.network import InContextModel
 from tasteprint.incontext.prints import InContextPrint
+from tasteprint.methods import open_model
 from tasteprint.scorers import SCORERS, open_scorer
-from tasteprint.types import History, Scorer, Vote
+from tasteprint.types import History, Scorer, TasteModel, Vote
 
-if TYPE_CHECKING:
-    from tasteprint.cli.models import AnyModel
-
-DOCS = Path(__file__).parents[1] / "docs"
 UNGUIDED = "unguided"
 Found = dict[tuple[str, str], list[list[float]]]
 """Of a row and a column: each person's values, one a prompt."""
@@ -49,21 +44,20 @@ Found = dict[tuple[str, str], list[list[float]]]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write."""
-    asked = _parser().parse_args(arguments)
-    generator = open_generator(asked.generator)
-    models = {name: open_model(name) for name in asked.model}
-    for model in models.values():
-        if isinstance(model, InContextModel):
-            model.requires_grad_(False)
-    people = list(islice(agents(asked.agents), asked.people))
-    found = measured(generator, models, scorers(), people, asked)
+    options = _parser().parse_args(arguments)
+    generator = open_generator(options.generator)
+    models = {name: open_model(name) for name in options.model}
+    people = list(islice(agents(options.agents), options.people))
+    found = measured(generator, models, scorers(), people, options)
     figures = [
-        Figure(f"{row}.{column}", *mean_interval([np.array(one) for one in values], asked.seed))
+        Figure(f"{row}.{column}", *mean_interval([np.array(one) for one in values], options.seed))
         for (row, column), values in found.items()
     ]
     named = " ".join(f"--model {name}" for name in models)
-    command = f"python runs/table5.py --agents {asked.agents.name} --generator {asked.generator} {named}"
-    write_results(asked.out / "results/table5.json", command, [asked.seed], figures)
+    command = (
+        f"python -m experiments.table5 --agents {options.agents.name} --generator {options.generator} {named}"
+    )
+    write_results(options.out / "results/table5.json", command, [options.seed], figures)
 
 
 def agents(folder: Path) -> Iterator[tuple[str, list[Vote]]]:
@@ -72,7 +66,7 @@ def agents(folder: Path) -> Iterator[tuple[str, list[Vote]]]:
         rows = list(csv.DictReader(file))
     for name, votes in groupby(rows, lambda row: row["agent"]):
         yield name, [
-            Vote(name, row["prompt"], *(str(folder / row[side]) for side in ("left", "right")),
+            Vote(name, row["prompt"], str(folder / row["left"]), str(folder / row["right"]),
                  float(row["choice"] == "left"))
             for row in votes
         ]  # fmt: skip
@@ -91,20 +85,20 @@ def scorers() -> dict[str, Scorer]:
 
 def measured(
     generator: TextToImage,
-    models: Mapping[str, AnyModel],
+    models: Mapping[str, TasteModel],
     general: Mapping[str, Scorer],
     people: Sequence[tuple[str, list[Vote]]],
-    asked: argparse.Namespace,
+    options: argparse.Namespace,
 ) -> Found:
     """Make every picture and score it by all."""
     found: Found = {}
     for n, (name, votes) in enumerate(people):
-        prints = {m: model.print_of(History(name, tuple(votes[: asked.votes])), open_image)
+        prints = {m: model.print_of(History(name, tuple(votes[: options.votes])), open_image)
                   for m, model in models.items()}  # fmt: skip
         each: dict[tuple[str, str], list[float]] = {}
-        for k, prompt in enumerate(_prompts(votes[asked.votes :], asked.prompts)):
-            noise = next(noises(generator.noise_shape(), [1000 * asked.seed + asked.prompts * n + k]))
-            for row, image in _made(generator, prompt, noise, prints, GuideConfig(steps=asked.steps)):
+        for k, prompt in enumerate(_prompts(votes[options.votes :], options.prompts)):
+            noise = next(noises(generator.noise_shape(), [1000 * options.seed + options.prompts * n + k]))
+            for row, image in _made(generator, prompt, noise, prints, GuideConfig(steps=options.steps)):
                 for column, value in _scored(image, prompt, general, prints):
                     each.setdefault((row, column), []).append(value)
         for place, values in each.items():

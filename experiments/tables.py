@@ -1,94 +1,113 @@
-"""The tables of docs/results.md and README.md, made from docs/results/*.json: `python runs/tables.py`.
+"""The tables of docs/*.md and README.md, made from docs/results/*.json: `python -m experiments.tables`.
 
 Enters: results files. Leaves: the text between `<!-- name -->` and `<!-- /name -->` of the documents, written anew.
 Does not know: how anything was measured. No figure in these documents is typed by hand.
 """
 
+from __future__ import annotations
+
 import json
 import re
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from ablation_tables import parts
-from guidance_tables import TABLES as GUIDANCE
-from step_tables import TABLES as STEPS
-from world_tables import TABLES
-
+from experiments.figures import DOCS, RESULTS
+from experiments.guidance_tables import TABLES as GUIDANCE
+from experiments.prediction_tables import TABLES as PREDICTION
+from experiments.prediction_tables import Named, by_name, value
 from tasteprint.evaluate.results import Figure, markdown, read_results
 
-ROOT = Path(__file__).parents[1]
-LEARNING_TIME = ROOT / "docs" / "results" / "posterior-time.json"
-DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs" / name for name in ("results.md", "performance.md")))
+DOCUMENTS = (DOCS.parent / "README.md", DOCS / "results.md", DOCS / "performance.md")
+
 SHORT = (
-    "own",
-    "posterior",
-    "no_history",
-    "other_history",
-    "population",
-    "tastes",
-    "logistic",
-    "own_only",
-    "here.own",
+    "own", "posterior", "no_history", "other_history", "population", "tastes", "logistic", "own_only", "here.own",
     "here.posterior",
-)
+)  # fmt: skip
 BRIEF = ("own_minus_other.8", "bound.bayes.8", "bound.oracle")
+
 WORKS = {
     "train.pairs1": "training, one target pair a person",
     "train.cached_features": "the same, vision frozen, features from disk",
     "train.pairs8": "training, eight target pairs a person",
     "score.candidates1.cold": "one candidate, the history still to be read",
     "score.candidates1.warm": "one candidate, the print at hand",
-    "score.candidates2.cold": "2 candidates, cold",
-    "score.candidates2.warm": "2 candidates, warm",
-    "score.candidates8.cold": "8 candidates, cold",
-    "score.candidates8.warm": "8 candidates, warm",
-    "score.candidates32.cold": "32 candidates, cold",
-    "score.candidates32.warm": "32 candidates, warm",
-    "score.candidates128.cold": "128 candidates, cold",
-    "score.candidates128.warm": "128 candidates, warm",
+    **{
+        f"score.candidates{n}.{state}": f"{n} candidates, {state}"
+        for n in (2, 8, 32, 128)
+        for state in ("cold", "warm")
+    },
     "guidance.step.warm": "a guidance step: forward and backward to pixels",
     "append.vote": "one more vote to eight",
 }
 """What was timed the published way and ours, in words."""
 
+PARTS = ("predicted", "published.seconds", "seconds", "published.mib", "mib")
+
+SUMMARY_VOTES = (0, 2, 8, 16, 32)
+SUMMARY = {
+    "**simulated people**": ("world", ""),
+    "best possible (Bayes bound)": ("world", "bound.bayes.{}"),
+    "taste posterior": ("world", "accuracy.posterior.{}"),
+    "in-context model": ("world", "accuracy.{}"),
+    "the same, another person's votes": ("world", "accuracy.other_history"),
+    "logistic regression per person": ("world", "accuracy.logistic"),
+    "**real log: screenshots of web pages**": ("calista-taught", ""),
+    "taste posterior ": ("calista-taught", "accuracy.posterior.{}"),
+    "in-context model ": ("calista-taught", "accuracy.{}"),
+    "majority of other people": ("calista-taught", "accuracy.population"),
+}
+"""Words, the results file and the name of its figures; a name without a number is of 8 votes."""
+
 
 def table(name: str) -> str:
     """Give a results file as a table, with where it comes from above it; `name:kind` as another kind of table."""
     file, _, kind = name.partition(":")
-    path = ROOT / "docs" / "results" / f"{file}.json"
-    record, figures = json.loads(path.read_text("utf-8")), read_results(path)
-    if kind == "words":
-        return words({figure.name: figure for figure in figures})
+    path = RESULTS / f"{file}.json"
+    if kind == "summary":
+        return summary()
+    record = json.loads(path.read_text("utf-8"))
     seeds = ", ".join(map(str, record["seeds"]))
     source = f"`{record['command']}`, seed {seeds}, commit {record['commit']}, {record['date']}, {record['hardware']}"
-    return f"{source}\n\n{KINDS[kind](figures)}"
+    return f"{source}\n\n{KINDS[kind](read_results(path))}"
 
 
-def short(figures: list[Figure]) -> str:
+def summary() -> str:
+    """Accuracy by votes in the simulated world and on the real log, for the README."""
+    lines = [f"| votes | {' | '.join(map(str, SUMMARY_VOTES))} |", f"| --- |{' ---: |' * len(SUMMARY_VOTES)}"]
+    for words, (file, name) in SUMMARY.items():
+        named = by_name(read_results(RESULTS / f"{file}.json"))
+        cells = [
+            value(named, name.format(votes)) if "{}" in name or votes == 8 else "" for votes in SUMMARY_VOTES
+        ]
+        lines.append(f"| {words.strip()} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def short(figures: Sequence[Figure]) -> str:
     """Only the accuracies and the bounds."""
     wanted = [f"accuracy.{part}" for part in SHORT] + list(BRIEF)
     return markdown([figure for name in wanted for figure in figures if figure.name == name])
 
 
-def works(figures: list[Figure]) -> str:
+def works(figures: Sequence[Figure]) -> str:
     """Both ways of every work of a benchmark: ratio, spread, what counting operations predicts, seconds, memory."""
-    named = {figure.name: figure for figure in figures}
+    named = by_name(figures)
     lines = [
         "| work | ratio | spread of 5 | predicted | published, s | ours, s | published, MiB | ours, MiB |",
         "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for name, said in WORKS.items():
+    for name, words in WORKS.items():
         if name not in named:
             continue
         of = {key: named[f"{name}.{key}"].value for key in PARTS}
         lines.append(
-            f"| {said} | **{named[name].value:.2f}×** | {named[name].low:.2f} to {named[name].high:.2f} "
+            f"| {words} | **{named[name].value:.2f}×** | {named[name].low:.2f} to {named[name].high:.2f} "
             f"| {of['predicted']:.2f} | {of['published.seconds']:.3f} | {of['seconds']:.3f} "
             f"| {of['published.mib']:,.0f} | {of['mib']:,.0f} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def rates(figures: list[Figure]) -> str:
+def rates(figures: Sequence[Figure]) -> str:
     """What the taste posterior does a second, and what it costs beside the in-context print."""
     lines = ["| figure | value | lowest to highest |", "| --- | ---: | --- |"]
     for f in figures:
@@ -97,89 +116,60 @@ def rates(figures: list[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def by_votes(figures: list[Figure]) -> str:
-    """Accuracies against votes of history, both worlds, and the figures that have no votes."""
-    named = {figure.name: figure for figure in figures}
-    counts = (0, 1, 2, 4, 8, 16, 32)
-    lines = [f"| | {' | '.join(map(str, counts))} |", f"| --- |{' ---: |' * len(counts)}"]
-    for world, title in WORLDS.items():
-        lines.append(f"| **{title}** |{' |' * len(counts)}")
-        for said, name in ROWS.items():
-            found = [named.get(f"{_full(world, name)}.{count}") for count in counts]
-            lines.append(f"| {said} | {' | '.join('' if f is None else f'{f.value:.3f}' for f in found)} |")
-    lines += ["", "| figure | groups | no groups |", "| --- | --- | --- |"]
-    for said, name in SINGLE.items():
-        cells = [_cell(named.get(_full(world, name))) for world in WORLDS]
-        lines.append(f"| {said} | {' | '.join(cells)} |")
-    return "\n".join([*lines, *_learning_time()]) + "\n"
+ABLATION_TITLES = {
+    "paper": "the paper's parts, going on from stage 1",
+    "ours": "ours on top of those with ten tokens, going on from stage 1; each row adds to the one before",
+    "nothing": "from nothing; each row adds to the one before",
+}
+ABLATION_ROWS = {
+    "base": "base loss",
+    "cp": "+ contrastive loss",
+    "tokens_5": "+ 5 preference tokens",
+    "tokens_10": "+ 10 preference tokens",
+    "tokens_20": "+ 20 preference tokens",
+    "labels": "+ history labels",
+    "course": "+ curriculum",
+    "soft": "+ soft labels",
+    "belief": "+ distillation of utilities and posterior",
+    "belief_no_course": "the same without the curriculum",
+}
+ABLATION_COLUMNS = ("own_minus_other.8", "clusters.silhouette", "clusters.davies_bouldin", "clusters.ari")
+ABLATION_HEAD = (
+    "| | seeds | accuracy, 8 votes | over seeds | own − another's "
+    "| silhouette | Davies-Bouldin | adjusted Rand |"
+)
 
 
-def _learning_time() -> list[str]:
-    """The time of the measurement made for it: in the others the worlds share the machine."""
-    if not LEARNING_TIME.is_file():
-        return []
-    (taken,) = read_results(LEARNING_TIME)
-    return [
-        f"| seconds to learn the prior, one quiet core, pixels (`{LEARNING_TIME.name}`) | {taken.value:.0f} |  |"
-    ]
+def ablation(figures: Sequence[Figure]) -> str:
+    """One block a table, one row a variant; intervals of accuracy are over people."""
+    named = by_name(figures)
+    lines = [ABLATION_HEAD, "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: |"]
+    for table, title in ABLATION_TITLES.items():
+        rows = [_ablation_row(named, f"{table}.{name}.", label) for name, label in ABLATION_ROWS.items()]
+        if any(rows):
+            lines += [f"| **{title}** |{' |' * 7}", *filter(None, rows)]
+    return "\n".join(lines) + "\n"
 
 
-def _full(world: str, name: str) -> str:
-    """In the world without groups, figures of pixels say so."""
-    return world + (name if not world or name.startswith(("bound.", "attributes.")) else f"pixels.{name}")
-
-
-def _cell(figure: Figure | None) -> str:
-    if figure is None:
+def _ablation_row(named: Named, prefix: str, label: str) -> str:
+    if f"{prefix}accuracy.8" not in named:
         return ""
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
-
-
-def words(named: dict[str, Figure]) -> str:
-    """The benchmark in two lines."""
-    said = {name: f"{figure.value:.1f}" for name, figure in named.items()}
+    right, seeds = named[f"{prefix}accuracy.8"], named[f"{prefix}accuracy.seeds"]
+    over = "" if seeds.n == 1 else f"{seeds.low:.3f} to {seeds.high:.3f}"
+    rest = " | ".join(f"{named[prefix + name].value:.3f}" for name in ABLATION_COLUMNS)
     return (
-        f"Read once, a person's history costs nothing more: 32 candidates are scored {said['score.candidates32.cold']} "
-        f"times as fast as by\nre-reading it, {said['score.candidates32.warm']} times with the print at hand; a "
-        f"guidance step {said['guidance.step.warm']} times, training on eight pairs a person {said['train.pairs8']} "
-        "times.\n"
+        f"| {label} | {seeds.n} | {right.value:.3f} ({right.low:.3f} to {right.high:.3f}) | {over} | {rest} |"
     )
 
 
-WORLDS = {"": "eight groups, 15 % own variation", "factors.": "no groups: six factors, 15 % own"}
-ROWS = {
-    "Bayes bound: the best possible": "bound.bayes",
-    "posterior, true attributes": "attributes.accuracy",
-    "share of the headroom": "attributes.headroom",
-    "posterior, pixels": "accuracy",
-    "share of the headroom ": "headroom",
-    "liked minus disliked, true attributes": "bound.centroid",
-    "mixture of 8 rewards (LoRe-like), pixels": "accuracy.lore",
-    "logistic regression a person, pixels": "accuracy.logistic",
-}
-SINGLE = {
-    "oracle: the true taste": "bound.oracle",
-    "average person: the best without votes": "bound.average",
-    "another's history, 8 votes": "accuracy.other_history",
-    "own minus another's, 8 votes": "own_minus_other.8",
-    "calibration error, pixels": "calibration.ece",
-    "calibration error, true attributes": "attributes.calibration.ece",
-    "answers that flip when the history is told backwards": "order.flips",
-    "likeliest taste after 32 votes against the true group (adjusted Rand; 1 is best), pixels": "groups.ari",
-    "votes asked for to match 8 random ones, pixels": "ask.votes_to_match_8",
-    "the same, true attributes": "attributes.ask.votes_to_match_8",
-}
-PARTS = ("predicted", "published.seconds", "seconds", "published.mib", "mib")
-KINDS = {
+KINDS: dict[str, Callable[[Sequence[Figure]], str]] = {
     "": markdown,
     "short": short,
     "works": works,
     "rates": rates,
-    "votes": by_votes,
-    "parts": parts,
-    **TABLES,
+    "parts": ablation,
+    **PREDICTION,
     **GUIDANCE,
-    **STEPS,
 }
 
 
@@ -188,13 +178,18 @@ def filled(text: str) -> str:
 
     def part(match: re.Match[str]) -> str:
         name = match[1]
-        if not (ROOT / "docs" / "results" / f"{name.partition(':')[0]}.json").is_file():
+        if not (RESULTS / f"{name.partition(':')[0]}.json").is_file():
             return match[0]
         return f"<!-- {name} -->\n\n{table(name)}\n<!-- /{name} -->"
 
     return re.sub(r"<!-- ([\w:-]+) -->.*?<!-- /\1 -->", part, text, flags=re.DOTALL)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the documents' tables."""
     for document in DOCUMENTS:
         document.write_text(filled(document.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

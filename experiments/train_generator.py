@@ -1,10 +1,10 @@
-"""Train the bundled one-step generator: `python runs/train_generator.py --out runs/generator`.
+"""Train the bundled one-step generator: `python -m experiments.train_generator --out runs/generator`.
 
 Enters: the painter, the bundled eye. Leaves: OUT/pipeline, a diffusers folder, and OUT/state.pt to go on from.
 Does not know: people, votes.
 
 First the autoencoder learns pictures; then the network learns which latents belong to which noise and prompt
-(`generator_noise.py`); at last network and decoder learn together, by pixels and by what the eye of `mini` sees.
+(`generator_parts.py`); at last network and decoder learn together, by pixels and by what the eye of `mini` sees.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionPipeline
 from diffusers.training_utils import EMAModel
-from generator_noise import noise_for
-from generator_parts import LAST, pipeline
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
+from experiments.generator_parts import LAST, noise_for, pipeline
 from tasteprint.simulate.painter import paint
 from tasteprint.simulate.taxonomy import DIMENSIONS, READABLE, SUBJECTS, attributes_from
 from tasteprint.vision.eye import bundled_eye
@@ -40,7 +39,7 @@ where a picture is one of eight, one step can give no better than the middle of 
 
 
 @dataclass(frozen=True)
-class Pictures:
+class TrainingPictures:
     """What is learned from: pixels 0 to 255; the values that the noise decides; which subject."""
 
     pixels: UInt8[Tensor, "n 3 48 48"]
@@ -48,7 +47,7 @@ class Pictures:
     subjects: Int[Tensor, " n"]
 
     @classmethod
-    def painted(cls, count: int, seed: int, accidents: int) -> Pictures:
+    def painted(cls, count: int, seed: int, accidents: int) -> TrainingPictures:
         """Paint: every value uniform and independent, and one of a few seeds for the small accidents."""
         rng = np.random.default_rng(seed)
         sizes = [*(len(values) for values in READABLE.values()), accidents]
@@ -57,11 +56,11 @@ class Pictures:
         values, subjects = rows[:, : len(DIMENSIONS)], rows[:, len(DIMENSIONS)]
         return cls(torch.from_numpy(pixels), torch.from_numpy(values), torch.from_numpy(subjects))
 
-    def batches(self, size: int, steps: int, draw: torch.Generator) -> Iterator[Pictures]:
+    def batches(self, size: int, steps: int, draw: torch.Generator) -> Iterator[TrainingPictures]:
         """Draw batches with replacement."""
         for _ in range(steps):
             rows = torch.randint(len(self.pixels), (size,), generator=draw)
-            yield Pictures(self.pixels[rows], self.choices[rows], self.subjects[rows])
+            yield TrainingPictures(self.pixels[rows], self.choices[rows], self.subjects[rows])
 
     @property
     def images(self) -> Float[Tensor, "n 3 48 48"]:
@@ -74,21 +73,21 @@ def _painted(row: np.ndarray) -> np.ndarray:
     return np.asarray(paint(named.pop("subject"), attributes_from(named), int(row[-1])))
 
 
-class Lessons:
+class Losses:
     """The three losses; each takes a batch."""
 
-    def __init__(self, pipe: StableDiffusionPipeline, draw: torch.Generator) -> None:
+    def __init__(self, pipe: Any, draw: torch.Generator) -> None:
         """Hold the parts."""
-        self.pipe, self.draw, self.eye = pipe, draw, bundled_eye().backbone
+        self.pipe, self.draw, self.eye = pipe, draw, bundled_eye()
         self.clear, self.fading = 0.0, 0.0
 
-    def autoencoder(self, batch: Pictures) -> Tensor:
+    def autoencoder(self, batch: TrainingPictures) -> Tensor:
         """Mean absolute difference of the pixels, and latents that are not larger than they need to be."""
         latents = self.pipe.vae.encode(batch.images).latents
         made = self.pipe.vae.decode(latents).sample
         return l1_loss(made.float(), batch.images) + 1e-3 * latents.float().square().mean()
 
-    def latents(self, batch: Pictures) -> Tensor:
+    def latents(self, batch: TrainingPictures) -> Tensor:
         """Mean absolute difference of the latents, in units of their spread.
 
         The noise is clear at first: read from ordinary noise, the values of a picture were not learned in 4,600 steps
@@ -97,7 +96,7 @@ class Lessons:
         self.clear = max(0.0, self.clear - self.fading)
         return l1_loss(self._predicted(batch).float(), self._latents(batch))
 
-    def pixels(self, batch: Pictures) -> Tensor:
+    def pixels(self, batch: TrainingPictures) -> Tensor:
         """Mean absolute difference of the pixels and of the latents, and what the eye sees differently."""
         latents = self._predicted(batch)
         made = self.pipe.vae.decode(latents / self.pipe.vae.config.scaling_factor).sample.float()
@@ -106,23 +105,23 @@ class Lessons:
         return l1_loss(made, batch.images) + 0.1 * far + 0.3 * mse_loss(seen, wanted) / wanted.var()
 
     @torch.no_grad()
-    def _latents(self, batch: Pictures) -> Tensor:
+    def _latents(self, batch: TrainingPictures) -> Tensor:
         return self.pipe.vae.encode(batch.images).latents.float() * self.pipe.vae.config.scaling_factor
 
-    def _predicted(self, batch: Pictures) -> Tensor:
-        said = self._prompts()[batch.subjects]
+    def _predicted(self, batch: TrainingPictures) -> Tensor:
+        embedded = self._prompts()[batch.subjects]
         noise = noise_for(batch.choices, self.draw, self.clear).contiguous(memory_format=torch.channels_last)
-        return self.pipe.unet(noise, LAST, said).sample
+        return self.pipe.unet(noise, LAST, embedded).sample
 
     def _prompts(self) -> Float[Tensor, "subjects tokens width"]:
         """One way to ask for each subject."""
-        ways = torch.randint(len(TEMPLATES), (len(SUBJECTS),), generator=self.draw)
-        asked = [TEMPLATES[way].format(subject) for way, subject in zip(ways, SUBJECTS, strict=True)]
+        chosen = torch.randint(len(TEMPLATES), (len(SUBJECTS),), generator=self.draw)
+        asked = [TEMPLATES[way].format(subject) for way, subject in zip(chosen, SUBJECTS, strict=True)]
         ids = self.pipe.tokenizer(asked, padding="max_length", truncation=True, return_tensors="pt").input_ids
         return self.pipe.text_encoder(ids)[0]
 
     def _seen(self, images: Float[Tensor, "n 3 48 48"]) -> Float[Tensor, "n patches d"]:
-        return self.eye.network.model.vision_model(pixel_values=images).last_hidden_state.float()
+        return self.eye.vision_model(pixel_values=images).last_hidden_state.float()
 
 
 def main() -> None:
@@ -133,31 +132,31 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs=3, default=(3000, 5000, 3000), help="Of each phase.")
     parser.add_argument("--batch", type=int, nargs=3, default=(48, 64, 48))
     parser.add_argument("--lr", type=float, nargs=3, default=(2e-3, 1e-3, 5e-4))
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.manual_seed(SEED)
     draw = torch.Generator().manual_seed(SEED)
-    pipe = pipeline(way.format(subject) for way in TEMPLATES for subject in SUBJECTS)
+    pipe: Any = pipeline(way.format(subject) for way in TEMPLATES for subject in SUBJECTS)
     for network in (pipe.vae, pipe.unet):
         network.to(memory_format=torch.channels_last)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    lessons = Lessons(pipe, draw)
+    options.out.mkdir(parents=True, exist_ok=True)
+    losses = Losses(pipe, draw)
     for n, (phase, accidents) in enumerate(PHASES.items()):
-        state, steps = asked.out / f"{phase}.pt", asked.steps[n]
-        lessons.clear, lessons.fading = float(phase == "latents"), 1 / (FADING * steps)
+        state, steps = options.out / f"{phase}.pt", options.steps[n]
+        losses.clear, losses.fading = float(phase == "latents"), 1 / (FADING * steps)
         if not state.is_file():
-            pictures = Pictures.painted(asked.pictures, SEED, accidents)
-            batches = pictures.batches(asked.batch[n], steps, draw)
-            taught(pipe, getattr(lessons, phase), phase, batches, steps, asked.lr[n])
+            pictures = TrainingPictures.painted(options.pictures, SEED, accidents)
+            batches = pictures.batches(options.batch[n], steps, draw)
+            train(pipe, getattr(losses, phase), phase, batches, steps, options.lr[n])
             torch.save({name: getattr(pipe, name).state_dict() for name in TRAINED["pixels"]}, state)
         for name, values in torch.load(state, weights_only=True).items():
             getattr(pipe, name).load_state_dict(values)
         if phase == "autoencoder":
-            _scale(pipe, Pictures.painted(HELD, SEED + 1, accidents))
-    pipe.save_pretrained(asked.out / "pipeline")
+            _scale(pipe, TrainingPictures.painted(HELD, SEED + 1, accidents))
+    pipe.save_pretrained(options.out / "pipeline")
 
 
 FADING = 0.6
-"""By this share of its lessons the noise is ordinary."""
+"""By this share of its steps the noise is ordinary."""
 
 TRAINED = {
     "autoencoder": ("vae",),
@@ -166,11 +165,11 @@ TRAINED = {
 }
 
 
-def taught(
-    pipe: StableDiffusionPipeline,
-    loss_of: Callable[[Pictures], Tensor],
+def train(
+    pipe: Any,
+    loss_of: Callable[[TrainingPictures], Tensor],
     phase: str,
-    batches: Iterator[Pictures],
+    batches: Iterator[TrainingPictures],
     steps: int,
     lr: float,
 ) -> None:
@@ -194,7 +193,7 @@ def taught(
 
 
 @torch.no_grad()
-def _scale(pipe: StableDiffusionPipeline, pictures: Pictures) -> None:
+def _scale(pipe: Any, pictures: TrainingPictures) -> None:
     """Latents of spread 1 are what the network gives."""
     spread = float(pipe.vae.encode(pictures.images).latents.std())
     pipe.vae.register_to_config(scaling_factor=1 / spread)

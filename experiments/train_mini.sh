@@ -6,13 +6,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 OUT=${OUT:-runs/world}
 make --quiet .venv/installed
-[ -f "$OUT/eye" ] || { .venv/bin/python runs/train_eye.py; mkdir -p "$OUT"; touch "$OUT/eye"; }
-.venv/bin/python runs/world_log.py --out "$OUT"
-.venv/bin/tasteprint train --data "$OUT/data" --config runs/mini.toml --out "$OUT/run"
-.venv/bin/tasteprint train --data "$OUT/data" --config runs/mini_longer.toml --set init_from="$OUT/run/model" \
+[ -f "$OUT/eye" ] || { .venv/bin/python -m experiments.train_eye; mkdir -p "$OUT"; touch "$OUT/eye"; }
+.venv/bin/python -m experiments.world_log --out "$OUT"
+.venv/bin/tasteprint train --data "$OUT/data" --config experiments/mini.toml --out "$OUT/run"
+.venv/bin/tasteprint train --data "$OUT/data" --config experiments/mini_longer.toml --set init_from="$OUT/run/model" \
   --set teacher.posterior="$OUT/run/posterior/model" --out "$OUT/longer"
-.venv/bin/python runs/ship_mini.py "$OUT/longer/model" "$OUT/run/posterior/model"
-.venv/bin/python runs/world.py --model mini --posterior mini-posterior --data "$OUT/data" \
+.venv/bin/python -m experiments.ship mini "$OUT/longer/model" "$OUT/run/posterior/model"
+.venv/bin/python -m experiments.world --model mini --posterior mini-posterior --data "$OUT/data" \
   --runs "$OUT/run" "$OUT/longer"
-.venv/bin/python runs/tables.py
-.venv/bin/python runs/plots.py
+.venv/bin/python -m experiments.tables
+.venv/bin/python -m experiments.plots

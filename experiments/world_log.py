@@ -1,4 +1,4 @@
-"""The log that `mini` learns from: `python runs/world_log.py --out runs/world`, two minutes.
+"""The log that `mini` learns from: `python -m experiments.world_log --out runs/world`, two minutes.
 
 Enters: nothing; people, pictures and votes are drawn. Leaves: a log in `OUT/log`, a dataset in `OUT/data`. Does not
 know: models. Its people and pictures are none of the test's (`simulate/world.py: draw_test`), which has its own.
@@ -27,8 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--kind", choices=KINDS, default="groups")
-    asked = parser.parse_args()
-    write_world(asked.out, asked.kind)
+    options = parser.parse_args()
+    write_world(options.out, options.kind)
 
 
 def write_world(out: Path, kind: str = "groups") -> None:

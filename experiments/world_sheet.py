@@ -1,4 +1,4 @@
-"""The contact sheet of the painted world, docs/pictures/world.png: `python runs/world_sheet.py [OUT]`.
+"""The contact sheet of the painted world, docs/pictures/world.png: `python -m experiments.world_sheet [OUT]`.
 
 Enters: the painter. Leaves: one PNG: a row for each dimension in which only that dimension changes, then rows of
 pictures as people see them, all attributes drawn at random. Does not know: people, votes.

@@ -16,6 +16,8 @@ from tasteprint.simulate.world import draw_test
 from tasteprint.types import History
 from tasteprint.vision.encoder import ImageEncoder
 
+pytestmark = pytest.mark.numerical
+
 PEOPLE, TOLD, ASKED = 40, 8, 8
 
 

@@ -31,6 +31,8 @@ from tasteprint.evaluate.shared_tastes import SharedTastes, fit_shared_tastes, m
 from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.types import Example, History, Vote
 
+pytestmark = pytest.mark.numerical
+
 IMAGES = 400
 FEATURES = np.random.default_rng(0).normal(size=(IMAGES, 4))
 
@@ -188,7 +190,9 @@ def test_shared_tastes_learn_a_planted_world_and_the_evaluation_sees_it():
     assert found["accuracy.own"].value > 0.9 > 0.65 > found["accuracy.no_history"].value
     assert found["own_minus_other.8"].low > 0.1 and found["own_minus_other.8"].n == 24
     order = [found[f"accuracy.{n}"].value for n in (0, 1, 2, 8)]
-    assert all(later >= earlier for earlier, later in pairwise(order))
+    # Of 240 pairs; what more votes may lose by the luck of training is four standard errors of a share of 0.95.
+    assert order[1] - order[0] > 0.3
+    assert all(later > earlier - 4 * np.sqrt(0.95 * 0.05 / 240) for earlier, later in pairwise(order))
     assert found["accuracy.8"].value == found["accuracy.own"].value
     assert found["accuracy.0"].value == found["accuracy.no_history"].value
     assert found["top1"].value > 0.5 and 0.35 < found["accuracy.population"].value < 0.65
@@ -248,8 +252,9 @@ def test_the_report_shows_every_figure():
     with console.capture() as shown:
         console.print(table(figures, "unseen people"))
     assert all(figure.name in shown.get() and f"| {figure.name} |" in markdown(figures) for figure in figures)
-    assert "| accuracy.own | pairs foreseen, the person's own history | 0.500 | 0.500 to 0.500 | 3 |" in (
-        markdown(figures).splitlines()
+    assert (
+        "| accuracy.own | pairs predicted right, the person's own history | 0.500 | 0.500 to 0.500 | 3 |"
+        in (markdown(figures).splitlines())
     )
     assert all(meaning(figure.name) for figure in figures)
     assert meaning("accuracy.1") == "1 vote of history" and meaning("unheard.of") == ""

@@ -28,6 +28,8 @@ from tasteprint.vision.encoder import BATCH, ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
 from tasteprint.vision.pixels import as_floats, prepared, twin
 
+pytestmark = pytest.mark.numerical
+
 SEES = {
     "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
     "image_size": 32, "patch_size": 8, "initializer_range": 0.1,

@@ -26,6 +26,8 @@ from tasteprint.types import History, Rating, Vote
 from tasteprint.vision.encoder import ImageEncoder
 from tastes import COLOURS, SMALL, colour_encoder, embeddings, fit, picture, some_people, votes_of
 
+pytestmark = pytest.mark.numerical
+
 NAMES = sorted(COLOURS)
 PLACE = {name: row for row, name in enumerate(NAMES)}
 ROWS = torch.from_numpy(embeddings(NAMES))
@@ -189,7 +191,7 @@ def test_raters_images_are_known_by_name_and_others_by_their_embedding(posterior
 
 
 def test_eight_votes_tell_a_new_person_apart(posterior):
-    people = {f"v{n}": votes_of(f"v{n}", n % 2, 24) for n in range(20)}
+    people = {f"v{n}": votes_of(f"v{n}", n % 2, 24) for n in range(100)}
     histories = [History(user, tuple(votes[:8])) for user, votes in people.items()]
     targets = [
         [(name, "") for vote in votes[8:] for name in (vote.liked, vote.disliked)]
@@ -208,7 +210,8 @@ def test_eight_votes_tell_a_new_person_apart(posterior):
             [*histories[1:], histories[0]],
         )
     )
-    assert own > 0.8 > nobody > other
+    # Of 1,600 pairs: a share errs by 0.011 at most. They are 0.88, 0.75 and 0.59.
+    assert own > 0.8 + 4 * 0.011 > 0.8 - 3 * 0.011 > nobody > other + 4 * 0.011 * 2**0.5
 
 
 def test_gradients_reach_the_pixels(posterior):

@@ -224,7 +224,7 @@ def mistakes(out, person):
             "--set",
             f"teacher.posterior={out / 'run/model'}",
         ],
-        "teacher.soft_label_weight is -1.0; expected a weight of at least 0": [
+        "teacher.soft_label_weight is -1; expected a number of at least 0": [
             "train",
             "--data",
             out / "data",

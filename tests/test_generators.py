@@ -15,9 +15,10 @@ import pipelines
 from tasteprint.guide.generators import GENERATORS, Entry, entry_of, open_generator
 from tasteprint.types import Generator
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation"
-)  # diffusers' Euler on torch's tensors
+pytestmark = [
+    pytest.mark.numerical,
+    pytest.mark.filterwarnings("ignore:__array__ implementation"),  # diffusers' Euler on torch's tensors
+]
 
 NAMES = list(GENERATORS)
 MAKES = {

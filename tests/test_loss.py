@@ -14,6 +14,8 @@ from tasteprint.incontext.loss import (
     preference_loss,
 )
 
+pytestmark = pytest.mark.numerical
+
 ANSWERS = AnswerTokens(minus=0, plus=1)
 
 

@@ -12,6 +12,8 @@ from tasteprint.posterior.likelihoods import FAR, Answers, answer_probability, l
 from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
 from tasteprint.posterior.utilities import UtilityMap
 
+pytestmark = pytest.mark.numerical
+
 KINDS = [
     (0.0, FAR, 1.0),
     (0.0, FAR, 0.5),

@@ -21,6 +21,8 @@ from tasteprint.posterior.likelihoods import (
 from tasteprint.posterior.mixture import MixturePrior, infer
 from tasteprint.types import MOST_STARS, Rating, Vote
 
+pytestmark = pytest.mark.numerical
+
 PLACE = {"a": 0, "b": 1, "c": 2}
 SHARED = torch.tensor([0.5, -1.0, 2.0])
 FEATURES = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 4.0]])

@@ -287,7 +287,7 @@ def test_both_ways_stand_side_by_side(tmp_path):
     assert "The in-context model, which reads these choices as a conversation, names it in 72.1 %" in head
     compared = section(path, "How good is it, and against what?")
     assert (
-        "the in-context model The in-context model, shown this person’s own earlier votes. 72.1 %" in compared
+        "the in-context model The in-context model, given this person’s own earlier votes. 72.1 %" in compared
     )
     assert compared.index("72.1 %") < compared.index("the taste posterior") < compared.index("74.3 %")
     numbers = section(path, "How much history does it take?")

@@ -25,6 +25,8 @@ from tasteprint.simulate.taxonomy import (
     require_value,
 )
 
+pytestmark = pytest.mark.numerical
+
 PLAIN = Attributes("Color Field Painting", "Oceanic Tones", "Centralized", "Simplified", "Crimson", "Digital")
 PRINT = Attributes("Ukiyo-e", "Pastels", "Rule of Thirds", "Intricate", "Magenta", "Woodcut")
 

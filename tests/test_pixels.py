@@ -11,6 +11,8 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from tasteprint.vision.eye import eye_processor
 from tasteprint.vision.pixels import as_floats, prepared, square_pixels, square_twin, twin
 
+pytestmark = pytest.mark.numerical
+
 EIGHT = Idefics2ImageProcessorPil(do_image_splitting=False, size={"longest_edge": 980, "shortest_edge": 378})
 """The preparation of the 8B model; `square_twin` asks a processor for nothing else."""
 

@@ -20,6 +20,8 @@ from tasteprint.incontext.prints import InContextPrint, rounding_loss, score_req
 from tasteprint.incontext.shelf import PrintShelf
 from tasteprint.types import History, Rating
 
+pytestmark = pytest.mark.numerical
+
 NAMES, PROMPTS = ["30", "31", "32"], ["a fish", "a cup", ""]
 
 
@@ -131,9 +133,8 @@ def test_attention_past_a_print_is_plain_attention(sharing):
         found.append([out, *torch.autograd.grad(out.square().sum(), wanted)])
     for ours, plain in zip(*found, strict=True):
         assert torch.allclose(ours, plain, atol=1e-5)
-    assert all(torch.equal(*pair) for pair in zip(*found, strict=True)) == (
-        sharing == 1
-    )  # SDPA itself, or not
+    if sharing == 1:  # SDPA itself
+        assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
 
 
 def test_a_small_budget_makes_small_passes_of_equal_scores(model, opened, shown, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from tasteprint.cli.score import ranked, scores_of
 from tasteprint.cli.steering import own_rewards
-from tasteprint.config import GuideConfig
+from tasteprint.config import Config, GuideConfig
 from tasteprint.data.histories import fixed_examples
 from tasteprint.evaluate.baselines import baselines_of
 from tasteprint.evaluate.evaluation import evaluate
@@ -181,7 +182,8 @@ def test_it_guides_a_generator(person):
     assert len(steps) == 3 and steps[-1].best.seen.loss <= steps[0].seen.loss
 
 
-def test_every_method_names_classes_that_there_are():
+def test_every_method_is_one_of_the_config_and_names_classes_that_exist():
+    assert set(METHODS) == set(get_args(get_type_hints(Config)["method"]))
     for method in METHODS.values():
         assert callable(method.model_class().from_pretrained) and callable(method.run_class().go)
 

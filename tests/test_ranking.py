@@ -18,6 +18,8 @@ from tasteprint.evaluate.metrics import (
 from tasteprint.evaluate.predictors import predict_pairs
 from tasteprint.types import Example, History, Vote
 
+pytestmark = pytest.mark.numerical
+
 
 def people(n: int, seed: int = 0) -> list[np.ndarray]:
     """Outcomes of n people with 1 to 6 targets each."""
@@ -63,7 +65,9 @@ def test_top_chances_are_the_mean_over_random_orders_of_ties():
     scores = np.array([5.0, 5.0, 6.0, 5.0])
     places = [np.lexsort((rng.random(4), -scores)).tolist().index(0) for _ in range(4000)]
     shares = [np.mean(np.array(places) < k) for k in (1, 2, 3)]
-    np.testing.assert_allclose(top_outcomes(scores[:1], scores[None, 1:])[0], shares, atol=0.03)
+    np.testing.assert_allclose(
+        top_outcomes(scores[:1], scores[None, 1:])[0], shares, atol=4 * 0.5 / 4000**0.5
+    )  # four errors
 
 
 def test_one_against_three_draws_this_persons_disliked_images():
@@ -106,7 +110,7 @@ def test_the_bootstrap_covers_the_truth_and_is_wider_than_one_over_pairs():
         found = mean_interval([rng.binomial(1, p, 30).astype(float) for p in taste], seed=trial)
         hits += found.low <= 0.7 <= found.high
         width.append(found.high - found.low)
-    assert hits >= 52  # 57 of 60 are expected
+    assert hits >= 50  # 57 of 60 are expected, with a deviation of 1.7: four of them
     assert np.mean(width) > 1.5 * 2 * 1.96 * np.sqrt(0.7 * 0.3 / 2400)
 
 

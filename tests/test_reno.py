@@ -11,6 +11,8 @@ from tasteprint.guide import reno
 from tasteprint.guide.reno import best_of, clipped, guide, nesterov, noises
 from tasteprint.guide.rewards import Reward, below, minus_margin, one_minus_q, regulariser
 
+pytestmark = pytest.mark.numerical
+
 SHAPE = (4, 2, 2)
 
 

@@ -20,6 +20,8 @@ from tasteprint.scorers.pickscore import open_pickscore
 from tasteprint.types import Scorer
 from tasteprint.vision.pixels import as_floats
 
+pytestmark = pytest.mark.numerical
+
 NAMES = tuple(SCORERS)
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 LIMIT = 77

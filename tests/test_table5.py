@@ -1,16 +1,14 @@
 """P table 5 by one command: what can be scored here is, what cannot stays empty and is said."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
 
+from experiments import guidance_tables, table5
 from tasteprint.evaluate.results import read_results
 from tasteprint.guide.generators import open_generator
 from tasteprint.guide.reno import noises
-
-RUNS = Path(__file__).parents[1] / "experiments"
 
 
 class Bright:
@@ -24,9 +22,6 @@ class Bright:
 
 @pytest.fixture
 def measured(tmp_path, pictures, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(RUNS))
-    import table5
-
     def opened(name):
         if name == "pickscore":
             return Bright()
@@ -70,9 +65,7 @@ def test_what_is_scored_and_what_is_not(measured):
 
 
 def test_it_is_shown_in_the_form_of_the_paper(measured):
-    from guidance_tables import table5
-
-    head, _, unguided, ours, *published = table5(read_results(measured[0])).splitlines()
+    head, _, unguided, ours, *published = guidance_tables.table5(read_results(measured[0])).splitlines()
     assert head == (
         "| | Aesthetic | CLIP | ImageReward | PickScore | HPS | CSD | ViPer proxy | Q of `mini-posterior` |"
     )

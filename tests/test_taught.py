@@ -61,7 +61,7 @@ def test_the_second_stage_goes_on_with_the_readouts_of_the_first(run):
 
 def test_the_curve_tells_the_teachers_terms(run):
     points = json.loads((run / "learning.json").read_text())
-    assert {"base", "plus", "minus", "utility", "belief", "soft"} <= set(points[0])
+    assert {"base", "plus", "minus", "utility", "posterior", "soft_label"} <= set(points[0])
     assert (run / "posterior/model/posterior.safetensors").is_file()
 
 
@@ -81,7 +81,7 @@ def test_an_estimated_prior_can_teach(estimated):
     readouts = load_file(estimated / "stage1" / READOUTS)
     assert len(readouts["share.weight"]) == 1 and len(readouts["taste.weight"]) == 16
     points = json.loads((estimated / "learning.json").read_text())
-    assert points[0]["belief"] > 0 and points[0]["utility"] > 0 and np.isfinite(points[0]["loss"])
+    assert points[0]["posterior"] > 0 and points[0]["utility"] > 0 and np.isfinite(points[0]["loss"])
 
 
 def test_without_a_teacher_the_run_is_that_of_one_without_weight(dataset, run, tmp_path):
@@ -95,7 +95,7 @@ def test_without_a_teacher_the_run_is_that_of_one_without_weight(dataset, run, t
     assert not all(torch.equal(one[name], taught[name]) for name in one)
     assert not list((tmp_path / "alone").rglob(READOUTS)) and not (tmp_path / "alone/posterior").exists()
     points = json.loads((tmp_path / "alone/learning.json").read_text())
-    assert "base" in points[0] and "belief" not in points[0]
+    assert "base" in points[0] and "posterior" not in points[0]
 
 
 @pytest.fixture

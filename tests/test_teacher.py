@@ -1,4 +1,4 @@
-"""A taste posterior as teacher: its lessons, where they are read, and what they add to the paper's losses."""
+"""A taste posterior as teacher: what it knows, where that is read, and what they add to the paper's losses."""
 
 import copy
 import random
@@ -19,6 +19,8 @@ from tasteprint.train.objective import Objective
 from tasteprint.train.teacher import Teacher
 from tasteprint.types import Example, History, Vote
 from tastes import COLOURS, embeddings, fitted, picture
+
+pytestmark = pytest.mark.numerical
 
 NAMES = sorted(COLOURS)
 FIRST = load_config("mini").stage1
@@ -61,27 +63,27 @@ def batch_of(examples, network, teacher=None):
     return {**batch, "image_features": features}
 
 
-def test_a_lesson_agrees_with_the_posterior_read_alone(posterior, network):
+def test_what_a_teacher_knows_agrees_with_the_posterior_read_alone(posterior, network):
     """People of 5, 0, 1 and 3 votes in one batch, against a print of each person and of each prefix of their votes."""
     teacher = teacher_of(posterior, network)
     batch = batch_of(PEOPLE, network, teacher)
-    lesson = teacher.lesson(batch)
+    known = teacher.targets(batch)
     asked = [target_candidates(example) for example in PEOPLE]
     margins = PosteriorPredictor(posterior, embeddings).pairs([example.history for example in PEOPLE], asked)
     odds = torch.from_numpy(np.concatenate(margins)).reshape(-1, 2)
-    assert torch.allclose(lesson.chances.double(), (odds[:, 0] - odds[:, 1]).sigmoid(), atol=1e-5)
+    assert torch.allclose(known.probabilities.double(), (odds[:, 0] - odds[:, 1]).sigmoid(), atol=1e-5)
     prefixes = [example.history.votes[: k + 1] for example in PEOPLE for k in range(len(example.history))]
     prints = posterior.prints_of([History("u", votes) for votes in prefixes], embeddings=embeddings)
     mean, deviation = moments(posterior.prior)
-    assert len(lesson.shares) == len(lesson.tastes) == len(prints) == 9
-    for shares, taste, alone in zip(lesson.shares, lesson.tastes, prints, strict=True):
+    assert len(known.shares) == len(known.tastes) == len(prints) == 9
+    for shares, taste, alone in zip(known.shares, known.tastes, prints, strict=True):
         assert torch.allclose(shares.exp().double(), alone.memberships, atol=1e-5)
         assert torch.allclose(taste.double(), (alone.belief.taste - mean) / deviation, atol=1e-5)
 
 
 def test_utilities_are_those_of_every_answers_image_standardised(posterior, network):
     teacher = teacher_of(posterior, network)
-    lesson = teacher.lesson(batch_of(PEOPLE, network, teacher))
+    known = teacher.targets(batch_of(PEOPLE, network, teacher))
     told = [name for example in PEOPLE for vote in example.history.votes for name in vote.images]
     asked = [name for example in PEOPLE for name, _ in target_candidates(example)]
     prior = posterior.prior
@@ -94,29 +96,29 @@ def test_utilities_are_those_of_every_answers_image_standardised(posterior, netw
 
     everything = of(NAMES)
     expected = (of([*told, *asked]) - everything.mean(dim=0)) / everything[:, :2].std(dim=0).mean()
-    assert torch.allclose(lesson.utilities, expected, atol=1e-5)
+    assert torch.allclose(known.utilities, expected, atol=1e-5)
 
 
-def test_a_lesson_of_people_without_votes(posterior, network):
+def test_a_teacher_of_people_without_votes(posterior, network):
     teacher = teacher_of(posterior, network)
     nobody = [an_example("a", 0, 2), an_example("b", 0, 1)]
-    lesson = teacher.lesson(batch_of(nobody, network, teacher))
-    assert len(lesson.shares) == len(lesson.tastes) == 0 and len(lesson.chances) == 3
+    known = teacher.targets(batch_of(nobody, network, teacher))
+    assert len(known.shares) == len(known.tastes) == 0 and len(known.probabilities) == 3
     mine = Objective(copy.deepcopy(network), FIRST, teacher)
     out = mine(**batch_of(nobody, network, teacher))
     out["loss"].backward()
-    assert torch.isfinite(out["loss"]) and out["belief"] == 0
+    assert torch.isfinite(out["loss"]) and out["posterior"] == 0
 
 
 def test_what_is_read_where(posterior, network):
-    """Utilities where an answer is predicted; a belief at the last answer of a vote, and nowhere else."""
+    """Utilities where an answer is predicted; a posterior at the last answer of a vote, and nowhere else."""
     teacher = teacher_of(posterior, network)
     batch = batch_of(PEOPLE, network, teacher)
     early, late = (torch.randn(*batch["input_ids"].shape, 128, requires_grad=True) for _ in range(2))
     out = AnswerLogits(torch.zeros(16, 3), torch.zeros(18, 3), (early, late))
     loss = teacher.loss(batch, out, torch.zeros(8, 2))
-    (loss.utility + loss.belief).backward()
-    assert loss.soft.item() == pytest.approx(np.log(2), abs=1e-6)
+    (loss.utility + loss.posterior).backward()
+    assert loss.soft_label.item() == pytest.approx(np.log(2), abs=1e-6)
     predicted, answered = (
         {tuple(place) for place in layer.grad.any(dim=-1).nonzero().tolist()} for layer in (early, late)
     )
@@ -132,7 +134,7 @@ def test_every_readout_learns(posterior, network):
     mine = Objective(copy.deepcopy(network), FIRST, teacher)
     out = mine(**batch_of(PEOPLE, network, teacher))
     out["loss"].backward()
-    assert all(out[name] > 0 for name in ("utility", "belief", "soft", "base", "plus", "minus"))
+    assert all(out[name] > 0 for name in ("utility", "posterior", "soft_label", "base", "plus", "minus"))
     for readout in (teacher.utility, teacher.share, teacher.taste):
         assert readout.weight.grad.abs().max() > 0
     steps = {name for name, p in mine.named_parameters() if p.requires_grad and "network." not in name}
@@ -182,7 +184,7 @@ def test_with_a_teacher_its_terms_are_weighed_and_added(posterior, network):
         alone, taught_too = Objective(network, FIRST)(**batch), Objective(network, FIRST, teacher)(**batch)
         said = network(**batch, layers=(2, 4))
         parts = teacher.loss(batch, said, margin(said.targets.unflatten(0, (-1, 2)), network.answers))
-    more = 2 * parts.utility + 0.5 * parts.belief + 4 * parts.soft
+    more = 2 * parts.utility + 0.5 * parts.posterior + 4 * parts.soft_label
     assert taught_too["loss"].item() == pytest.approx((alone["loss"] + more).item(), rel=1e-6)
     assert [taught_too[name].item() for name in parts._fields] == pytest.approx(
         [part.item() for part in parts]
@@ -228,10 +230,10 @@ def test_the_first_and_the_last_layer_can_be_read(posterior, network):
     assert len(states) == 2 and not torch.equal(*states)
 
 
-def test_a_lesson_is_as_exact_in_a_training_in_half_precision(posterior, network):
+def test_a_teacher_is_as_exact_in_a_training_in_half_precision(posterior, network):
     """Under autocast a product of float32 would have eight bits; the teacher's numbers keep all of theirs."""
     teacher = teacher_of(posterior, network)
     batch = batch_of(PEOPLE, network, teacher)
     with torch.autocast("cpu", torch.bfloat16):
-        half = teacher.lesson(batch)
-    assert all(torch.equal(one, other) for one, other in zip(half, teacher.lesson(batch), strict=True))
+        half = teacher.targets(batch)
+    assert all(torch.equal(one, other) for one, other in zip(half, teacher.targets(batch), strict=True))

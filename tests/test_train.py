@@ -119,7 +119,7 @@ def test_killed_in_the_middle_it_reaches_the_same_weights(dataset, tmp_path):
     process = subprocess.Popen(
         command(dataset, killed), env=environment, stderr=subprocess.PIPE, start_new_session=True
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while last_checkpoint(killed / "stage1") is None:
         assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
         time.sleep(0.02)
@@ -144,8 +144,5 @@ def test_killed_in_the_middle_it_reaches_the_same_weights(dataset, tmp_path):
     )
     points = json.loads((killed / "learning.json").read_text())
     assert {"base", "plus", "minus"} <= set(points[0]) and any("eval_accuracy" in point for point in points)
-
-
-def test_features_are_shared_between_stages(dataset):
     stores = list((dataset.folder / "features").glob("*.f32"))
-    assert stores and all(path.stat().st_size for path in stores)
+    assert stores and all(path.stat().st_size for path in stores)  # shared by the stages

@@ -28,6 +28,8 @@ from tasteprint.simulate.taxonomy import DIMENSIONS, VALUES, Attributes
 from tasteprint.simulate.world import WorldConfig, draw_choices, draw_test, draw_world, pool_of, simulate
 from tasteprint.types import Vote
 
+pytestmark = pytest.mark.numerical
+
 PLAIN = Attributes(*(names[0] for names in DIMENSIONS.values()))
 STYLE, OTHER = DIMENSIONS["style"][:2]
 OTHERWISE = dataclasses.replace(PLAIN, style=OTHER)

@@ -1,52 +1,44 @@
 """The results of the in-context model on simulated people: figures checked by hand, shortcuts against slow twins."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-RUNS = Path(__file__).parents[1] / "experiments"
+from experiments import baselines
+from experiments.combined import CombinedModels, left_out
+from experiments.figures import calibration, flips, flips_of_means, share_of_headroom
+from experiments.inside import _clusters, _weights_of, attention_maps, likeness
+from experiments.models import open_pair, painted
+from experiments.people import HISTORY, MeasuredPeople, reshuffled, scores_of, strangers
+from tasteprint.incontext.images import StoredTokens
+from tasteprint.posterior.likelihoods import Answers
+from tasteprint.simulate.bayes import predict
+from tasteprint.simulate.oracle import bounds, bounds_of
+from tasteprint.simulate.world import draw_test
+from tasteprint.vision.feature_store import FeatureStore
+
+pytestmark = pytest.mark.numerical
 
 
 @pytest.fixture
-def runs(monkeypatch):
-    monkeypatch.syspath_prepend(str(RUNS))
+def tested():
+    return MeasuredPeople.of(draw_test(), 4)
 
 
 @pytest.fixture
-def examined(runs):
-    from examined import Examined
-
-    from tasteprint.simulate.world import draw_test
-
-    return Examined.of(draw_test(), 4)
+def images(tested, model, tmp_path):
+    store = FeatureStore(tmp_path, model.image_encoder, painted(tested.world.pictures))
+    return StoredTokens(store, model.network.backbone.width)
 
 
 @pytest.fixture
-def images(examined, model, tmp_path):
-    from tasteprint.simulate.painter import paint
-    from tasteprint.vision.feature_store import FeatureStore
-
-    def painted(name):
-        picture = examined.world.pictures[name]
-        return paint(picture.subject, picture.attributes, picture.seed)
-
-    gradients = [parameter.requires_grad for parameter in model.parameters()]
-    yield FeatureStore(tmp_path, model.requires_grad_(False), painted)
-    for parameter, needed in zip(model.parameters(), gradients, strict=True):
-        parameter.requires_grad_(needed)
+def predictor(model, tested, tmp_path):
+    return model.predictor(painted(tested.world.pictures), tmp_path)
 
 
-@pytest.fixture
-def predictor(model, images):
-    return lambda histories, asked: model.margins(histories, asked, images)
-
-
-def test_flips_are_counted_over_pairs_of_readings(runs):
-    from world_figures import flips, flips_of_means
-
+def test_flips_are_counted_over_pairs_of_readings():
     odds = [
         np.array([[1.0, 1.0], [1.0, 2.0]]),
         np.array([[1.0, -1.0], [1.0, 2.0]]),
@@ -65,9 +57,7 @@ def test_flips_are_counted_over_pairs_of_readings(runs):
     assert flips_of_means("of_2", four, 2).value == pytest.approx(1 / 2)
 
 
-def test_calibration_bins_say_what_was_said_and_how_much_came_true(runs):
-    from world_figures import calibration
-
+def test_calibration_bins_say_what_was_said_and_how_much_came_true():
     odds = np.log(0.8 / 0.2)  # said 0.8: the seventh of ten bins from 0.5 on
     people = [np.array([[odds, 0.0], [odds, 0.0]]), np.array([[0.0, odds], [odds, 0.0]])]
     found = {figure.name: figure.value for figure in calibration(people, ".mine")}
@@ -77,9 +67,7 @@ def test_calibration_bins_say_what_was_said_and_how_much_came_true(runs):
     assert found["calibration.ece.mine"] == pytest.approx(0.05)
 
 
-def test_the_bound_captures_all_of_the_headroom_and_the_average_none(runs):
-    from world_figures import share_of_headroom
-
+def test_the_bound_captures_all_of_the_headroom_and_the_average_none():
     average, best = np.array([[0.5, 0.5], [0.6, 0.4]]), np.array([[0.9, 0.7], [0.8, 0.8]])
     assert share_of_headroom("h", best, average, best).value == 1
     assert share_of_headroom("h", average, average, best).value == 0
@@ -87,119 +75,94 @@ def test_the_bound_captures_all_of_the_headroom_and_the_average_none(runs):
     assert (half.value, half.low, half.high) == (pytest.approx(0.5), pytest.approx(0.5), pytest.approx(0.5))
 
 
-def test_bounds_of_fewer_votes_are_those_of_all_the_history(examined):
-    from tasteprint.simulate.oracle import bounds
-
-    world = examined.world
-    slow = bounds(
-        world.population, examined.people, world.votes_by_user(), world.pictures, (0, 2, 32), samples=512
-    )
-    fast = examined.bounds((0, 2))
-    for name in ("bound.oracle", "bound.average", "bound.centroid.2"):
+def test_bounds_of_fewer_votes_are_those_of_all_the_history(tested):
+    world = tested.world
+    slow = bounds(world.population, tested.people, world.votes_by_user(), world.pictures, (0, 2, 32))
+    fast = tested.bounds((0, 2))
+    for name in ("bound.oracle", "bound.average", "bound.centroid.2", "bound.bayes.2"):  # by the same samples
         assert np.array_equal(slow[name].earned, fast[name].earned)
-    assert slow["bound.bayes.2"].value == pytest.approx(fast["bound.bayes.2"].value, abs=0.01)
 
 
-def test_references_rank_two_pictures_as_they_choose_between_them(runs):
+def test_references_rank_two_pictures_as_they_choose_between_them():
     """Of two pictures the expected wins rank as the pair's own probability: the same samples, so the same choices."""
-    import rivals
-    from examined import Examined
-    from foreseen import TOLD
 
-    from tasteprint.simulate.oracle import bounds_of
-    from tasteprint.simulate.world import draw_test
-
-    whole = Examined.of(draw_test(), 100)
-    one_target = replace(whole, votes=[votes[: TOLD + 1] for votes in whole.votes])
+    whole = MeasuredPeople.of(draw_test(), 100)
+    one_target = replace(whole, votes=[votes[: HISTORY + 1] for votes in whole.votes])
     told, answers = (
-        np.delete(a, np.s_[8:TOLD], axis=1) for a in (one_target.differences, one_target.answers)
+        np.delete(a, np.s_[8:HISTORY], axis=1) for a in (one_target.differences, one_target.answers)
     )
     population, utilities = one_target.world.population, one_target.utilities
-    found = bounds_of(population, utilities, told, answers, (0, 8), samples=rivals.SAMPLES)
-    scores = rivals.reference_scores(one_target, 8)
+    found = bounds_of(population, utilities, told, answers, (0, 8), samples=baselines.SAMPLES)
+    scores = baselines.reference_scores(one_target, 8)
     pairs = {"bound.bayes": "bound.bayes.8", "bound.centroid": "bound.centroid.8"}
     for name, ranked in scores.items():
         assert np.array_equal(one_target.earned(ranked), found[pairs.get(name, name)].earned)
 
 
-def test_wins_are_counted_over_all_other_pictures(examined):
+def test_wins_are_counted_over_all_other_pictures(tested):
     """The slow twin: one picture against the rest at a time; a picture against itself has one half of a win."""
-    import rivals
-    from foreseen import TOLD
 
-    from tasteprint.simulate.bayes import predict
-
-    shown = rivals._shown(examined)
-    told, answers = examined.differences[:, :8], examined.answers[:, :8]
+    shown = baselines._shown(tested)
+    told, answers = tested.differences[:, :8], tested.answers[:, :8]
     slow = [
         predict(
-            examined.world.population, told, answers, shown[:, [i]] - shown, rivals.SAMPLES, 1
+            tested.world.population, told, answers, shown[:, [i]] - shown, baselines.SAMPLES, 1
         ).probability.sum(1)
         for i in range(0, shown.shape[1], 5)
     ]
-    scores = rivals.reference_scores(examined, 8)
-    assert shown.shape[1] == 2 * (len(examined.votes[0]) - TOLD)
+    scores = baselines.reference_scores(tested, 8)
+    assert shown.shape[1] == 2 * (len(tested.votes[0]) - HISTORY)
     assert scores["bound.bayes"][:, ::5] == pytest.approx(np.stack(slow, axis=1) - 0.5, abs=1e-9)
     assert scores["bound.average"].sum() == pytest.approx(4 * 32 * 31 / 2)
 
 
-def test_reshuffled_votes_are_the_same_votes(examined):
-    from examined import reshuffled
-
-    (before, *_), (after, *_) = examined.histories(8), reshuffled(examined.histories(8), 1)
+def test_reshuffled_votes_are_the_same_votes(tested):
+    (before, *_), (after, *_) = tested.histories(8), reshuffled(tested.histories(8), 1)
     assert {(vote.liked, vote.disliked) for vote in before.votes} == {
         (vote.liked, vote.disliked) for vote in after.votes
     }
     assert before.votes != after.votes
 
 
-def test_misled_people_have_wrong_histories_and_true_targets(examined):
-    from foreseen import TOLD
+def test_mistaken_people_have_wrong_histories_and_true_targets(tested):
+    mistaken = tested.mistaken(0.2, seed=0)
+    wrong = mistaken.answers != tested.answers
+    # Of 4 * 32 votes, each with probability 0.2: four standard errors.
+    assert wrong[:, :HISTORY].mean() == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 128))
+    assert not wrong[:, HISTORY:].any()
+    assert np.array_equal(mistaken.truth, tested.truth)
+    assert not (tested.mistaken(0.0, seed=0).answers != tested.answers).any()
 
-    misled = examined.misled(0.2, seed=0)
-    wrong = misled.answers != examined.answers
-    assert 0.1 < wrong[:, :TOLD].mean() < 0.3
-    assert not wrong[:, TOLD:].any()
-    assert np.array_equal(misled.truth, examined.truth)
-    assert not (examined.misled(0.0, seed=0).answers != examined.answers).any()
 
-
-def test_strangers_see_the_same_pictures_and_have_other_tastes(examined):
-    from examined import strangers
-
+def test_strangers_see_the_same_pictures_and_have_other_tastes(tested):
     other = strangers()
-    assert other.pictures == examined.world.pictures
-    assert not np.allclose(other.population.tastes, examined.world.population.tastes)
+    assert other.pictures == tested.world.pictures
+    assert not np.allclose(other.population.tastes, tested.world.population.tastes)
 
 
-def test_features_are_what_the_backbone_sees(examined, model, images):
-    names = list(examined.world.pictures)[:3]
-    pixels = model.pixels([images.open_image(name) for name in names])
+def test_features_are_what_the_backbone_sees(tested, model, images):
+    names = list(tested.world.pictures)[:3]
+    pixels = model.network.pixels([images.store.open_image(name) for name in names])
     with torch.no_grad():
-        seen = model.backbone.image_features(pixels)
+        seen = model.network.backbone.image_features(pixels)
     assert torch.allclose(images(names)["image_features"], seen, atol=1e-5)
 
 
-def test_attention_is_that_of_the_model_and_leaves_it_as_it_was(examined, model, images, predictor):
-    from examined import read
-    from inside import _weights_of, attention_maps
-
-    told, asked = examined.histories(2), [person[:4] for person in examined.asked]
-    before = read(predictor, told, asked)
-    with _weights_of(model) as weights:
-        assert read(predictor, told, asked) == pytest.approx(before, abs=1e-4)
-        assert len(weights) == model.backbone.depth
+def test_attention_is_that_of_the_model_and_leaves_it_as_it_was(tested, model, images, predictor):
+    told, asked = tested.histories(2), [person[:4] for person in tested.candidates]
+    before = scores_of(predictor, told, asked)
+    with _weights_of(model.network) as weights:
+        assert scores_of(predictor, told, asked) == pytest.approx(before, abs=1e-4)
+        assert len(weights) == model.network.backbone.depth
         assert all(torch.allclose(one.sum(dim=-1), torch.ones(()), atol=1e-5) for one in weights)
-    maps = attention_maps(model, told, asked[0][0], images)
-    assert maps.shape == (4, model.backbone.depth, 4, 2, len(model.tokens))
+    maps = attention_maps(model.network, told, asked[0][0], images)
+    assert maps.shape == (4, model.network.backbone.depth, 4, 2, len(model.network.tokens))
     assert (maps >= 0).all()
     assert (maps.sum(axis=-1) <= 1 + 1e-6).all()
-    assert np.array_equal(read(predictor, told, asked), before)
+    assert np.array_equal(scores_of(predictor, told, asked), before)
 
 
-def test_maps_that_are_those_of_the_group_are_alike_within_and_unlike_across(runs):
-    from inside import likeness
-
+def test_maps_that_are_those_of_the_group_are_alike_within_and_unlike_across():
     groups = np.repeat([0, 1], 20)
     maps = np.where(groups[:, None] == 0, [0.3, 0.1], [0.1, 0.3])
     found = {figure.name: figure.value for figure in likeness(maps, groups, 3)}
@@ -208,18 +171,14 @@ def test_maps_that_are_those_of_the_group_are_alike_within_and_unlike_across(run
     assert found["attention.within_minus_across.3"] == pytest.approx(2)
 
 
-def test_people_of_clear_groups_are_found(runs):
-    from inside import _clusters
-
+def test_people_of_clear_groups_are_found():
     groups = np.repeat(np.arange(3), 6)
     vectors = np.eye(3)[groups] + np.random.default_rng(0).normal(0, 0.01, size=(18, 3))
     found = _clusters(vectors, groups, seed=0)
     assert (found["k"], found["ari"], found["ari.true_k"]) == (3, 1, 1)
 
 
-def test_a_vote_is_left_out_where_its_own_margin_is_read(examined):
-    from both_ways import left_out
-
+def test_a_vote_is_left_out_where_its_own_margin_is_read(tested):
     calls = []
 
     def predictor(histories, asked):
@@ -229,19 +188,15 @@ def test_a_vote_is_left_out_where_its_own_margin_is_read(examined):
         )
         return [np.zeros(len(person)) for person in asked]
 
-    assert left_out(predictor, examined.histories(3)).shape == (4, 6)
+    assert left_out(predictor, tested.histories(3)).shape == (4, 6)
     assert all(count == 2 and not shown & asked for count, shown, asked in calls)
 
 
-def test_both_ways_without_deviation_are_the_model(runs):
-    from both_ways import BothWays
-
-    from tasteprint.posterior.likelihoods import Answers
-
+def test_combined_models_without_deviation_are_the_model():
     torch.manual_seed(0)
     rows, offsets = torch.randn(3, 5, 2).double(), torch.randn(3, 5).double()
     margins, features = torch.randn(3, 4).double(), torch.randn(3, 4, 2).double()
-    both = BothWays(torch.ones(2).double(), Answers.choices(rows, offsets), margins, features)
+    both = CombinedModels(torch.ones(2).double(), Answers.choices(rows, offsets), margins, features)
     alone = (margins[:, 0::2] - margins[:, 1::2]).numpy()
     assert np.array_equal(both.odds(0.0), alone)
     assert both.odds(1e-4) == pytest.approx(alone, abs=1e-4)
@@ -250,9 +205,7 @@ def test_both_ways_without_deviation_are_the_model(runs):
     assert both.best_scale((alone > 0).astype(float)) == 0 or both.best_scale((alone < 0).astype(float)) > 0
 
 
-def test_ways_that_are_exchanged_are_refused(runs, model, tmp_path):
-    from ways import open_ways
-
+def test_models_that_are_exchanged_are_refused(model, tmp_path):
     model.save_pretrained(tmp_path / "model")
-    with pytest.raises(ValueError, match="expected a PreferenceModel and a TastePosterior"):
-        open_ways(str(tmp_path / "model"), str(tmp_path / "model"), {}, tmp_path)
+    with pytest.raises(ValueError, match="expected an InContextModel and a TastePosterior"):
+        open_pair(str(tmp_path / "model"), str(tmp_path / "model"), {}, tmp_path)

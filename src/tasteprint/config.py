@@ -46,7 +46,7 @@ class ModelConfig:
 
 @checked()
 class TeacherConfig:
-    """The taste posterior that teaches the stages by belief supervision (method.md section 11).
+    """The taste posterior that the stages are distilled from (method.md section 11).
 
     `posterior` is a folder or Hub name of one, "learn" for one that the run learns first, as `[posterior]` says, or
     empty for none. The layers are counted from 1; the three weights, at least 0, are of utilities at images, beliefs at

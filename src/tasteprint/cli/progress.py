@@ -26,7 +26,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def quiet_libraries() -> None:
-    """Turn off what transformers and diffusers print while they load; what fails is still said."""
+    """Turn off what transformers and diffusers print while they load; errors are still raised."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # "the fast image processor needs torchvision": the slow one is meant

@@ -1,1 +1,1 @@
-"""How good predictions are, and beside what: readers of people in, figures with intervals out."""
+"""How good predictions are, and compared with what: predictors of people in, figures with intervals out."""

@@ -1,12 +1,7 @@
-"""One liked image against three disliked ones of the same person (P table 2), from margins already read.
+"""One model and its baselines, measured on the same people and the same pairs, and one liked image against three.
 
-Enters: examples and the margins of their targets. Leaves: each person's chances of the first places.
-Does not know: readers, images.
-
-One model and everything that stands beside it, measured on the same people and the same pairs.
-
-Enters: readers by name, examples. Leaves: margins by reader and person, and the figures made from them.
-Does not know: how readers read, files, tables.
+Enters: predictors by name, examples. Leaves: margins by predictor and person, and the figures computed from them.
+Does not know: how predictors work, files, tables.
 """
 
 from __future__ import annotations
@@ -14,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -28,9 +24,9 @@ from tasteprint.evaluate.metrics import (
     paired_difference,
     top_outcomes,
 )
-from tasteprint.evaluate.predictors import Predictor, predict_pairs
+from tasteprint.evaluate.predictors import predict_pairs
 from tasteprint.evaluate.results import Figure
-from tasteprint.types import Example, Vote
+from tasteprint.types import Example, Predictor, Vote
 
 OTHERS = 3
 
@@ -42,7 +38,7 @@ def one_of_four(
 
     P leaves the draw open; here the three come at random, seeded by person, from the person's disliked
     target images, which the history does not show; the liked image's own rival may be among them. Each image
-    counts once, with the prompt it was first shown for; images that the person liked in one target and
+    counts once, with its first prompt; images that the person liked in one target and
     disliked in another are left out, and so are people with fewer than three disliked images.
     """
     rows = [_person(example, pairs, seed) for example, pairs in zip(examples, margins, strict=True)]
@@ -63,11 +59,11 @@ def _person(example: Example, pairs: Float[np.ndarray, "_ 2"], seed: int) -> Flo
     return top_outcomes(np.array(good), np.array([rng.sample(bad, OTHERS) for _ in good]))
 
 
-OWN, BESIDE = "own", "posterior"
-"""The reader that is measured, and the one that may stand beside it after as many votes."""
+OWN, SECOND = "own", "posterior"
+"""The predictor that is measured, and a second one that may be measured after as many votes."""
 
 Progress = Callable[[str, int, int], None]
-"""Told the reading at work, and how many of how many people it has read."""
+"""Called with the name of what is measured, and how many of how many people are done."""
 
 Margins = list[Float[np.ndarray, "_ 2"]]
 """One array a person, one row a target pair, the liked image in column 0."""
@@ -75,9 +71,9 @@ Margins = list[Float[np.ndarray, "_ 2"]]
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """Every reading of the same examples; `margins` by name: `own`, `no_history`, `population`, `8`, ...
+    """Margins of the same examples by name: `own`, `no_history`, `population`, `8`, ...
 
-    `ranked` are the margins of `own` that compare across pairs; a reader with `pairs` has others within a pair.
+    `ranked` are the margins of `own` that compare across pairs; a predictor with `pairs` has others within a pair.
     """
 
     examples: list[Example]
@@ -85,7 +81,7 @@ class Measurements:
     ranked: Margins
 
     def outcomes(self, name: str) -> list[Float[np.ndarray, " _"]]:
-        """Each person's outcomes of one reading: 1 right, 0 wrong, one half for a tie, one a target."""
+        """Each person's outcomes under one name: 1 right, 0 wrong, one half for a tie, one a target."""
         return [pair_outcomes(person) for person in self.margins[name]]
 
     @property
@@ -102,10 +98,10 @@ def evaluate(
     votes: Mapping[str, Sequence[Vote]] | None = None,
     progress: Progress | None = None,
 ) -> list[Figure]:
-    """Give the figures of house.md for the reader named `own` and the controls among the readers.
+    """Give the figures of the predictor named `own` and of the other predictors, its baselines.
 
     `counts` beyond the length of the histories are left out. `votes`, by user, fill up another's history
-    where it would show a target. ValueError for no reader `own`, fewer than two people, histories of several
+    where it would show a target. ValueError for no predictor `own`, fewer than two people, histories of several
     lengths, or no history at all.
     """
     return figures(measure(predictors, examples, seed, counts, votes, progress), seed)
@@ -119,20 +115,20 @@ def measure(
     votes: Mapping[str, Sequence[Vote]] | None = None,
     progress: Progress | None = None,
 ) -> Measurements:
-    """Read the examples with every reader, and with `own` after no, another's and shorter histories too.
+    """Predict the examples with every predictor, and with `own` after no, another's and shorter histories too.
 
-    The full history is read once and has two names, `own` and `8` (`posterior` and `posterior.8`): the one stands
-    beside the controls, the other ends the series by votes.
+    The full history is measured once under two names, `own` and `8` (`posterior` and `posterior.8`): the one stands
+    beside the baselines, the other ends the series by votes.
     """
     _check(predictors, examples)
     margins: dict[str, Margins] = {}
-    for name, predictor, shown in _readings(predictors, examples, seed, counts, votes):
-        told = None if progress is None else _telling(progress, name, len(examples))
-        margins[name] = predict_pairs(getattr(predictor, "pairs", predictor), shown, progress=told)
+    for name, predictor, given in _variants(predictors, examples, seed, counts, votes):
+        moved = None if progress is None else partial(_moved, progress, name, len(examples))
+        margins[name] = predict_pairs(getattr(predictor, "pairs", predictor), given, progress=moved)
     again = {0: "no_history", len(examples[0].history): OWN}
     margins |= {str(count): margins[again[count]] for count in counts if count in again}
-    if BESIDE in margins and len(examples[0].history) in counts:
-        margins[f"{BESIDE}.{len(examples[0].history)}"] = margins[BESIDE]
+    if SECOND in margins and len(examples[0].history) in counts:
+        margins[f"{SECOND}.{len(examples[0].history)}"] = margins[SECOND]
     own = predictors[OWN]
     ranked = predict_pairs(own, examples) if hasattr(own, "pairs") else margins[OWN]
     return Measurements(list(examples), margins, ranked)
@@ -150,7 +146,7 @@ def figures(measured: Measurements, seed: int = 0) -> list[Figure]:
     return [Figure(name, *interval) for name, interval in found.items()]
 
 
-def _readings(
+def _variants(
     predictors: Mapping[str, Predictor],
     examples: Sequence[Example],
     seed: int,
@@ -163,14 +159,14 @@ def _readings(
     for name, predictor in predictors.items():
         if name != OWN:
             yield name, predictor, examples
-    if BESIDE in predictors and 0 in counts:
-        yield f"{BESIDE}.0", no_history(predictors[BESIDE]), examples
+    if SECOND in predictors and 0 in counts:
+        yield f"{SECOND}.0", no_history(predictors[SECOND]), examples
     for count in counts:
         if 0 < count < len(examples[0].history):
             shorter = [shortened(example, count) for example in examples]
             yield str(count), predictors[OWN], shorter
-            if BESIDE in predictors:
-                yield f"{BESIDE}.{count}", predictors[BESIDE], shorter
+            if SECOND in predictors:
+                yield f"{SECOND}.{count}", predictors[SECOND], shorter
 
 
 def _tops(measured: Measurements, seed: int) -> dict[str, Interval]:
@@ -184,7 +180,7 @@ def _tops(measured: Measurements, seed: int) -> dict[str, Interval]:
 def _check(predictors: Mapping[str, Predictor], examples: Sequence[Example]) -> None:
     if OWN not in predictors:
         raise ValueError(
-            f"readers are {sorted(predictors)}; expected one named {OWN!r}: give the model this name."
+            f"the predictors are {sorted(predictors)}; expected one named {OWN!r}: give the model this name."
         )
     lengths = sorted({len(example.history) for example in examples})
     if len(examples) < 2 or len(lengths) > 1 or lengths == [0]:
@@ -194,5 +190,5 @@ def _check(predictors: Mapping[str, Predictor], examples: Sequence[Example]) -> 
         )
 
 
-def _telling(progress: Progress, name: str, total: int) -> Callable[[int], None]:
-    return lambda done: progress(name, done, total)
+def _moved(progress: Progress, name: str, total: int, done: int) -> None:
+    progress(name, done, total)

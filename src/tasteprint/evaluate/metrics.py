@@ -1,4 +1,4 @@
-"""What margins are worth: outcomes of pairs, one against three, calibration, and their intervals over people.
+"""How good margins are: outcomes of pairs, one against three, calibration, and their intervals over people.
 
 Enters: margins of pairs and per-person totals, as arrays. Leaves: shares of 1 with 95 % intervals.
 Does not know: people's names, images, models. Pure functions. An exact tie counts what a fair coin would.
@@ -61,7 +61,7 @@ def mean_interval(outcomes: Sequence[Float[np.ndarray, " _"]], seed: int) -> Int
 def paired_difference(
     first: Sequence[Float[np.ndarray, " _"]], second: Sequence[Float[np.ndarray, " _"]], seed: int
 ) -> Interval:
-    """First minus second, two readers over the same pairs of the same people; in [-1, 1].
+    """First minus second, two predictors over the same pairs of the same people; in [-1, 1].
 
     Own history minus another's is the personal part (method.md section 7).
     """
@@ -93,7 +93,7 @@ def resampled(
     people = len(totals)
     if people < 2:
         raise ValueError(
-            f"an interval over people was asked of {people}; expected at least 2: evaluate more people."
+            f"an interval over people was requested of {people}; expected at least 2: evaluate more people."
         )
     rng = np.random.default_rng(seed)
     block = max(1, _CELLS // people)

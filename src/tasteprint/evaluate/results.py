@@ -1,16 +1,7 @@
-"""Figures in words: a phrase for every name, and for what stands beside the model a label and a sentence.
+"""Measured figures as data, in words and in tables: what a command that measures writes and prints.
 
-Enters: names of figures (house.md). Leaves: words, predictors in the order in which they are compared. Does not know:
-any figure's value, tables, pages.
-
-Measured figures as data: what a command that measures writes, and tables are made from.
-
-Enters: figures. Leaves: a small JSON file (house.md, "Results are data") and a table. Does not know: how they
-were measured.
-
-Figures as people read them: a table for the terminal, the same table in Markdown.
-
-Enters: figures. Leaves: a rich table, or text. Does not know: how the figures were measured, nor what they mean.
+Enters: figures by name. Leaves: a small JSON file with what is needed to measure them again, a table for the terminal,
+the same in Markdown, a phrase for each name. Does not know: how figures are measured, pages.
 """
 
 from __future__ import annotations
@@ -28,12 +19,12 @@ from tasteprint.files import write_json
 from tasteprint.provenance import commit, hardware
 
 MEANING = {
-    "accuracy.own": "pairs foreseen, the person's own history",
-    "accuracy.posterior": "the taste posterior, the same votes in closed form",
+    "accuracy.own": "pairs predicted right, the person's own history",
+    "accuracy.posterior": "the taste posterior, the same votes",
     "accuracy.no_history": "the same model without history",
     "accuracy.other_history": "the same model with another person's history",
     "accuracy.population": "what other people preferred, no model",
-    "accuracy.own_only": "an untrained model taught this person alone",
+    "accuracy.own_only": "an untrained model trained on this person alone",
     "accuracy.logistic": "a logistic regression a person, on image features",
     "accuracy.tastes": "shared tastes on image features, the person's mixture",
     "accuracy.here.own": "the in-context model after learning on from such people, the same votes",
@@ -84,12 +75,12 @@ COMPARED = {
     ),
     "accuracy.own": (
         "own history",
-        "The {model}, shown this person’s own earlier votes.",
+        "The {model}, given this person’s own earlier votes.",
     ),
     "accuracy.posterior": (
         "the taste posterior",
-        "The other way, by arithmetic alone: people share a few tastes, and the same votes tell which of them "
-        "this person has.",
+        "The other model, which needs no language model: people share a few tastes, and the same votes decide how "
+        "probable each is for this person.",
     ),
     "accuracy.tastes": (
         "a mix of known tastes",
@@ -112,32 +103,32 @@ COMPARED = {
     ),
     "accuracy.no_history": (
         "no history",
-        "The {model}, shown no votes at all: what it believes that everybody likes.",
+        "The {model}, given no votes at all: what it expects everybody to like.",
     ),
     "accuracy.other_history": (
         "another person’s history",
-        "The {model}, shown somebody else’s votes. If this were as good as the person’s own, nothing "
+        "The {model}, given somebody else’s votes. If this were as good as the person’s own, nothing "
         "personal would have been learned.",
     ),
     "accuracy.own_only": (
         "own votes only",
-        "An untrained copy of the {model}, taught this person’s few votes and nothing from other people.",
+        "An untrained copy of the {model}, trained on this person’s few votes and nothing from other people.",
     ),
     "accuracy.logistic": (
         "simple statistics",
         "A logistic regression on features of the pictures, fitted to this person’s votes alone.",
     ),
 }
-"""What stands beside each other, from the ceiling down: a label and a sentence each; `{model}` is what it is called."""
+"""What is compared, from the ceiling down: a label and a sentence each; `{model}` stands for the model's name."""
 
 
 def meaning(name: str) -> str:
-    """Say a figure's name in words; empty for a name that says enough."""
+    """Give a phrase for a figure's name; empty for a name that needs none."""
     if name in MEANING:
         return MEANING[name]
     if name.endswith(POOLED):
-        said = meaning(name.removesuffix(POOLED))
-        return said and f"{said}; all splits' people together"
+        phrase = meaning(name.removesuffix(POOLED))
+        return phrase and f"{phrase}; all splits' people together"
     kind, _, count = name.rpartition(".")
     if not count.isdigit() or kind not in BY_VOTES:
         return ""

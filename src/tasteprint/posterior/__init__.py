@@ -1,1 +1,1 @@
-"""The taste posterior: a person from a few answers, in closed form, on image embeddings."""
+"""The taste posterior: a person from a few answers by Bayes' rule, on image embeddings."""

@@ -1,4 +1,4 @@
-"""The taste posterior: what a few answers say about a person, in closed form (method.md section 10).
+"""The taste posterior: what a few answers say about a person, by Bayes' rule (method.md section 10).
 
 Enters: features of images, answers, a prior. Leaves: the posterior over a person's taste, and its predictions.
 Does not know: image names, encoders, files, how a prior is fitted. Everything is batched over people.

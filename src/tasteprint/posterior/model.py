@@ -36,7 +36,7 @@ People = Mapping[str, Sequence[Opinion]]
 
 @dataclass(frozen=True, eq=False)
 class TastePosterior(UtilityModel):
-    """Knows a person from a few votes, in closed form: `u(z) = m(z) + w · h(z)`, w from a mixture of tastes.
+    """Knows a person from a few votes by Bayes' rule: `u(z) = m(z) + w · h(z)`, w from a mixture of tastes.
 
     `fitted_on` are hashes of the names of images that it was fitted on.
     """

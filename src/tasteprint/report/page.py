@@ -29,10 +29,7 @@ class ScoredPicture:
 
     def __post_init__(self) -> None:
         """Refuse what is not a probability."""
-        if self.q is not None and not 0 <= self.q <= 1:
-            raise ValueError(
-                f"q is {self.q!r}; expected a probability from 0 to 1, or None: give Q of Eq. 6."
-            )
+        _require_probability("q", self.q)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +50,18 @@ class Choice:
     def __post_init__(self) -> None:
         """Refuse a choice of neither picture, and what is not a probability."""
         if self.chosen not in (0, 1):
-            raise ValueError(
-                f"chosen is {self.chosen!r}; expected 0 (the first) or 1 (the second): leave ties out."
-            )
-        if self.probability is not None and not 0 <= self.probability <= 1:
-            raise ValueError(
-                f"probability is {self.probability!r}; expected a number from 0 to 1, or None: give the first's."
-            )
+            raise ValueError(f"chosen is {self.chosen!r}; expected 0 (first) or 1 (second): leave ties out.")
+        _require_probability("probability", self.probability)
 
     @property
     def liked(self) -> ScoredPicture:
         """The picture that the person preferred."""
-        return (self.first, self.second)[self.chosen]
+        return self.second if self.chosen else self.first
 
     @property
     def disliked(self) -> ScoredPicture:
         """The other picture."""
-        return (self.second, self.first)[self.chosen]
+        return self.first if self.chosen else self.second
 
     @property
     def predicted(self) -> float | None:
@@ -105,9 +97,7 @@ class Ranking:
 
     def __post_init__(self) -> None:
         """Refuse a ranking that cannot be drawn."""
-        if not 0 <= self.liked < len(self.candidates) or any(
-            picture.q is None for picture in self.candidates
-        ):
+        if not 0 <= self.liked < len(self.candidates) or None in [one.q for one in self.candidates]:
             raise ValueError(
                 f"a ranking of {len(self.candidates)} candidates has the liked one at {self.liked}; "
                 "expected a place among them and a Q for each: correct the ranking."
@@ -258,3 +248,8 @@ class Page:
                     f"user {person.user_id!r} has {len(person.memberships)} memberships; expected the page's "
                     f"{len(self.tastes)}: give the page the tastes of the same posterior."
                 )
+
+
+def _require_probability(name: str, value: float | None) -> None:
+    if value is not None and not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1, or None: correct it.")

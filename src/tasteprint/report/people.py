@@ -62,7 +62,7 @@ class Explainable(Protocol):
 
     @property
     def opinions(self) -> Sequence[Opinion]:
-        """What the person said, in the order of the rows of `influence`."""
+        """The person's votes and ratings, in the order of the rows of `influence`."""
         ...
 
     @property

@@ -1,7 +1,7 @@
 """CLIP as a reward: how well an image shows what its prompt says (Radford et al., arXiv 2103.00020).
 
 Enters: a CLIP's repository or folder; images in [0, 1] and prompts. Leaves: `exp(logit_scale) cos(image, text)`, with
-gradients to the pixels. Does not know: people, guidance, what else may be asked about an image.
+gradients to the pixels. Does not know: people, guidance, other uses of CLIP.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ClipScorer:
         """Score each image in [0, 1] for its prompt: `exp(logit_scale)` (100 as published) times the cosine.
 
         Higher is better. Images may have any size; they are prepared as the published processor does
-        (`model.pixels.twin`), 16 at once. A prompt longer than the text part reads, 77 tokens as published, is
+        (`vision.pixels.twin`), 16 at once. A prompt longer than the text part reads, 77 tokens as published, is
         cut at its right end, with a warning. Each prompt is embedded once. The scores lie on the images' device, in
         float32 at least. ValueError where the counts differ.
         """
@@ -88,7 +88,7 @@ def open_clip(
     """Load a CLIP from a repository or folder, and its tokenizer and processor from `prepared_by` or there.
 
     Safetensors only, never code from elsewhere. ValueError where a weight is missing or does not fit, where the
-    tokenizer or processor is missing, or pictures are prepared by more than `model.pixels.twin` does.
+    tokenizer or processor is missing, or pictures are prepared by more than `vision.pixels.twin` does.
     """
     try:
         model = _whole(name)

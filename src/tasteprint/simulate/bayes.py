@@ -133,11 +133,11 @@ def _nearest_gaussian(
     for _ in range(STEPS):
         flat = 1 / np.sqrt(1 + np.pi / 8 * variance)
         wrong = expit(-flat * (b + (a @ centre[..., None])[..., 0]))
-        expected_information_gain = at @ ((flat * wrong * (1 - wrong))[..., None] * a)
-        covariance = np.linalg.inv(eye + expected_information_gain)
+        information = at @ ((flat * wrong * (1 - wrong))[..., None] * a)
+        covariance = np.linalg.inv(eye + information)
         centre = centre + (covariance @ (at @ wrong[..., None] - centre[..., None]))[..., 0]
         variance = (a @ covariance * a).sum(-1)
-    return centre, eye + WIDER * expected_information_gain
+    return centre, eye + WIDER * information
 
 
 def _expect(

@@ -1,12 +1,8 @@
-"""The losses of belief supervision, on numbers alone (method.md section 11, ours beyond the paper).
+"""Distillation from a taste posterior: what it knows along a batch of histories, and the losses for missing it.
 
-Enters: what a model said, what its teacher knows. Leaves: scalars, lower is better, 0 where both agree but for the
-soft labels. Does not know: models, teachers, batches.
-
-What a taste posterior believes along a batch of histories, vote by vote.
-
-Enters: a prior, votes of several people in one list. Leaves: beliefs after each vote, chances of pairs after the last.
-Does not know: models that are taught, losses.
+Enters: a prior, votes of several people in one list; what a network's read-outs say. Leaves: the posterior after each
+vote, probabilities of pairs after the last; losses, lower is better (method.md section 11, ours beyond the paper).
+Does not know: networks, layers, batches.
 """
 
 from __future__ import annotations
@@ -27,46 +23,50 @@ class DistillationLoss(NamedTuple):
     """The three terms before weighting: a variance, nats a vote, nats a target pair."""
 
     utility: Float[Tensor, ""]
-    belief: Float[Tensor, ""]
-    soft: Float[Tensor, ""]
+    posterior: Float[Tensor, ""]
+    soft_label: Float[Tensor, ""]
 
     def total(self, config: TeacherConfig) -> Float[Tensor, ""]:
         """Weigh and add."""
         return (
             config.utility_weight * self.utility
-            + config.posterior_weight * self.belief
-            + config.soft_label_weight * self.soft
+            + config.posterior_weight * self.posterior
+            + config.soft_label_weight * self.soft_label
         )
 
 
-def utility_loss(said: Float[Tensor, "n q"], true: Float[Tensor, "n q"]) -> Float[Tensor, ""]:
-    """Mean squared error of an image's utilities, which come standardised; 1 is what saying nothing costs."""
-    return mse_loss(said, true)
+def utility_loss(predicted: Float[Tensor, "n q"], true: Float[Tensor, "n q"]) -> Float[Tensor, ""]:
+    """Mean squared error of an image's utilities, which come standardised; 1 is what predicting 0 costs."""
+    return mse_loss(predicted, true)
 
 
 def posterior_loss(
-    said_shares: Float[Tensor, "votes r"],
-    said_taste: Float[Tensor, "votes d"],
+    predicted_shares: Float[Tensor, "votes r"],
+    predicted_taste: Float[Tensor, "votes d"],
     shares: Float[Tensor, "votes r"],
     taste: Float[Tensor, "votes d"],
 ) -> Float[Tensor, ""]:
-    """Nats a vote: divergence of the components' shares (`said_shares` logits, `shares` logs), and of the mean taste.
+    """Nats a vote: divergence of the components' shares (`predicted_shares` logits, `shares` logs) and of mean tastes.
 
     Tastes come in the prior's deviations, so that half their squared distance is the divergence of two normal
     distributions as wide as the prior. 0 without votes.
     """
-    off = said_shares.log_softmax(dim=-1)
-    nats = (shares.exp() * (shares - off)).sum(dim=-1) + (said_taste - taste).square().sum(dim=-1) / 2
+    log_shares = predicted_shares.log_softmax(dim=-1)
+    nats = (shares.exp() * (shares - log_shares)).sum(dim=-1) + (predicted_taste - taste).square().sum(
+        dim=-1
+    ) / 2
     return nats.sum() / max(1, len(nats))
 
 
-def soft_label_loss(margins: Float[Tensor, "pairs 2"], chances: Float[Tensor, " pairs"]) -> Float[Tensor, ""]:
+def soft_label_loss(
+    margins: Float[Tensor, "pairs 2"], probabilities: Float[Tensor, " pairs"]
+) -> Float[Tensor, ""]:
     """Cross-entropy between `σ(margin of the first - margin of the second)` and the teacher's probability of it."""
-    return binary_cross_entropy_with_logits(margins[:, 0] - margins[:, 1], chances)
+    return binary_cross_entropy_with_logits(margins[:, 0] - margins[:, 1], probabilities)
 
 
 class DistillationTargets(NamedTuple):
-    """What the teacher says about a batch: of every answer's image, after every vote, of every target pair.
+    """What the teacher knows of a batch: of every answer's image, after every vote, of every target pair.
 
     Utilities are standardised, tastes in deviations from the prior's mean; `shares` are logs.
     """
@@ -74,42 +74,43 @@ class DistillationTargets(NamedTuple):
     utilities: Float[Tensor, "answers q"]
     shares: Float[Tensor, "votes r"]
     tastes: Float[Tensor, "votes d"]
-    chances: Float[Tensor, " pairs"]
+    probabilities: Float[Tensor, " pairs"]
 
 
-def beliefs(
+def posterior_after_each_vote(
     prior: MixturePrior,
     votes: Answers,
     voters: Int[Tensor, " votes"],
     pairs: Answers,
-    askers: Int[Tensor, " pairs"],
+    pair_people: Int[Tensor, " pairs"],
 ) -> tuple[Float[Tensor, "votes r"], Float[Tensor, "votes d"], Float[Tensor, " pairs"]]:
-    """Log shares and mean tastes after each vote and all before it of the same person; chances after all.
+    """Log shares and mean tastes after each vote and all before it of the same person; probabilities of the pairs
+    after all.
 
-    `voters` and `askers` number the people; a person's votes lie together, the earliest first, all of weight 1.
+    `voters` and `pair_people` number the people; a person's votes lie together, the earliest first, all of weight 1.
     """
-    people = 1 + int(torch.cat([voters, askers]).max())
+    people = 1 + int(torch.cat([voters, pair_people]).max())
     counts = torch.bincount(voters, minlength=people)
     most = int(counts.max())
     nth = torch.arange(len(voters), device=voters.device) - (counts.cumsum(0) - counts)[voters]
     padded = _padded(votes, voters, nth, people, most)
-    # Row k of a person's (most + 1) beliefs has heard the first k votes.
-    heard = torch.ones(most + 1, most, dtype=torch.float64, device=voters.device).tril(-1)
+    # Row k of a person's (most + 1) posteriors is given the first k votes.
+    given = torch.ones(most + 1, most, dtype=torch.float64, device=voters.device).tril(-1)
     rows, offsets, low, high, _ = (part[:, None].expand(-1, most + 1, *part.shape[1:]) for part in padded)
-    belief = infer(prior, Answers(rows, offsets, low, high, heard.expand(people, -1, -1)))
+    posterior = infer(prior, Answers(rows, offsets, low, high, given.expand(people, -1, -1)))
     after = (voters, nth + 1)
-    last = (askers, counts[askers])
+    last = (pair_people, counts[pair_people])
     final = MixturePosterior(
-        belief.log_weights[last], belief.modes[last], belief.factors[last], belief.spread
+        posterior.log_weights[last], posterior.modes[last], posterior.factors[last], posterior.spread
     )
-    chances = final.predict_proba(Answers(*(part[:, None] for part in pairs)))[:, 0]
-    return belief.log_weights[after], belief.taste[after], chances
+    probabilities = final.predict_proba(Answers(*(part[:, None] for part in pairs)))[:, 0]
+    return posterior.log_weights[after], posterior.taste[after], probabilities
 
 
 def _padded(
     votes: Answers, voters: Int[Tensor, " votes"], nth: Int[Tensor, " votes"], people: int, most: int
 ) -> Answers:
-    """Votes a row a person; what is padded is never heard."""
+    """Votes a row a person; what is padded has weight 0."""
     parts = []
     for part, fill in zip(votes, (0.0, 0.0, 0.0, 1.0, 0.0), strict=True):
         whole = part.new_full((people, most, *part.shape[1:]), fill)
@@ -119,7 +120,7 @@ def _padded(
 
 
 def moments(prior: MixturePrior) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
-    """Give mean and standard deviation of a person's taste before anything is said."""
+    """Give mean and standard deviation of a person's taste before any vote."""
     weights, means = prior.log_weights.exp()[:, None], prior.means.double()
     mean = (weights * means).sum(dim=0)
     within = prior.spread.square() + (weights * (means - mean).square()).sum(dim=0)

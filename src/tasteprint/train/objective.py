@@ -1,11 +1,7 @@
-"""What is trainable when (P section 3.1; LUP's variants are settings).
+"""What a stage trains: which weights move, and the objective that they minimise, as one module for a trainer.
 
-Enters: a preference model and a stage's settings. Leaves: the same model with the right parts moving.
-Does not know: data, losses, optimisers.
-
-What a stage minimises: the model, its teacher's read-outs and the losses, as one module that a trainer can hold.
-
-Enters: packed batches. Leaves: the loss and its parts. Does not know: optimisers, data, how long a stage is.
+Enters: a network, a stage's settings, packed batches. Leaves: the loss and its parts. Does not know: optimisers, data,
+how long a stage is. What is trainable when is P section 3.1; LUP's variants are settings.
 """
 
 from __future__ import annotations
@@ -21,6 +17,10 @@ from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.train.teacher import Teacher
 
 ADAPTER = "lora_"
+"""In the name of every weight of an adapter."""
+
+READOUTS = "readouts.safetensors"
+"""Beside a checkpoint: the teacher's read-outs, which training resumes with."""
 
 
 def set_trainable(network: PreferenceNetwork, stage: StageConfig) -> None:
@@ -45,9 +45,6 @@ def _moves(name: str, adapted: bool, stage: StageConfig) -> bool:
     return stage.train_vision if sees else stage.train_language
 
 
-READOUTS = "readouts.safetensors"
-
-
 class Objective(nn.Module):
     """The losses of method.md section 2, and with a teacher those of section 11, weighed as the stage says.
 
@@ -62,20 +59,20 @@ class Objective(nn.Module):
         self.network, self.stage, self.teacher = network, stage, teacher
 
     def forward(self, **batch: Tensor) -> dict[str, Tensor]:
-        """Give `loss`, and beside it every part before weighting and the share of target pairs told right."""
+        """Give `loss`, and beside it every part before weighting and the share of target pairs ranked right."""
         out = self.network(**batch, layers=self.teacher.layers if self.teacher else ())
         pairs = out.targets.float().unflatten(0, (-1, 2))
         margins = margin(pairs, self.network.answers)
         parts = preference_loss(
             pairs, out.context.float(), batch["context_liked"], self.network.answers, self.stage.binary_loss
         )
-        told = parts._asdict() | {"train_accuracy": accuracy(margins[:, 0], margins[:, 1])}
+        logged = parts._asdict() | {"train_accuracy": accuracy(margins[:, 0], margins[:, 1])}
         loss = parts.total(self.stage.contrastive, self.stage.history_labels)
         if self.teacher:
-            lesson = self.teacher.loss(batch, out, margins)
-            loss = loss + lesson.total(self.teacher.config)
-            told |= lesson._asdict()
-        return {"loss": loss} | {name: value.detach() for name, value in told.items()}
+            distilled = self.teacher.loss(batch, out, margins)
+            loss = loss + distilled.total(self.teacher.config)
+            logged |= distilled._asdict()
+        return {"loss": loss} | {name: value.detach() for name, value in logged.items()}
 
     def write_readouts(self, folder: Path) -> None:
         """Keep the read-outs, which training goes on with and the model that is kept does not have."""

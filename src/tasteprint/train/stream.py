@@ -1,7 +1,7 @@
 """An endless, repeatable stream of training examples.
 
 Enters: votes by user and a seed. Leaves: item `i`, the same in every run. Does not know: tensors, models.
-Because an item depends on its number alone, a killed run goes on exactly where it stopped.
+Because an item depends on its number alone, an interrupted run resumes exactly where it stopped.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A trained taste posterior as teacher: what a reader should think of each image, after each vote, of each pair.
+"""A fitted taste posterior as teacher of the in-context network: of each image, after each vote, of each pair.
 
 Enters: a taste posterior, a dataset's images as it sees them, packed batches with hidden states. Leaves: the losses of
-`beliefs.py`. Does not know: the trainer. It has closed forms for what the plateau of training hides: that a history is
-evidence about a taste (method.md section 11). Its read-outs are thrown away after training.
+`distillation.py`. Does not know: the trainer. The posterior knows exactly what a network finds slowly: that a history
+is evidence about a taste (method.md section 11). The read-outs are thrown away after training.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tasteprint.posterior.utilities import Embeddings, ImageUtilities
 from tasteprint.train.distillation import (
     DistillationLoss,
     DistillationTargets,
-    beliefs,
     moments,
+    posterior_after_each_vote,
     posterior_loss,
     soft_label_loss,
     standardised,
@@ -46,13 +46,13 @@ class Teacher(nn.Module):
     """A frozen prior, and linear read-outs at the layers of the config."""
 
     def __init__(
-        self, prior: MixturePrior, shown: ImageUtilities, backbone: Idefics2Backbone, config: TeacherConfig
+        self, prior: MixturePrior, images: ImageUtilities, backbone: Idefics2Backbone, config: TeacherConfig
     ) -> None:
         """Take the images that batches will show. ValueError for a layer that the backbone does not have."""
         super().__init__()
         check_layers(config, backbone.depth)
-        self.config, self.prior, self._place = config, prior.requires_grad_(False), shown.place
-        self._shared, self._features = shown.shared.float(), shown.features.float()
+        self.config, self.prior, self._place = config, prior.requires_grad_(False), images.place
+        self._shared, self._features = images.shared.float(), images.features.float()
         self._utilities = standardised(prior, self._shared, self._features)
         self.utility = nn.Linear(backbone.width, self._utilities.shape[1])
         self.share = nn.Linear(backbone.width, len(prior.logits))
@@ -86,38 +86,38 @@ class Teacher(nn.Module):
         }
 
     @torch.no_grad()
-    def lesson(self, batch: Batch) -> DistillationTargets:
-        """Say what a reader of these images and votes should think."""
+    def targets(self, batch: Batch) -> DistillationTargets:
+        """Give what the taste posterior knows of these images and votes."""
         shared, features = batch["taste_shared"], batch["taste_features"]
-        told, asked = batch["context_image"], batch["target_image"]
+        context, targets = batch["context_image"], batch["target_image"]
         sign = torch.where(batch["context_liked"][0::2], 1.0, -1.0)
         votes = Answers.choices(
-            sign[:, None] * (features[told[0::2]] - features[told[1::2]]).double(),
-            sign * (shared[told[0::2]] - shared[told[1::2]]).double(),
+            sign[:, None] * (features[context[0::2]] - features[context[1::2]]).double(),
+            sign * (shared[context[0::2]] - shared[context[1::2]]).double(),
         )
         pairs = Answers.choices(
-            (features[asked[0::2]] - features[asked[1::2]]).double(),
-            (shared[asked[0::2]] - shared[asked[1::2]]).double(),
+            (features[targets[0::2]] - features[targets[1::2]]).double(),
+            (shared[targets[0::2]] - shared[targets[1::2]]).double(),
         )
-        shares, tastes, chances = beliefs(
+        shares, tastes, probabilities = posterior_after_each_vote(
             self.prior, votes, batch["context"][0::2, 0], pairs, batch["targets"][0::2, 0]
         )
         mean, deviation = moments(self.prior)
-        utilities = batch["taste_utilities"][torch.cat([told, asked])]
+        utilities = batch["taste_utilities"][torch.cat([context, targets])]
         return DistillationTargets(
-            utilities, shares.float(), ((tastes - mean) / deviation).float(), chances.float()
+            utilities, shares.float(), ((tastes - mean) / deviation).float(), probabilities.float()
         )
 
     def loss(self, batch: Batch, out: AnswerLogits, margins: Float[Tensor, "pairs 2"]) -> DistillationLoss:
-        """Compare the model's early layer with utilities, its later layer with beliefs, its margin with the chance."""
-        lesson = self.lesson(batch)
+        """Compare the early layer with utilities, the later one with the posterior, the margins with pairs."""
+        known = self.targets(batch)
         early, late = (layer.float() for layer in out.layers)
         places = torch.cat([batch["context"], batch["targets"]])
-        utility = utility_loss(self.utility(early[places[:, 0], places[:, 1]]).float(), lesson.utilities)
-        # A vote is told when its second answer has been read: one place after the one that predicts it.
+        utility = utility_loss(self.utility(early[places[:, 0], places[:, 1]]).float(), known.utilities)
+        # A vote is known when its second answer has been read: one place after the one that predicts it.
         after = batch["context"][1::2]
         vote = late[after[:, 0], after[:, 1] + 1]
-        belief = posterior_loss(
-            self.share(vote).float(), self.taste(vote).float(), lesson.shares, lesson.tastes
+        posterior = posterior_loss(
+            self.share(vote).float(), self.taste(vote).float(), known.shares, known.tastes
         )
-        return DistillationLoss(utility, belief, soft_label_loss(margins, lesson.chances))
+        return DistillationLoss(utility, posterior, soft_label_loss(margins, known.probabilities))

@@ -1,15 +1,8 @@
-"""A stage's settings as `transformers.Trainer` takes them.
+"""`transformers.Trainer` for preference networks, as thin as the library allows, with its arguments and progress bar.
 
-Enters: a stage's settings, a folder, a seed. Leaves: `TrainingArguments`. Does not know: models, data.
-
-What a person sees while a stage trains: one bar with the loss, its three parts and the held-out accuracy.
-
-Enters: the trainer's logs. Leaves: a progress bar on standard error. Does not know: how anything is computed.
-
-`transformers.Trainer` for preference models, as thin as the library allows.
-
-Enters: an objective, a stream of examples, held-out examples. Leaves: checkpoints, and the best weights in the
-model. Does not know: files of votes, configs. accelerate, resuming and trackers come with the library.
+Enters: an objective, a stage's settings, a stream of examples, held-out examples. Leaves: checkpoints, the best weights
+in the network, a bar on standard error. Does not know: logs of votes. accelerate, resuming and trackers come with the
+library.
 """
 
 from __future__ import annotations
@@ -34,7 +27,7 @@ from tasteprint.types import Example
 def training_arguments(
     path: Path, stage: StageConfig, seed: int, report_to: str = "none"
 ) -> TrainingArguments:
-    """Say a stage in the library's words; checkpoints go to `path`, the best on held-out people is kept."""
+    """Give a stage's settings by the library's names; checkpoints go to `path`, the best on held-out people is kept."""
     return TrainingArguments(
         output_dir=str(path),
         max_steps=stage.steps,

@@ -1,4 +1,4 @@
-"""What a teacher's beliefs are and what missing them costs, by arithmetic on paper and beside a slow twin."""
+"""What a teacher's posteriors are and what missing them costs, by arithmetic on paper and beside a slow twin."""
 
 import math
 
@@ -10,12 +10,14 @@ from tasteprint.posterior.likelihoods import Answers
 from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
 from tasteprint.train.distillation import (
     DistillationLoss,
-    beliefs,
     moments,
+    posterior_after_each_vote,
     posterior_loss,
     soft_label_loss,
     utility_loss,
 )
+
+pytestmark = pytest.mark.numerical
 
 EVEN, SKEWED = torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.75, 0.25]]).log()
 NOWHERE = torch.zeros(1, 2)
@@ -41,7 +43,7 @@ def test_a_taste_is_missed_by_half_its_squared_distance():
     assert posterior_loss(EVEN, away, EVEN, NOWHERE).item() == pytest.approx(12.5)
 
 
-def test_belief_loss_is_a_mean_over_votes_and_nothing_without_any():
+def test_posterior_loss_is_a_mean_over_votes_and_nothing_without_any():
     both = [
         torch.cat(parts) for parts in ((SKEWED, EVEN), (NOWHERE, NOWHERE), (EVEN, EVEN), (NOWHERE, NOWHERE))
     ]
@@ -120,7 +122,7 @@ def test_moments_by_hand():
 
 
 @pytest.mark.parametrize("counts", [(3, 0, 5, 1), (0, 2), (4,), (1, 0), (0, 0)])
-def test_beliefs_along_a_batch_are_those_of_every_prefix_alone(counts):
+def test_posteriors_along_a_batch_are_those_of_every_prefix_alone(counts):
     """People of different numbers of votes in one batch, and each prefix of each person's votes on its own."""
     made = prior()
     voters = torch.tensor(
@@ -128,7 +130,7 @@ def test_beliefs_along_a_batch_are_those_of_every_prefix_alone(counts):
     )
     askers = torch.tensor([person for turn in range(2) for person in reversed(range(len(counts)))])
     votes, pairs = choices(len(voters)), choices(len(askers))
-    shares, tastes, chances = beliefs(made, votes, voters, pairs, askers)
+    shares, tastes, chances = posterior_after_each_vote(made, votes, voters, pairs, askers)
     assert shares.shape == (len(voters), 3) and tastes.shape == (len(voters), 2)
     for person in range(len(counts)):
         own, asked = voters == person, askers == person
@@ -144,7 +146,7 @@ def test_before_a_vote_the_chance_is_the_populations():
     made = prior()
     alone = infer(made, choices(0)).predict_proba(pair := choices(1))
     nobody = torch.zeros(0, dtype=torch.long)
-    shares, tastes, chances = beliefs(made, choices(0), nobody, pair, torch.tensor([0]))
+    shares, tastes, chances = posterior_after_each_vote(made, choices(0), nobody, pair, torch.tensor([0]))
     assert len(shares) == len(tastes) == 0 and torch.allclose(chances, alone)
     mean, _ = moments(made)
     assert torch.allclose(infer(made, choices(0)).taste, mean)

@@ -1,11 +1,11 @@
-"""Both ways together: the posterior with the in-context model's margin as its prior mean.
+"""Both models combined: the posterior with the in-context model's margin as its prior mean.
 
-Enters: both ways, people's histories and what is asked of them. Leaves: log odds of pairs, scores of pictures, the
-scale that foresees validation people best. Does not know: test people.
+Enters: both models, people's histories and targets. Leaves: log odds of pairs, scores of pictures, the scale that
+predicts validation people best. Does not know: test people.
 
 `u(z) = M(z) + w · h(z)`: M is the margin after the same history, and w, how this person strays from it, is normal
 around 0 with `scale` times the spread that the posterior has around each of its tastes. Scale 0 is the model alone.
-The margins of a vote of the history are read after its other votes: after itself the model has been told the answer.
+The margins of a vote of the history are read after its other votes: after itself the model has read the answer.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from examined import Scores, read
 from jaxtyping import Float
 from torch import Tensor
-from ways import Ways
 
+from experiments.models import ModelPair
+from experiments.people import Scores, scores_of
 from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import fixed_examples
 from tasteprint.evaluate.predictors import Candidate, Predictor, target_candidates
@@ -31,29 +31,29 @@ SCALES = (0.0, 0.25, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
-class BothWays:
-    """Votes told by some people, as differences liked minus disliked; margins and features of what is asked of them."""
+class CombinedModels:
+    """Some people's votes as differences liked minus disliked; margins and features of their candidates."""
 
     spread: Float[Tensor, " d"]
-    told: Answers
+    context: Answers
     margins: Float[Tensor, "people candidates"]
     features: Float[Tensor, "people candidates d"]
 
     @classmethod
     def of(
         cls,
-        ways: Ways,
+        models: ModelPair,
         histories: Sequence[History],
-        asked: Sequence[Sequence[Candidate]],
+        candidates: Sequence[Sequence[Candidate]],
         margins: Scores,
-    ) -> BothWays:
+    ) -> CombinedModels:
         """Bring both together; `margins` are the model's of the asked pictures, after the histories."""
-        told = [[(image, v.prompt) for v in h.votes for image in (v.liked, v.disliked)] for h in histories]
-        before = torch.from_numpy(left_out(ways.in_context, histories))
-        features = _features(ways, told)
+        context = [[(image, v.prompt) for v in h.votes for image in (v.liked, v.disliked)] for h in histories]
+        before = torch.from_numpy(left_out(models.in_context, histories))
+        features = _features(models, context)
         answers = Answers.choices(features[:, 0::2] - features[:, 1::2], before[:, 0::2] - before[:, 1::2])
-        prior = ways.posterior.learner.prior
-        return cls(prior.spread.detach(), answers, torch.from_numpy(margins), _features(ways, asked))
+        prior = models.posterior.prior
+        return cls(prior.spread.detach(), answers, torch.from_numpy(margins), _features(models, candidates))
 
     @torch.no_grad()
     def odds(self, scale: float) -> Float[np.ndarray, "people targets"]:
@@ -81,16 +81,16 @@ class BothWays:
         prior = MixturePrior(1, len(self.spread)).requires_grad_(False)
         prior.means.zero_()
         prior.raw_spread.copy_((scale * self.spread).log())
-        return infer(prior, self.told)
+        return infer(prior, self.context)
 
 
-def chosen_scale(ways: Ways, dataset: Dataset, votes: int) -> float:
+def chosen_scale(models: ModelPair, dataset: Dataset, votes: int) -> float:
     """The best scale for the validation people of a dataset."""
-    there = replace(ways, open_image=dataset.images.open, folder=dataset.folder / "features")
+    there = replace(models, open_image=dataset.images.open, folder=dataset.folder / "features")
     examples, _ = fixed_examples(dataset.votes_by_user("validation"), votes, n_targets=16, seed=0)
-    histories, asked = [e.history for e in examples], [target_candidates(e) for e in examples]
-    both = BothWays.of(there, histories, asked, read(there.in_context, histories, asked))
-    return both.best_scale(np.ones((len(asked), len(asked[0]) // 2)))
+    histories, candidates = [e.history for e in examples], [target_candidates(e) for e in examples]
+    both = CombinedModels.of(there, histories, candidates, scores_of(there.in_context, histories, candidates))
+    return both.best_scale(np.ones((len(candidates), len(candidates[0]) // 2)))
 
 
 def left_out(model: Predictor, histories: Sequence[History]) -> Scores:
@@ -99,11 +99,15 @@ def left_out(model: Predictor, histories: Sequence[History]) -> Scores:
     for place in range(len(histories[0])):
         others = [replace(h, votes=h.votes[:place] + h.votes[place + 1 :]) for h in histories]
         votes = [history.votes[place] for history in histories]
-        columns.append(read(model, others, [[(v.liked, v.prompt), (v.disliked, v.prompt)] for v in votes]))
+        columns.append(
+            scores_of(model, others, [[(v.liked, v.prompt), (v.disliked, v.prompt)] for v in votes])
+        )
     return np.concatenate(columns, axis=1)
 
 
-def _features(ways: Ways, candidates: Sequence[Sequence[Candidate]]) -> Float[Tensor, "people candidates d"]:
+def _features(
+    models: ModelPair, candidates: Sequence[Sequence[Candidate]]
+) -> Float[Tensor, "people candidates d"]:
     names = [image for person in candidates for image, _ in person]
-    shown = ways.posterior.shown(names, ways.rows)
+    shown = models.posterior.images(names, models.embeddings)
     return shown.features.double().unflatten(0, (len(candidates), -1))
