@@ -220,7 +220,7 @@ def test_gradients_reach_the_pixels(posterior):
     assert image.grad.abs().sum() > 0
 
 
-def test_it_is_kept_with_its_images_names(posterior, tmp_path, monkeypatch):
+def test_it_is_saved_with_its_images_names(posterior, tmp_path, monkeypatch):
     monkeypatch.setattr(ImageEncoder, "from_pretrained", lambda name: colour_encoder())
     posterior.save_pretrained(tmp_path)
     again = TastePosterior.from_pretrained(tmp_path)
@@ -306,7 +306,7 @@ def test_many_people_are_learned_from(monkeypatch):
 
 
 @pytest.mark.parametrize("better", [LearnedPrior, EmpiricalBayesPrior])
-def test_of_few_people_the_prior_that_foresees_better_is_taken(monkeypatch, better):
+def test_of_few_people_the_prior_that_predicts_better_is_taken(monkeypatch, better):
     monkeypatch.setattr(
         cross_validation, "log_loss", lambda fitted, *rest: float(not isinstance(fitted[0], better))
     )

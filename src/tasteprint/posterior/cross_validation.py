@@ -22,7 +22,13 @@ from torch import Tensor
 from tasteprint.config import PosteriorConfig
 from tasteprint.posterior.basis import Basis
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales, assemble_prior
-from tasteprint.posterior.learned_prior import LearnedPrior, Progress, learn_prior, with_two_opinions
+from tasteprint.posterior.learned_prior import (
+    LearnedPrior,
+    Progress,
+    learn_prior,
+    one_thread,
+    with_two_opinions,
+)
 from tasteprint.posterior.likelihoods import ALONE, Opinions
 from tasteprint.posterior.rater_effects import rater_effects, shared_taste
 from tasteprint.posterior.utilities import FittedPrior
@@ -63,6 +69,7 @@ class Fold(NamedTuple):
     targets: list[Opinions]
 
 
+@one_thread()
 def find_prior(
     names: Sequence[str],
     embeddings: Float[Tensor, "images e"],

@@ -88,7 +88,7 @@ def learn_prior(
     seed; leaves torch's random state alone. ValueError for fewer than two such people.
     """
     people = with_two_opinions(people)
-    with torch.random.fork_rng(devices=[]), _one_thread():
+    with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(seed)
         fitted = _trained(LearnedPrior(embeddings, config), embeddings, people, config, held_out, progress)
     if not any((one.images == ALONE).any() for one in people):
@@ -97,7 +97,7 @@ def learn_prior(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Small matrices gain a seventh from a second thread, and lose severalfold where another process wants its core."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -26,10 +26,10 @@ from tasteprint.posterior.likelihoods import (
 )
 from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
 
-MOST = 128
+MOST_OPINIONS = 128
 """Of a rater with more opinions, the first so many count: work and memory grow with the cube."""
 
-RATERS = 16
+RATERS_A_BATCH = 16
 """Raters whose effects are found together."""
 
 JITTER = 1e-9
@@ -62,7 +62,7 @@ class RaterEffects(NamedTuple):
 def shared_taste(
     features: Float[Tensor, "images q"], people: Sequence[Opinions], spread: float, own: float
 ) -> SharedTaste:
-    """Find the likeliest taste as if all opinions were one person's: Bradley and Terry's strengths, shrunk.
+    """Find the most probable taste as if all opinions were one person's: Bradley and Terry's strengths, shrunk.
 
     Weights have the normal prior of standard deviation `spread`, an image's own part that of `own`; the cuts of
     ratings have none.
@@ -97,13 +97,13 @@ def shared_taste(
 def rater_effects(
     features: Float[Tensor, "images q"], people: Sequence[Opinions], taste: SharedTaste, spread: float
 ) -> RaterEffects:
-    """Find every rater's likeliest effect, of standard deviation `spread` at an image.
+    """Find every rater's most probable effect, of standard deviation `spread` at an image.
 
     Half of the variance is the features', half the image's own: two images share what their features share.
     """
     found = [
-        _effects_of_few(features, people[start : start + RATERS], taste, spread)
-        for start in range(0, len(people), RATERS)
+        _effects_of_few(features, people[start : start + RATERS_A_BATCH], taste, spread)
+        for start in range(0, len(people), RATERS_A_BATCH)
     ]
     return RaterEffects(*(torch.cat(part) for part in zip(*found, strict=True)))
 
@@ -111,7 +111,7 @@ def rater_effects(
 def _effects_of_few(
     features: Float[Tensor, "images q"], people: Sequence[Opinions], taste: SharedTaste, spread: float
 ) -> RaterEffects:
-    people = [Opinions(*(part[:MOST] for part in one)) for one in people]
+    people = [Opinions(*(part[:MOST_OPINIONS] for part in one)) for one in people]
     observed = answers(people, taste.utility(features), features, taste.cutpoints.table())
     images = pad_sequence([one.images for one in people], batch_first=True)
     share = spread**2 / 2
