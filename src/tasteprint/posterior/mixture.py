@@ -79,6 +79,11 @@ class MixturePosterior(NamedTuple):
             self.log_weights[person], self.modes[person], self.factors[person], self.spread, self.stretch
         )
 
+    def batched(self) -> MixturePosterior:
+        """One person as a batch of one."""
+        parts = (part[None] for part in (self.log_weights, self.modes, self.factors))
+        return MixturePosterior(*parts, self.spread, self.stretch)
+
     def moments(
         self, offsets: Float[Tensor, "*people q"], rows: Float[Tensor, "*people q d"]
     ) -> tuple[Float[Tensor, "*people r q"], Float[Tensor, "*people r q"]]:
