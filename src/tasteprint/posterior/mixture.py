@@ -81,8 +81,9 @@ class MixturePosterior(NamedTuple):
 
     def batched(self) -> MixturePosterior:
         """One person as a batch of one."""
-        parts = (part[None] for part in (self.log_weights, self.modes, self.factors))
-        return MixturePosterior(*parts, self.spread, self.stretch)
+        return self._replace(
+            log_weights=self.log_weights[None], modes=self.modes[None], factors=self.factors[None]
+        )
 
     def moments(
         self, offsets: Float[Tensor, "*people q"], rows: Float[Tensor, "*people q d"]

@@ -160,7 +160,7 @@ class PosteriorPrint:
     @staticmethod
     def load(path: str | Path, model: UtilityModel) -> PosteriorPrint:
         """Read a file that `save` wrote. ValueError where it is damaged, no print, or another posterior's."""
-        user, opinions, names, kept = read_print(Path(path), model.fingerprint, model.config.features)
+        user, opinions, names, kept = read_print(Path(path), model.fingerprint, model.prior.means.shape[1])
         images = ImageUtilities(names, kept["shared"], kept["features"])
         return infer_prints(model, [(user, opinions)], images)[0]
 
