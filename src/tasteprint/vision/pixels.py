@@ -16,7 +16,6 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
-from transformers.image_processing_backends import PilBackend
 
 LONGEST = 256
 """A picture may be so many times as long as wide: where the shortest edge decides, the long one grows with it."""
@@ -87,6 +86,8 @@ def twin(images: Float[Tensor, "n 3 h w"], processor: Any) -> Float[Tensor, "n 3
 
 def has_twin(processor: Any) -> bool:
     """Whether `twin` can do what a processor does: its steps, its kernel, its kind of size."""
+    from transformers.image_processing_backends import PilBackend  # only here: it takes seconds to import
+
     size = processor.size
     return (
         all(getattr(type(processor), step) is getattr(PilBackend, step) for step in _STEPS)
