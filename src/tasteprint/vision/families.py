@@ -12,52 +12,75 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import transformers
+from jaxtyping import Float
 from safetensors import SafetensorError
-from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoImageProcessor,
-    CLIPVisionModelWithProjection,
-    Dinov2Model,
-    DINOv3ViTModel,
-    SiglipVisionModel,
-)
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoImageProcessor
+from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.utils.logging import get_verbosity, set_verbosity, set_verbosity_error
 
 from tasteprint.vision.pixels import has_twin
+from tasteprint.vision.processors import convnext_steps, timm_steps
 
 
 class Family(NamedTuple):
-    """A family's vision tower, which of its outputs is the embedding, and the setting that says how wide it is.
+    """A family's vision tower in transformers, which of its outputs is the embedding, the setting of its width.
 
-    `floats`: its processor resizes numbers and not bytes, and transformers has it on torchvision only.
+    Of an output that has tokens the first is taken, the class token. Of a list of widths the last counts; where no
+    setting says it, it is measured. `floats`: its processor resizes numbers and not bytes, and transformers has it on
+    torchvision only.
     """
 
-    tower: Any
-    output: str
+    tower: str
+    output: str = "pooler_output"
     width: str = "hidden_size"
     floats: bool = False
 
 
+TIMM = "TimmWrapperModel"
+
 FAMILIES = {
-    "siglip": Family(SiglipVisionModel, "pooler_output"),  # from its attention pooling head; SigLIP 2 as well
-    "clip": Family(
-        CLIPVisionModelWithProjection, "image_embeds", "projection_dim"
-    ),  # the space shared with text
-    "dinov2": Family(Dinov2Model, "pooler_output"),  # the class token after the last norm
-    "dinov3_vit": Family(DINOv3ViTModel, "pooler_output", floats=True),  # the same
+    "siglip": Family(
+        "SiglipVisionModel"
+    ),  # from its attention pooling head; SigLIP 2 of a fixed size as well
+    "clip": Family("CLIPVisionModelWithProjection", "image_embeds", "projection_dim"),  # shared with text
+    "metaclip_2": Family("MetaClip2VisionModelWithProjection", "image_embeds", "projection_dim"),
+    "aimv2": Family("Aimv2VisionModel"),
+    "dinov2": Family("Dinov2Model"),  # the class token after the last norm
+    "dinov2_with_registers": Family("Dinov2WithRegistersModel"),
+    "dinov3_vit": Family("DINOv3ViTModel", floats=True),
+    "dinov3_convnext": Family("DINOv3ConvNextModel", width="hidden_sizes", floats=True),
+    "vit": Family("ViTModel", "last_hidden_state"),  # classifiers were saved without its pooler
+    "deit": Family("DeiTModel", "last_hidden_state"),
+    "vit_msn": Family("ViTMSNModel", "last_hidden_state"),
+    "swin": Family("SwinModel"),
+    "swinv2": Family("Swinv2Model"),
+    "hiera": Family("HieraModel"),
+    "focalnet": Family("FocalNetModel", width="hidden_sizes"),
+    "convnext": Family("ConvNextModel", width="hidden_sizes"),
+    "convnextv2": Family("ConvNextV2Model", width="hidden_sizes"),
+    "resnet": Family("ResNetModel", width="hidden_sizes"),
+    "regnet": Family("RegNetModel", width="hidden_sizes"),
+    "timm_wrapper": Family(TIMM, width=""),  # any of timm's on the Hub; needs the extra `timm`
 }
+
+
+LOADING = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
+"""Arguments by which a configuration could have timm read other files, pickles among them."""
 
 
 def family_of(name: str | Path) -> tuple[str, Any]:
     """Read the family and the configuration behind a name, "" and None where there is none to read.
 
-    A vision tower that was saved alone is of its model's family.
+    A vision tower that was saved alone is of its model's family. ValueError for a model of timm without timm.
     """
     try:
         with _quiet():
             config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except ImportError as fault:
+        raise _without_timm(name) from fault
     except (OSError, ValueError):
         return "", None
     return config.model_type.removesuffix("_vision_model"), config
@@ -71,8 +94,10 @@ def open_tower(name: str, family: Family, config: Any) -> tuple[nn.Module, Any]:
     """
     try:
         with _quiet():
-            tower, processor = _tower(name, family, config), _processor(name, family)
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as fault:
+            tower, processor = _tower(name, family, config), _processor(name, family, config)
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, ImportError, SafetensorError) as fault:
+        if isinstance(fault, ImportError) and family.tower == TIMM:
+            raise _without_timm(name) from fault
         raise ValueError(
             f"image encoder {name!r} could not be read ({type(fault).__name__}); expected whole weights in "
             "safetensors that fit config.json, and a preprocessor_config.json: fetch it again or name another."
@@ -85,11 +110,28 @@ def open_tower(name: str, family: Family, config: Any) -> tuple[nn.Module, Any]:
     return tower, processor
 
 
+def embedding_of(tower: nn.Module, family: Family, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n e"]:
+    """Embed pixels by a family's tower, with gradients."""
+    output = tower(pixels)[family.output]
+    return output[:, 0] if output.dim() == 3 else output.flatten(1)
+
+
+def embedding_width(tower: nn.Module, family: Family, pixels: Float[Tensor, "1 3 h w"]) -> int:
+    """How long the embeddings of a family's tower are; `pixels` are any, looked at where no setting says it."""
+    if not family.width:
+        with torch.no_grad():
+            return embedding_of(tower, family, pixels).shape[1]
+    width = getattr(tower.config, family.width)
+    return width if isinstance(width, int) else width[-1]
+
+
 def _tower(name: str, family: Family, config: Any) -> nn.Module:
     vision = getattr(config, "vision_config", config)
     if hasattr(config, "projection_dim"):
         vision.projection_dim = config.projection_dim  # a whole CLIP says it outside its vision part
-    tower, found = family.tower.from_pretrained(
+    if family.tower == TIMM and LOADING & set(config.model_args or {}):
+        raise ValueError(f"{name} has timm load what it names itself.")
+    tower, found = getattr(transformers, family.tower).from_pretrained(
         name,
         config=vision,
         dtype=torch.float32,
@@ -97,15 +139,27 @@ def _tower(name: str, family: Family, config: Any) -> nn.Module:
         trust_remote_code=False,
         output_loading_info=True,
     )
-    if found["missing_keys"]:  # transformers would leave them random
-        raise ValueError(f"{name} has no weights for {', '.join(sorted(found['missing_keys']))}.")
+    read = family.output == "pooler_output"
+    missing = sorted(key for key in found["missing_keys"] if read or not key.startswith("pooler."))
+    if missing:  # transformers would leave them random
+        raise ValueError(f"{name} has no weights for {', '.join(missing)}.")
     return tower.eval().requires_grad_(False)
 
 
-def _processor(name: str, family: Family) -> Any:
+def _processor(name: str, family: Family, config: Any) -> Any:
+    if family.tower == TIMM:
+        return timm_steps(config.pretrained_cfg)
     if family.floats:  # SigLIP's holds the same numbers
         return SiglipImageProcessorPil.from_pretrained(name)
-    return AutoImageProcessor.from_pretrained(name, backend="pil", trust_remote_code=False)
+    processor = AutoImageProcessor.from_pretrained(name, backend="pil", trust_remote_code=False)
+    return convnext_steps(processor) if isinstance(processor, ConvNextImageProcessorPil) else processor
+
+
+def _without_timm(name: str | Path) -> ValueError:
+    return ValueError(
+        f"image encoder {str(name)!r} is a model of timm, which could not be imported; expected it to be installed: "
+        "pip install 'tasteprint[timm]'."
+    )
 
 
 @contextmanager
