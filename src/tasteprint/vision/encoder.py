@@ -20,13 +20,12 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from tasteprint.data.decode import open_image
 from tasteprint.hub import ABOUT, BUNDLED
 from tasteprint.provenance import fingerprint
 from tasteprint.vision.eye import EYE, bundled_eye
 from tasteprint.vision.families import FAMILIES, family_of, open_tower
 from tasteprint.vision.idefics2 import VisionPart
-from tasteprint.vision.pixels import as_floats, image_processor_numbers, prepared, twin
+from tasteprint.vision.pixels import as_floats, as_rgb, image_processor_numbers, prepared, twin
 from tasteprint.vision.statistics import SIDE, WIDTH, Statistics, squashed
 
 BATCH = 64
@@ -152,7 +151,7 @@ class ImageEncoder:
     @torch.no_grad()
     def embed_pictures(self, pictures: Iterable[Image.Image]) -> Float[Tensor, "n e"]:
         """Embed pictures of any size and mode, in float32, on the CPU; 64 at once, opened as they are needed."""
-        ready = (self.prepare(_rgb(picture)) for picture in pictures)
+        ready = (self.prepare(as_rgb(picture)) for picture in pictures)
         rows = [torch.zeros(0, self.width)]
         while batch := list(islice(ready, BATCH)):
             rows.append(self._embedded(torch.cat(batch)).float().cpu())
@@ -182,7 +181,3 @@ def _is_ours(name: str | Path) -> bool:
         return bool(hf_hub_download(str(name), ABOUT))
     except (HfHubHTTPError, HFValidationError, OSError):
         return False
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    return picture if picture.mode == "RGB" and not picture.info else open_image(picture)
