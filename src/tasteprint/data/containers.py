@@ -20,8 +20,11 @@ from tasteprint.data.tiff_pages import TiffImage, is_raw, mend_planes, to_full_p
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF", "RAW")
 """What is opened; PIL's other readers (EPS, PSD, ...) are never handed untrusted bytes."""
 
-GAP = 1.5
-"""A picture is decoded at least so many times as large as needed: what scales it down then still sees enough."""
+CODEC_GAP = 1.5
+"""A decoder that can (JPEG's) gives a picture at least so many times as large as needed: it costs what it gives."""
+
+GAP = 3
+"""What was decoded whole is kept so many times as large as needed: what scales it down then sees all that matters."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,9 @@ def of_pil(image: Image.Image) -> Opened:
     return Opened(image, image.format or "", image.size)
 
 
-def reduction(size: tuple[int, int], side: int | None) -> int:
-    """By how much a picture of this size can be reduced and still be GAP times as large as needed."""
-    return max(1, int(min(size) / (side * GAP))) if side else 1
+def reduction(size: tuple[int, int], side: int | None, gap: float = GAP) -> int:
+    """By how much a picture of this size can be reduced and still be `gap` times as large as needed."""
+    return max(1, int(min(size) / (side * gap))) if side else 1
 
 
 def _by_pil(file: File, name: str, kind: str, side: int | None) -> Opened:
@@ -103,7 +106,7 @@ def _jpeg(file: File, name: str, kind: str, side: int | None) -> Opened:
 
 def _drafted(opened: Opened, side: int | None) -> Opened:
     image, size = opened.image, opened.image.size
-    scale = next((scale for scale in (8, 4, 2) if scale <= reduction(size, side)), 1)
+    scale = next((scale for scale in (8, 4, 2) if scale <= reduction(size, side, CODEC_GAP)), 1)
     if scale > 1:
         image.draft(None, (size[0] // scale, size[1] // scale))
     return replace(opened, size=size, scale=scale)
@@ -133,7 +136,7 @@ def _heif(file: File, name: str, kind: str, side: int | None) -> Opened:
         raise needs_extra(name, "a HEIC picture") from error
     image = HeifImageFile(file)
     if side:
-        times = reduction(image.size, side)
+        times = reduction(image.size, side, CODEC_GAP)
         image.draft(None, (image.width // times, image.height // times))
     return Opened(
         image, kind, image.size, notes=("the main one of several pictures",) if image.is_animated else ()
