@@ -7,15 +7,12 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
+
+from tasteprint.data.profiles import DISPLAY_P3, matrix_profile
 
 SHORT, LONG, RATIONAL, SRATIONAL, ASCII, BYTE = 3, 4, 5, 10, 2, 1
 _FORMS = {BYTE: "B", ASCII: "s", SHORT: "H", LONG: "I", RATIONAL: "II", SRATIONAL: "ii"}
-P3 = {
-    b"rXYZ": (0.51512, 0.24120, -0.00105),
-    b"gXYZ": (0.29198, 0.69225, 0.04189),
-    b"bXYZ": (0.15710, 0.06657, 0.78407),
-}
 
 
 def scene(width: int = 96, height: int = 64) -> Image.Image:
@@ -175,13 +172,8 @@ def dng(preview: Image.Image | None, orientation: int = 1, width: int = 640, hei
 
 
 def wide_gamut_profile() -> bytes:
-    """The sRGB profile with Display P3's primaries in place of its own."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    for place in range(struct.unpack_from(">I", profile, 128)[0]):
-        name, offset, _ = struct.unpack_from(">4sII", profile, 132 + 12 * place)
-        if name in P3:
-            struct.pack_into(">iii", profile, offset + 8, *(round(value * 65536) for value in P3[name]))
-    return bytes(profile)
+    """Display P3."""
+    return matrix_profile(DISPLAY_P3)
 
 
 def printing_profile() -> bytes:
@@ -194,17 +186,29 @@ def printing_profile() -> bytes:
     line = bytes(range(256))
     unit = struct.pack(">9i", *(65536 * v for v in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
     table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + unit + line * 4 + grid.tobytes() + line * 3
+    return icc_profile(b"CMYK", {b"A2B0": table})
+
+
+def grey_profile(gamma: float) -> bytes:
+    """Grey whose light is its number to this power."""
+    return icc_profile(b"GRAY", {b"kTRC": b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))})
+
+
+def icc_profile(space: bytes, tables: dict[bytes, bytes]) -> bytes:
+    """A profile of version 2 from a colour space to Lab (inks) or XYZ (light), white as paper under D50."""
+    inks = space == b"CMYK"
+    white = struct.pack(">iii", 63190, 65536, 54061)
     tags = {
-        b"desc": b"desc\0\0\0\0" + struct.pack(">I", 6) + b"Press\0" + bytes(78),
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", 6) + b"House\0" + bytes(78),
         b"cprt": b"text\0\0\0\0none\0",
-        b"wtpt": b"XYZ \0\0\0\0" + struct.pack(">iii", 63190, 65536, 54061),
-        b"A2B0": table,
+        b"wtpt": b"XYZ \0\0\0\0" + white,
+        **tables,
     }
     body, entries, at = b"", b"", 132 + 12 * len(tags)
     for name, content in tags.items():
-        content += bytes(-len(content) % 4)
         entries += struct.pack(">4sII", name, at + len(body), len(content))
-        body += content
-    head = struct.pack(">I4sI4s4s4s", at + len(body), bytes(4), 0x02400000, b"prtr", b"CMYK", b"Lab ")
-    head += bytes(12) + b"acsp" + bytes(24) + struct.pack(">iii", 63190, 65536, 54061)
+        body += content + bytes(-len(content) % 4)
+    kind, between = (b"prtr", b"Lab ") if inks else (b"mntr", b"XYZ ")
+    head = struct.pack(">I4sI4s4s4s", at + len(body), bytes(4), 0x02400000, kind, space, between)
+    head += bytes(12) + b"acsp" + bytes(28) + white
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + entries + body

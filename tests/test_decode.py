@@ -283,6 +283,15 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path) -> No
         open_image(path)
 
 
+def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "endless.webp"
+    with path.open("wb") as file:
+        file.write(encoded(SCENE, "WEBP"))
+        file.truncate(3 << 30)  # a hole, not bytes
+    with pytest.raises(ImageError, match="more than 1,073,741,824 bytes"):
+        open_image(path)
+
+
 # --- what happens to it then ---
 
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 
 from logs import encoded
 from odd_pictures import (
+    grey_profile,
     png_chunk,
     png_of_sixteen_bits,
     printing_profile,
@@ -56,6 +57,30 @@ def test_display_p3_is_shown_as_srgb(format: str) -> None:
     assert np.array_equal(values(open_image(image)), values(image))
 
 
+def adobe_by_hand(adobe: np.ndarray) -> np.ndarray:
+    """Adobe RGB (1998) to sRGB by its gamma and the published matrices, in [0, 1]."""
+    matrix = [[1.3983832, -0.3983832, 0], [0, 1, 0], [0, -0.0429399, 1.0429399]]
+    there = (adobe ** (563 / 256) @ np.transpose(matrix)).clip(0, 1)
+    return np.where(there <= 0.0031308, there * 12.92, 1.055 * there ** (1 / 2.4) - 0.055)
+
+
+def test_adobe_rgb_is_known_by_what_a_camera_writes() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA001] = 65535
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03", 2: b"0100"}
+    decoded = values(open_image(encoded(SCENE, "JPEG", quality=100, subsampling=0, exif=exif)))
+    by_hand = 255 * adobe_by_hand(PLAIN / 255)
+    assert np.abs(decoded - by_hand).mean() < 1.2
+    assert np.abs(by_hand - PLAIN).mean() > 5
+
+
+def test_display_p3_is_known_by_what_a_telephone_writes() -> None:
+    """HEIC names its primaries by a number where it carries no profile."""
+    image = SCENE.copy()
+    image.info["nclx_profile"] = {"color_primaries": 12}
+    assert np.abs(values(open_image(image)) - 255 * srgb_by_hand(PLAIN / 255)).mean() < 0.6
+
+
 def test_srgb_itself_moves_nothing() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert np.array_equal(values(open_image(encoded(SCENE, icc_profile=profile))), PLAIN)
@@ -98,6 +123,16 @@ def test_a_profile_that_cannot_be_used_is_left_out_and_said(profile: bytes, note
     decoded = decode(encoded(SCENE, "TIFF", icc_profile=profile))
     assert decoded.notes == (note,)
     assert np.array_equal(values(decoded.image), PLAIN)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16", "1"])
+def test_a_grey_profile_is_for_grey_of_every_kind(mode: str) -> None:
+    """A half of linear light is 188 of sRGB's 255."""
+    numbers = np.full((4, 4), 128 * 257, np.uint16)
+    grey = Image.fromarray(numbers) if mode == "I;16" else Image.new("L", (4, 4), 128).convert(mode)
+    image = open_image(encoded(grey, icc_profile=grey_profile(1)))
+    assert decode(encoded(grey, icc_profile=grey_profile(1))).notes == ()
+    assert mode == "1" or abs(image.getpixel((1, 1))[0] - 188) <= 1
 
 
 def test_grey_with_an_rgb_profile_and_transparency_with_one() -> None:
@@ -179,6 +214,17 @@ def test_a_part_is_converted_as_the_whole_is(monkeypatch: pytest.MonkeyPatch) ->
         parts = decode(encoded(one, "TIFF", **extra), 10)
         assert parts.notes == whole[name].notes
         assert np.array_equal(values(parts.image), values(whole[name].image)), name
+
+
+def test_a_turned_tiff_is_reduced_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for size in ((96, 64), (97, 65)):
+        data = encoded(SCENE.resize(size), "TIFF", exif=exif)
+        upright = SCENE.resize(size).transpose(Image.Transpose.ROTATE_270)
+        small = open_image(data, side=8)
+        assert small.size == (32, 48)
+        assert np.abs(values(small) - values(upright.resize((32, 48), Image.Resampling.BOX))).mean() < 3
 
 
 def test_transparency_is_averaged_as_it_is_seen() -> None:
