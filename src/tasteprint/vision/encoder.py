@@ -20,7 +20,6 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from tasteprint.data.decode import open_image
 from tasteprint.hub import ABOUT, BUNDLED
 from tasteprint.provenance import fingerprint
 from tasteprint.vision.efficientnet import PICTURE_SIDE
@@ -30,6 +29,7 @@ from tasteprint.vision.idefics2 import VisionPart
 from tasteprint.vision.photo import PHOTO, PHOTO_WIDTH, bundled_photo_eye, photo_column_weights
 from tasteprint.vision.pixels import (
     as_floats,
+    as_rgb,
     image_processor_numbers,
     prepared,
     squeezed,
@@ -180,7 +180,7 @@ class ImageEncoder:
     @torch.no_grad()
     def embed_pictures(self, pictures: Iterable[Image.Image]) -> Float[Tensor, "n e"]:
         """Embed pictures of any size and mode, in float32, on the CPU; 64 at once, opened as they are needed."""
-        ready = (self.prepare(_rgb(picture)) for picture in pictures)
+        ready = (self.prepare(as_rgb(picture)) for picture in pictures)
         rows = [torch.zeros(0, self.width)]
         while batch := list(islice(ready, BATCH)):
             rows.append(self._embedded(torch.cat(batch)).float().cpu())
@@ -210,7 +210,3 @@ def _is_ours(name: str | Path) -> bool:
         return bool(hf_hub_download(str(name), ABOUT))
     except (HfHubHTTPError, HFValidationError, OSError):
         return False
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    return picture if picture.mode == "RGB" else open_image(picture)

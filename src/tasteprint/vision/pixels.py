@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 from transformers.image_processing_backends import PilBackend
 
+from tasteprint.data.decode import open_image
+
 LONGEST = 256
 """A picture may be so many times as long as wide: where the shortest edge decides, the long one grows with it."""
 
@@ -35,7 +37,7 @@ def square_pixels(
     images: Sequence[Image.Image], processor: Any, image_size: int
 ) -> Float[Tensor, "n 3 side side"]:
     """Squash each image to a square (P section 3.1: 512), then let Idefics2's image processor do the rest."""
-    squares = [image.resize((image_size, image_size), Image.Resampling.BICUBIC) for image in images]
+    squares = [as_rgb(image).resize((image_size, image_size), Image.Resampling.BICUBIC) for image in images]
     return processor([squares], return_tensors="pt")["pixel_values"][0]
 
 
@@ -62,6 +64,11 @@ def squeezed(image: Image.Image, side: int) -> Float[Tensor, "1 3 side side"]:
 def squeezed_twin(images: Float[Tensor, "n 3 h w"], side: int) -> Float[Tensor, "n 3 side side"]:
     """Do the same to tensors in [0, 1] with gradients; they differ as `twin` and `prepared` do."""
     return _resized(images, (side, side), Image.Resampling.BICUBIC)
+
+
+def as_rgb(picture: Image.Image) -> Image.Image:
+    """Give a picture as its file would be decoded: upright, sRGB, 8 bits, whoever opened it."""
+    return picture if picture.mode == "RGB" and not picture.info else open_image(picture)
 
 
 def as_floats(image: Image.Image) -> Float[Tensor, "1 3 h w"]:
