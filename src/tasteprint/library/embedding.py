@@ -35,10 +35,6 @@ FEW = 16
 MOST_PROCESSES = 16
 """One may take some hundred megabytes for a panorama."""
 
-OVERSAMPLING = 1.5
-"""Pictures are decoded at so many times the encoder's pixels at least: it sees 2,000 x 3,000 pixels through a quarter of
-them as it would through all (cosine of standardised embeddings 0.998), at half the time."""
-
 AT_ONCE = 8
 """Pictures that a thread embeds together on a CPU."""
 
@@ -144,7 +140,7 @@ class _Job:
 
     def _requests(self, missing: Sequence[int]) -> Iterator[ReadRequest]:
         """A file of a size that the cache has met may be a picture that was moved: its content is enough."""
-        side = round(OVERSAMPLING * self.encoder.twin(torch.zeros(1, 3, 8, 8)).shape[-1])
+        side = self.encoder.twin(torch.zeros(1, 3, 8, 8)).shape[-1]
         known = self.cache.contents(self.files[i].size for i in missing) if self.cache else {}
         for i in missing:
             hashes = tuple(content.hex() for content in known.get(self.files[i].size, ()))

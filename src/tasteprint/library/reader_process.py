@@ -93,7 +93,7 @@ def serve() -> None:
     Thread(target=_listen, args=(sys.stdin.buffer, waiting), daemon=True).start()
     write_reading(answers, Reading())
     while True:
-        write_reading(answers, read_picture(ReadRequest(**json.loads(waiting.get()))))
+        write_reading(answers, read_picture(_request(waiting.get())))
 
 
 def write_reading(stream: IO[bytes], reading: Reading) -> None:
@@ -110,13 +110,18 @@ def parse_reading(stream: IO[bytes]) -> Reading:
     if not line.endswith(b"\n"):
         raise EOFError
     about = json.loads(line)
-    shape = about.pop("shape", None)
+    shape, notes = about.pop("shape", None), tuple(about.pop("notes"))
     if shape is None:
-        return Reading(**about)
+        return Reading(**about, notes=notes)
     data = stream.read(math.prod(shape))
     if len(data) != math.prod(shape):
         raise EOFError
-    return Reading(**about, pixels=np.frombuffer(data, np.uint8).reshape(shape))
+    return Reading(**about, notes=notes, pixels=np.frombuffer(data, np.uint8).reshape(shape))
+
+
+def _request(line: bytes) -> ReadRequest:
+    asked = json.loads(line)
+    return ReadRequest(asked["place"], asked["path"], asked["side"], tuple(asked["known"]))
 
 
 def _send(stream: IO[bytes], about: dict[str, Any], data: bytes = b"") -> None:
