@@ -7,6 +7,7 @@ that could not. Does not know: people, what is done with the rows.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -51,7 +52,8 @@ class EmbeddedFiles:
     """The pictures that could be read, in the order asked for, and those that could not, with a sentence each.
 
     `hashes` are SHA-256 of the files' bytes in hexadecimal: equal for two files of the same content. Rows are raw, as
-    the encoder gives them, rounded to half precision. `notes` are sentences about the cache.
+    the encoder gives them, rounded to half precision. `notes` are sentences about the cache, and about what newly read
+    pictures do not show of their files.
     """
 
     paths: tuple[Path, ...]
@@ -95,6 +97,7 @@ class _Job:
         self.places: dict[bytes, int] = {}
         self.batch: list[tuple[int, np.ndarray]] = []
         self.ready: list[int] = []
+        self.partly: Counter[str] = Counter()
 
     def missing(self) -> list[int]:
         """Places of what must be read."""
@@ -122,8 +125,14 @@ class _Job:
             hashes=tuple(self.contents[i].hex() for i in kept),
             embeddings=self.rows[: len(kept)],
             failed=tuple((paths[i], self.faults[i]) for i in sorted(self.faults)),
-            notes=tuple(self.cache.notes) if self.cache else (),
+            notes=(*(self.cache.notes if self.cache else ()), *self._partly()),
         )
+
+    def _partly(self) -> list[str]:
+        counts = self.partly.most_common()
+        return [
+            f"{count:,} {'picture is' if count == 1 else 'pictures are'} {what}." for what, count in counts
+        ]
 
     def _states(self) -> list[FileState]:
         """What the files are now; one that cannot be looked at has failed, and is a file that no cache knows."""
@@ -152,6 +161,7 @@ class _Job:
             self.faults[place] = reading.fault
             return None
         content = bytes.fromhex(reading.content)
+        self.partly.update(reading.notes)
         self.contents[place] = content
         self.files[place] = FileState(self.files[place].path, reading.size, reading.modified)
         if (row := self._known(content)) is not None:

@@ -12,20 +12,15 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from tasteprint.hub import ABOUT, BUNDLED
 from tasteprint.provenance import fingerprint
 from tasteprint.vision.efficientnet import PICTURE_SIDE
-from tasteprint.vision.eye import EYE, bundled_eye
-from tasteprint.vision.families import FAMILIES, family_of, open_tower
-from tasteprint.vision.idefics2 import VisionPart
 from tasteprint.vision.photo import PHOTO, PHOTO_WIDTH, bundled_photo_eye, photo_column_weights
 from tasteprint.vision.pixels import (
     as_floats,
@@ -37,6 +32,9 @@ from tasteprint.vision.pixels import (
     twin,
 )
 from tasteprint.vision.statistics import SIDE, WIDTH, Statistics, squashed
+
+if TYPE_CHECKING:
+    from tasteprint.vision.idefics2 import VisionPart
 
 BATCH = 64
 """Pictures that go through an encoder together."""
@@ -73,10 +71,20 @@ class ImageEncoder:
         not torchvision is there, so that pixels are the same everywhere; DINOv3's, which transformers has on
         torchvision only, by the same steps in torch. ValueError for what cannot be opened or is of another family.
         """
-        if str(name) == STATISTICS:
-            return cls._of_statistics(device)
         if str(name) == PHOTO:
             return cls._of_photo(device)
+        if str(name) == STATISTICS:
+            return cls._of_statistics(device)
+        return cls._of_network(name, device)
+
+    @classmethod
+    def _of_network(cls, name: str | Path, device: str | torch.device | None) -> ImageEncoder:
+        # Here and below: transformers takes seconds to import, and those above need none of it.
+        from tasteprint.hub import BUNDLED
+        from tasteprint.vision.eye import EYE, bundled_eye
+        from tasteprint.vision.families import FAMILIES, family_of
+        from tasteprint.vision.idefics2 import VisionPart
+
         if str(name) == EYE:
             return cls.of_vision_part(bundled_eye(), EYE, device)
         if str(name) in BUNDLED:
@@ -127,18 +135,20 @@ class ImageEncoder:
     def _of_tower(
         cls, name: str, kind: str, config: object, device: str | torch.device | None
     ) -> ImageEncoder:
+        from tasteprint.vision.families import FAMILIES, embedding_of, embedding_width, open_tower
+
         family = FAMILIES[kind]
         tower, processor = open_tower(name, family, config)
         in_torch = partial(twin, processor=processor)
         return cls(
             name=name,
-            width=getattr(tower.config, family.width),
+            width=embedding_width(tower, family),
             parts=[tower.to(device) if device else tower],
             prepare=(lambda image: in_torch(as_floats(image)))
             if family.floats
             else partial(prepared, processor=processor),
             twin=in_torch,
-            features=lambda pixels: tower(pixels)[family.output],
+            features=lambda pixels: embedding_of(tower, family, pixels),
             preparation=image_processor_numbers(processor),
         )
 
@@ -204,6 +214,11 @@ class ImageEncoder:
 
 
 def _is_ours(name: str | Path) -> bool:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    from tasteprint.hub import ABOUT
+
     if Path(name).is_dir():
         return (Path(name) / ABOUT).is_file()
     try:
