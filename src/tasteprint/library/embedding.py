@@ -130,9 +130,7 @@ class _Job:
 
     def _partly(self) -> list[str]:
         counts = self.partly.most_common()
-        return [
-            f"{count:,} {'picture is' if count == 1 else 'pictures are'} {what}." for what, count in counts
-        ]
+        return [f"{count:,} {'picture' if count == 1 else 'pictures'}: {what}." for what, count in counts]
 
     def _states(self) -> list[FileState]:
         """What the files are now; one that cannot be looked at has failed, and is a file that no cache knows."""

@@ -29,7 +29,7 @@ _PROGRAM = (
 
 
 class ReaderProcess:
-    """Reads by a process, which is started for the first request, and again after it died; `read` is one thread's."""
+    """Reads by a process, which is started when it is needed, and again after it died; one thread's, but for `kill`."""
 
     def __init__(self) -> None:
         """Start nothing yet."""
@@ -37,10 +37,13 @@ class ReaderProcess:
         self._streams: tuple[IO[bytes], ...] = ()
         self._startable = True
 
-    def read(self, request: ReadRequest) -> Reading:
-        """Have one file read; where no process can be started, read it here."""
+    def start(self) -> None:
+        """Have a process that is ready to read, if one can be started."""
         if not self._process and self._startable:
             self._start()
+
+    def read(self, request: ReadRequest) -> Reading:
+        """Have one file read; where no process could be started, read it here."""
         if not self._process:
             return read_picture(request)
         try:
@@ -53,12 +56,12 @@ class ReaderProcess:
             return Reading(fault=f"{request.path!r} {died}: leave it out.")
 
     def kill(self) -> None:
-        """End the process whatever it does, from any thread; `read` then comes back."""
+        """End the process whatever it does; may be called by another thread, whose `read` then comes back."""
         if process := self._process:
             process.kill()
 
     def close(self) -> None:
-        """End the process and leave nothing of it; for the thread that reads."""
+        """End the process and leave nothing of it."""
         process, self._process = self._process, None
         if process:
             process.kill()
