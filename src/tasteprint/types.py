@@ -118,12 +118,14 @@ Opinion = Vote | Rating
 class History:
     """`S_u` of the paper: earlier decided votes of one person, oldest first unless shuffled on purpose.
 
-    `ratings` are opinions of single images; not every model reads them.
+    `ratings` are opinions of single images, `passed` are images that were there and not liked, perhaps never seen; not
+    every model reads them.
     """
 
     user_id: str
     votes: tuple[Vote, ...] = ()
     ratings: tuple[Rating, ...] = ()
+    passed: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of votes (`N_ref`)."""
