@@ -125,7 +125,8 @@ def know_person(
     """Embed a person's pictures and those that they spoke of, and read their taste.
 
     Embeddings are kept in the folder `cache`, if one is given. Where they gave likes only, a sample of the other
-    pictures counts as passed. ValueError where no picture to rank, or none of those that they spoke of, can be looked at.
+    pictures counts as passed. ValueError where no picture to rank, or none of those that they spoke of, can be looked
+    at.
     """
     spoken = [Path(name) for name in sorted(history.images)]
     files = _embedded(list(dict.fromkeys([*paths, *spoken])), model.image_encoder, cache, progress)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tasteprint.data.duck import plain_errors, text
+from tasteprint.data.duck import name, plain_errors, text
 from tasteprint.data.history_files import file_cell
 from tasteprint.files import write_bytes
 from tasteprint.library.ranking import Ranking
