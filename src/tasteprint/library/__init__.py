@@ -1,1 +1,1 @@
-"""A person's own pictures: found on disk, embedded once, ranked."""
+"""A person's own pictures on disk: found, read, embedded once, near-duplicates grouped."""

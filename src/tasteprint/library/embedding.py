@@ -1,58 +1,195 @@
-"""Stand-in until the real room comes: files embedded one after the other.
+"""Picture files to embeddings: what the cache keeps is not read, the rest is read by processes and kept at once.
 
-Enters: files, an encoder. Leaves: `EmbeddedFiles`. Does not know: anything.
+Enters: paths, an encoder, the cache. Leaves: a row of float16 a picture that could be read, and a sentence for each
+that could not. Does not know: people, what is done with the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from jaxtyping import Float16
+from PIL import Image
 
-from tasteprint.data.decode import ImageError, open_image
-from tasteprint.library.cache import EmbeddingCache
+from tasteprint.library.cache import EmbeddingCache, FileState, Kept
+from tasteprint.library.readers import PATIENCE, read_pictures
+from tasteprint.library.reading import Reading, Request, read_picture
 
 if TYPE_CHECKING:
     from tasteprint.vision.encoder import ImageEncoder
 
+BATCH = 64
+"""Pictures that are embedded and kept together: what Ctrl-C or a power cut can lose."""
 
-@dataclass(frozen=True)
+FEW = 16
+"""Fewer pictures are read before a process to read them would have started."""
+
+MOST_PROCESSES = 16
+"""One may take some hundred megabytes for a panorama."""
+
+OVERSAMPLING = 2
+"""Pictures are decoded at so many times the encoder's pixels, so that its own resizing decides what it sees."""
+
+_NOT_FINITE = (
+    "got an embedding that half precision cannot hold (NaN or above 65,504); expected finite numbers: check the "
+    "encoder's weights, or leave it out."
+)
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
 class EmbeddedFiles:
-    """Embeddings by file."""
+    """The pictures that could be read, in the order asked for, and those that could not, with a sentence each.
+
+    `hashes` are SHA-256 of the files' bytes in hexadecimal: equal for two files of the same content. Rows are raw, as
+    the encoder gives them, rounded to half precision. `notes` are sentences about the cache.
+    """
 
     paths: tuple[Path, ...]
     hashes: tuple[str, ...]
-    embeddings: np.ndarray
+    embeddings: Float16[np.ndarray, "n e"]
     failed: tuple[tuple[Path, str], ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
 
 def embed_files(
     paths: Sequence[Path],
     encoder: ImageEncoder,
     cache: EmbeddingCache | None = None,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress | None = None,
     workers: int | None = None,
+    patience: float = PATIENCE,
 ) -> EmbeddedFiles:
-    """Embed files."""
-    good: list[Path] = []
-    rows: list[np.ndarray] = []
-    failed: list[tuple[Path, str]] = []
-    for done, path in enumerate(paths, 1):
-        try:
-            rows.append(encoder.embed_pictures([open_image(path)]).numpy(force=True)[0].astype(np.float16))
-            good.append(path)
-        except ImageError as fault:
-            failed.append((path, str(fault)))
-        progress("looking", done, len(paths))
-    hashes = tuple(sha256(path.read_bytes()).hexdigest() for path in good)
-    return EmbeddedFiles(
-        tuple(good),
-        hashes,
-        np.stack(rows) if rows else np.zeros((0, encoder.width), np.float16),
-        tuple(failed),
-    )
+    """Embed picture files, in memory of 2 bytes a number of the result and some hundred pictures at the encoder's size.
+
+    A file that the cache knows by path, size and time is not opened; one that it knows by content is not decoded. The
+    others are read by `workers` processes (None: as many as there are cores, and none for a few pictures; 0: none) and
+    embedded in batches, each of which is in the cache before the next begins. A picture that cannot be read, ends its
+    process or does not come back within `patience` seconds is in `failed` and costs nothing else. `progress` is called
+    with ("embedding", done, total) for what is not in the cache.
+    """
+    job = _Job([os.fspath(path) for path in paths], encoder, cache)
+    if missing := job.missing():
+        job.run(missing, progress or (lambda what, done, total: None), workers, patience)
+    return job.result(paths)
+
+
+class _Job:
+    """One call's rows as they come in."""
+
+    def __init__(self, paths: list[str], encoder: ImageEncoder, cache: EmbeddingCache | None) -> None:
+        self.paths, self.encoder, self.cache = paths, encoder, cache
+        self.rows = np.empty((len(paths), encoder.width), np.float16)
+        self.faults: dict[int, str] = {}
+        self.files = self._states()
+        self.contents = cache.recall(self.files, self.rows) if cache else [b""] * len(paths)
+        self.places: dict[bytes, int] = {}
+        self.batch: list[tuple[int, np.ndarray]] = []
+        self.ready: list[int] = []
+
+    def missing(self) -> list[int]:
+        """Places of what must be read."""
+        return [i for i, content in enumerate(self.contents) if not content and i not in self.faults]
+
+    def run(self, missing: list[int], progress: Progress, workers: int | None, patience: float) -> None:
+        """Read, embed and keep what is missing."""
+        if workers is None:
+            workers = 0 if len(missing) < FEW else min(_cores(), MOST_PROCESSES)
+        progress("embedding", 0, len(missing))
+        with closing(read_pictures(self._requests(missing), workers, patience)) as readings:
+            for done, (request, reading) in enumerate(readings, 1):
+                self._take(request, reading)
+                progress("embedding", done, len(missing))
+        self._keep()
+
+    def result(self, paths: Sequence[Path]) -> EmbeddedFiles:
+        """Leave out what could not be read; rows move up in their place, for there may be gigabytes of them."""
+        kept = [i for i in range(len(paths)) if i not in self.faults]
+        for new, old in enumerate(kept):
+            if new != old:
+                self.rows[new] = self.rows[old]
+        return EmbeddedFiles(
+            paths=tuple(paths[i] for i in kept),
+            hashes=tuple(self.contents[i].hex() for i in kept),
+            embeddings=self.rows[: len(kept)],
+            failed=tuple((paths[i], self.faults[i]) for i in sorted(self.faults)),
+            notes=tuple(self.cache.notes) if self.cache else (),
+        )
+
+    def _states(self) -> list[FileState]:
+        """What the files are now; one that cannot be looked at has failed, and is a file that no cache knows."""
+        states, here = [], os.fsencode(Path.cwd())
+        for i, path in enumerate(self.paths):
+            try:
+                about = os.stat(path)  # noqa: PTH116 - a Path takes three times as long
+                states.append(FileState(_absolute(here, path), about.st_size, about.st_mtime_ns))
+            except (OSError, ValueError) as fault:
+                why = getattr(fault, "strerror", None) or str(fault)
+                self.faults[i] = f"{path!r} could not be opened ({why}); expected a file: look at it."
+                states.append(FileState(b"", -1, 0))
+        return states
+
+    def _requests(self, missing: Sequence[int]) -> Iterator[Request]:
+        """A file of a size that the cache has met may be a picture that was moved: its content is enough."""
+        side = OVERSAMPLING * self.encoder.twin(torch.zeros(1, 3, 8, 8)).shape[-1]
+        known = self.cache.contents(self.files[i].size for i in missing) if self.cache else {}
+        for i in missing:
+            hashes = tuple(content.hex() for content in known.get(self.files[i].size, ()))
+            yield Request(i, self.paths[i], side, hashes)
+
+    def _take(self, request: Request, reading: Reading) -> None:
+        place = request.place
+        if reading.fault:
+            self.faults[place] = reading.fault
+            return None
+        content = bytes.fromhex(reading.content)
+        self.contents[place] = content
+        self.files[place] = FileState(self.files[place].path, reading.size, reading.modified)
+        if (row := self._known(content)) is not None:
+            self.rows[place] = row
+            self.ready.append(place)
+        elif reading.pixels is None:  # another process emptied the cache since it was asked
+            return self._take(request, read_picture(replace(request, known=())))
+        else:
+            self.batch.append((place, reading.pixels))
+        if BATCH in (len(self.batch), len(self.ready)):
+            self._keep()
+        return None
+
+    def _known(self, content: bytes) -> np.ndarray | None:
+        if content in self.places:
+            return self.rows[self.places[content]]
+        return self.cache.embedding(content) if self.cache else None
+
+    def _keep(self) -> None:
+        """Embed what was read, and keep it before anything else can go wrong."""
+        rows = self.encoder.embed_pictures(Image.fromarray(pixels) for _, pixels in self.batch).numpy()
+        with np.errstate(over="ignore"):  # infinity is looked for
+            halves = rows.astype(np.float16)
+        for (place, _), row in zip(self.batch, halves, strict=True):
+            if np.isfinite(row).all():
+                self.rows[place] = row
+                self.places[self.contents[place]] = place
+                self.ready.append(place)
+            else:
+                self.faults[place] = f"{self.paths[place]!r} {_NOT_FINITE}"
+        if self.cache:
+            self.cache.add([Kept(self.files[i], self.contents[i], self.rows[i]) for i in self.ready])
+        self.batch, self.ready = [], []
+
+
+def _absolute(here: bytes, path: str) -> bytes:
+    return os.path.normpath(os.path.join(here, os.fsencode(path)))  # noqa: PTH118
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

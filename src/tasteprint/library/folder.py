@@ -1,50 +1,231 @@
-"""Stand-in until the real room comes: pictures below folders.
+"""A person's folders, files and patterns as one list of picture files.
 
-Enters: folders, files and patterns. Leaves: `Found`. Does not know: what a picture shows.
+Enters: folders, files, shell patterns, "-" for a list on standard input. Leaves: paths in a stable order, and how many
+files were passed over, by reason. Does not know: what is in the files, embeddings, people.
 """
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
+import re
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+PICTURE_SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".mpo",
+        ".heic",
+        ".heif",
+        ".avif",
+        ".dng",
+    }
+)
+SIDECAR_SUFFIXES = frozenset({".xmp", ".aae", ".json", ".thm", ".pp3"})
+
+THUMBNAIL_FOLDERS = frozenset({"@eadir", "__macosx", "$recycle.bin", "#recycle", "lost+found"})
+"""Folders in which file managers and network drives keep copies; the suffixes .lrdata and .cache are Lightroom's."""
+
+_NUMBER = re.compile(r"(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
-    """Pictures, and how many files were skipped, by reason."""
+    """Picture files, each once, and how many other things were passed over.
+
+    `paths` begin as their source was written (relative stays relative); sources in the order given, folders within a
+    folder after its files, names in natural order (IMG_2 before IMG_10). `skipped`: reason to count, the most first; a
+    reason is a suffix (".txt") or words ("hidden", "sidecars", "links that lead nowhere", "folders that could not be
+    read", ...). Two files of the same content are two pictures; one file reached twice, by two sources or by a
+    symbolic link, is one.
+    """
 
     paths: tuple[Path, ...]
     skipped: Mapping[str, int]
 
 
 def find_pictures(sources: Sequence[str | Path]) -> Found:
-    """Find pictures."""
-    paths: dict[Path, None] = {}
-    skipped: dict[str, int] = {}
+    """Find the pictures of folders (with all that is below), files, patterns, and "-", a list on standard input.
+
+    Of a folder, and of what a pattern matches, files are taken whose name has a picture's suffix; hidden ones and
+    thumbnails of file managers are not. A file that is named is taken whatever its suffix. A pattern is what is no file
+    and holds `*`, `?` or `[`; `**` matches folders at any depth. The list has a name a line, or names ended by NUL
+    (`find -print0`), folders as well; a name in it that is not there is kept, for its reading to say so. ValueError in
+    one sentence for a source that is not there or is neither file nor folder, for a pattern that matches nothing,
+    and when no picture is found at all.
+    """
+    search = _Search()
     for source in sources:
-        place = Path(source)
-        if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if path.is_file())
-            for path in inside:
-                if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-                    paths[path] = None
-                else:
-                    skipped["not pictures"] = skipped.get("not pictures", 0) + 1
-        elif place.is_file():
-            paths[place] = None
-        else:
-            paths |= dict.fromkeys(map(Path, sorted(glob.glob(str(source)))))  # noqa: PTH207
-    if not paths:
-        raise ValueError(
-            f"{', '.join(map(str, sources))} holds no picture; expected some: name another folder."
-        )
-    return Found(tuple(paths), skipped)
+        search.take(os.fspath(source))
+    if not search.paths:
+        raise ValueError(_nothing(sources, search.skipped))
+    return Found(tuple(map(Path, search.paths)), dict(search.skipped.most_common()))
 
 
 def skipped_in_words(skipped: Mapping[str, int]) -> str:
-    """Say what was passed over."""
+    """Say what was passed over, such as "12 .txt, 3 hidden"; "" for nothing."""
     return ", ".join(f"{count:,} {reason}" for reason, count in skipped.items())
+
+
+@dataclass
+class _Search:
+    """What was found so far; a folder is entered once, so that links in circles end."""
+
+    paths: list[str] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    entered: set[tuple[int, int]] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+    homes: dict[str, str] = field(default_factory=dict)
+
+    def take(self, source: str) -> None:
+        """Take a source as a person writes it."""
+        if source == "-":
+            for name in _listed(sys.stdin.buffer.read()):
+                self._named(name) if os.path.lexists(name) else self._add(name)
+        elif os.path.lexists(source):
+            self._named(source)
+        elif glob.has_magic(source):
+            self._matches(source)
+        else:
+            raise ValueError(
+                f"{source!r} is not there; expected a folder, a file, a pattern such as 'photos/*.jpg', or '-' for "
+                "a list: check the spelling."
+            )
+
+    def _named(self, name: str) -> None:
+        try:
+            mode = os.stat(name).st_mode  # noqa: PTH116 - names that are not UTF-8 stay as they are
+        except OSError as fault:
+            raise ValueError(
+                f"{name!r} could not be opened ({fault.strerror}); expected a folder or a file: name another."
+            ) from fault
+        if stat.S_ISDIR(mode):
+            self._folder(name)
+        elif stat.S_ISREG(mode):
+            self._add(name)
+        else:
+            raise ValueError(f"{name!r} is neither a file nor a folder; expected one of them: name another.")
+
+    def _matches(self, pattern: str) -> None:
+        matches = sorted(glob.iglob(pattern, recursive=True), key=_natural)  # noqa: PTH207 - any pattern, absolute ones too
+        if not matches:
+            raise ValueError(
+                f"nothing matches {pattern!r}; expected a pattern of files that are there: check the spelling."
+            )
+        for match in matches:
+            name = os.path.basename(match.rstrip(os.sep))  # noqa: PTH119
+            if os.path.isdir(match):  # noqa: PTH112
+                self._folder(match)
+            elif os.path.isfile(match) and not self._passed_over(name):  # noqa: PTH113
+                self._add(match)
+
+    def _folder(self, top: str) -> None:
+        folders = [top]
+        while folders:
+            folder = folders.pop()
+            try:
+                about = os.stat(folder)  # noqa: PTH116
+                if (about.st_dev, about.st_ino) in self.entered:
+                    self.skipped["folders met before"] += 1
+                    continue
+                self.entered.add((about.st_dev, about.st_ino))
+                with os.scandir(folder) as entries:
+                    inside = sorted(entries, key=lambda entry: _natural(entry.name))
+            except OSError:
+                self.skipped["folders that could not be read"] += 1
+                continue
+            below = [entry.path for entry in inside if self._entry(entry)]
+            folders += reversed(below)
+
+    def _entry(self, entry: os.DirEntry[str]) -> bool:
+        """Take or pass over what stands in a folder; whether it is a folder to go into."""
+        if entry.name.startswith("."):
+            self.skipped["hidden"] += 1
+            return False
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:  # a link to itself
+            is_folder = is_file = False
+        if is_folder:
+            return not self._thumbnails(entry.name)
+        if not is_file:
+            self.skipped[
+                "links that lead nowhere" if entry.is_symlink() else "neither files nor folders"
+            ] += 1
+        elif not self._passed_over(entry.name):
+            self._add(entry.path, link=entry.is_symlink())
+        return False
+
+    def _thumbnails(self, name: str) -> bool:
+        if name.lower() in THUMBNAIL_FOLDERS or _suffix(name) == ".lrdata":
+            self.skipped["folders of thumbnails"] += 1
+            return True
+        return False
+
+    def _passed_over(self, name: str) -> bool:
+        suffix = _suffix(name)
+        if not name.startswith(".") and suffix in PICTURE_SUFFIXES:
+            return False
+        self.skipped[_reason(name, suffix)] += 1
+        return True
+
+    def _add(self, path: str, link: bool = True) -> None:
+        """Take a file unless it was taken; only what may be a link is followed, for 100,000 files take their time."""
+        if link:
+            real = os.path.realpath(path)
+        else:
+            folder, name = os.path.split(path)
+            if folder not in self.homes:
+                self.homes[folder] = os.path.realpath(folder)
+            real = os.path.join(self.homes[folder], name)  # noqa: PTH118
+        if real in self.taken:
+            self.skipped["met before"] += 1
+        else:
+            self.taken.add(real)
+            self.paths.append(path)
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    """Sort by numbers where names have numbers; the name itself breaks ties ("1" and "01")."""
+    parts = _NUMBER.split(name.casefold())
+    return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], name
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+
+
+def _reason(name: str, suffix: str) -> str:
+    if name.startswith("."):
+        return "hidden"
+    if suffix in SIDECAR_SUFFIXES:
+        return "sidecars"
+    return suffix or "without a suffix"
+
+
+def _listed(data: bytes) -> Iterator[str]:
+    ended = b"\0" if b"\0" in data else b"\n"
+    for name in data.split(ended):
+        if name := name if ended == b"\0" else name.removesuffix(b"\r"):
+            yield os.fsdecode(name)
+
+
+def _nothing(sources: Sequence[str | Path], skipped: Mapping[str, int]) -> str:
+    named = ", ".join(repr(os.fspath(source)) for source in sources) or "no source"
+    inside = f": {skipped_in_words(skipped)}" if skipped else ", nor anything else"
+    known = ", ".join(sorted(PICTURE_SUFFIXES))
+    return f"{named} holds no pictures{inside}; expected files with a suffix of {known}: name another folder."

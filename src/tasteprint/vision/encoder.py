@@ -1,4 +1,4 @@
-"""Pictures to embeddings by a frozen encoder: SigLIP, CLIP, DINOv2, DINOv3, a tasteprint model's eye, or statistics.
+"""Pictures to embeddings by a frozen encoder: one that comes with the package, or one of other people by name.
 
 Enters: an encoder's name; pictures, or tensors in [0, 1]. Leaves: a raw embedding a picture, with gradients to the
 pixels where tensors came in. Does not know: votes, people, where embeddings are kept.
@@ -23,10 +23,19 @@ from torch import Tensor, nn
 from tasteprint.data.decode import open_image
 from tasteprint.hub import ABOUT, BUNDLED
 from tasteprint.provenance import fingerprint
+from tasteprint.vision.efficientnet import PICTURE_SIDE
 from tasteprint.vision.eye import EYE, bundled_eye
 from tasteprint.vision.families import FAMILIES, family_of, open_tower
 from tasteprint.vision.idefics2 import VisionPart
-from tasteprint.vision.pixels import as_floats, image_processor_numbers, prepared, twin
+from tasteprint.vision.photo import PHOTO, PHOTO_WIDTH, bundled_photo_eye, photo_column_weights
+from tasteprint.vision.pixels import (
+    as_floats,
+    image_processor_numbers,
+    prepared,
+    squeezed,
+    squeezed_twin,
+    twin,
+)
 from tasteprint.vision.statistics import SIDE, WIDTH, Statistics, squashed
 
 BATCH = 64
@@ -42,6 +51,7 @@ class ImageEncoder:
 
     Embeddings are raw, neither centred nor brought to length 1, and `width` numbers long; `name` opens it again.
     `prepare` and `twin` give the encoder's pixels of a picture and of tensors, `features` embeds those pixels.
+    `column_weights` say what each number of an embedding counts once it is standardised; None: all alike.
     """
 
     name: str
@@ -51,11 +61,13 @@ class ImageEncoder:
     twin: Callable[[Tensor], Tensor]
     features: Callable[[Tensor], Tensor]
     preparation: str
+    column_weights: Float[Tensor, " e"] | None = None
 
     @classmethod
     def from_pretrained(cls, name: str | Path, device: str | torch.device | None = None) -> ImageEncoder:
         """Open a folder or a Hub name: one of `families.FAMILIES`, or a model that tasteprint saved, of which only
-        the vision part is read; or "eye", the bundled one; or "statistics", for which nothing is read.
+        the vision part is read; or one of those that come with the package: "photo", for photographs; "eye", for
+        the simulated world's pictures; "statistics", without weights.
 
         Safetensors only, never code from elsewhere. Pictures are prepared by transformers' PIL processors whether or
         not torchvision is there, so that pixels are the same everywhere; DINOv3's, which transformers has on
@@ -63,6 +75,8 @@ class ImageEncoder:
         """
         if str(name) == STATISTICS:
             return cls._of_statistics(device)
+        if str(name) == PHOTO:
+            return cls._of_photo(device)
         if str(name) == EYE:
             return cls.of_vision_part(bundled_eye(), EYE, device)
         if str(name) in BUNDLED:
@@ -93,6 +107,20 @@ class ImageEncoder:
             twin=squashed,
             features=read,
             preparation=f"{STATISTICS} 1, square {SIDE}",
+        )
+
+    @classmethod
+    def _of_photo(cls, device: str | torch.device | None) -> ImageEncoder:
+        eye = bundled_photo_eye()
+        return cls(
+            name=PHOTO,
+            width=PHOTO_WIDTH,
+            parts=[eye.to(device) if device else eye],
+            prepare=partial(squeezed, side=PICTURE_SIDE),
+            twin=partial(squeezed_twin, side=PICTURE_SIDE),
+            features=eye,
+            preparation=f"{PHOTO} 1, bicubic square {PICTURE_SIDE}",
+            column_weights=photo_column_weights(),
         )
 
     @classmethod

@@ -54,6 +54,16 @@ def prepared(image: Image.Image, processor: Any) -> Float[Tensor, "1 3 height wi
     return processor(image, return_tensors="pt")["pixel_values"]
 
 
+def squeezed(image: Image.Image, side: int) -> Float[Tensor, "1 3 side side"]:
+    """Squeeze a whole RGB picture into a square, bicubic and antialiased; in [0, 1]."""
+    return as_floats(image.resize((side, side), Image.Resampling.BICUBIC))
+
+
+def squeezed_twin(images: Float[Tensor, "n 3 h w"], side: int) -> Float[Tensor, "n 3 side side"]:
+    """Do the same to tensors in [0, 1] with gradients; they differ as `twin` and `prepared` do."""
+    return _resized(images, (side, side), Image.Resampling.BICUBIC)
+
+
 def as_floats(image: Image.Image) -> Float[Tensor, "1 3 h w"]:
     """Give an RGB picture as numbers in [0, 1]."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
