@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from experiments.figures import DOCS
-from tasteprint.vision.efficientnet import EfficientNetLite0, folded
+from tasteprint.vision.efficientnet import EfficientNetLite0, folded, widened
 from tasteprint.vision.photo import PHOTO_FILE
 
 EPS = 1e-3
@@ -56,13 +56,15 @@ def published_state() -> dict[str, Tensor]:
 
 def converted(published: dict[str, Tensor]) -> dict[str, Tensor]:
     """Give the state of `EfficientNetLite0` that does what the published state does, float32."""
-    ours = {}
+    ours: dict[str, Tensor] = {}
+    shapes = {name: value.shape for name, value in EfficientNetLite0().state_dict().items()}
     for name, (convolution, norm) in _layers().items():
         parts = {
             part: published[f"{norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
         }
         weight, bias = folded(published[f"{convolution}.weight"], parts, EPS)
-        ours |= {f"{name}.weight": weight, f"{name}.bias": bias}
+        wide = weight.shape[-1] < shapes[f"{name}.weight"][-1]
+        ours |= {f"{name}.weight": widened(weight) if wide else weight, f"{name}.bias": bias}
     return ours
 
 

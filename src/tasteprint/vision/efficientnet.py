@@ -8,6 +8,7 @@ Each batch norm is folded into the convolution before it, so a layer is a convol
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -41,18 +42,26 @@ DEPTHS = {2: 24, 4: 40, 10: 112, 15: 320}
 """The blocks, counted from 0, whose outputs are read, and their channels; the head's are read too."""
 
 
-class SameConv2d(nn.Conv2d):
-    """Convolution padded as TensorFlow's "same": where one side needs a pixel more, the right and the lower."""
+def convolution(into: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """Make a convolution with a bias, padded as TensorFlow's "same" is for maps of even sides.
 
-    def __init__(self, into: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
-        """Make one with a bias; at a stride of 2 the map's sides must be even."""
-        super().__init__(into, out, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
-        before = (kernel - stride) // 2
-        self._frame = (before, kernel - stride - before) * 2
+    There a stride of 2 is padded by one pixel more on the right and below. Here the padding is even, and the kernel has
+    a row and a column more before its first: `widened` fills them with zeros. Padding the map itself would copy it.
+    """
+    return nn.Conv2d(into, out, kernel + (stride == 2), stride, kernel // 2, groups=groups)
 
-    def forward(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """Convolve; the sides of the result are those of `maps` divided by the stride."""
-        return super().forward(maps if self.stride == (1, 1) else pad(maps, self._frame))
+
+def widened(weight: Float[Tensor, "d c k k"]) -> Float[Tensor, "d c k+1 k+1"]:
+    """Put a row and a column of zeros before a kernel's first, as `convolution` wants it at a stride of 2."""
+    return pad(weight, (1, 0, 1, 0))
+
+
+def folded(
+    weight: Float[Tensor, "d c k k"], norm: Mapping[str, Float[Tensor, " d"]], eps: float
+) -> tuple[Float[Tensor, "d c k k"], Float[Tensor, " d"]]:
+    """Fold a batch norm's state into the convolution before it: weight and bias of one that does both."""
+    scale = norm["weight"] / torch.sqrt(norm["running_var"] + eps)
+    return weight * scale[:, None, None, None], norm["bias"] - norm["running_mean"] * scale
 
 
 class InvertedResidual(nn.Module):
@@ -62,16 +71,16 @@ class InvertedResidual(nn.Module):
         """Make one whose inner width is `expansion` times what comes in; 1 leaves the expansion out."""
         super().__init__()
         inner = into * expansion
-        self.expand = SameConv2d(into, inner) if expansion > 1 else None
-        self.depthwise = SameConv2d(inner, inner, kernel, stride, groups=inner)
-        self.project = SameConv2d(inner, out)
+        self.expand = convolution(into, inner) if expansion > 1 else None
+        self.depthwise = convolution(inner, inner, kernel, stride, groups=inner)
+        self.project = convolution(inner, out)
         self.is_residual = stride == 1 and into == out
 
     def forward(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
         """Give the block's output, which no ReLU6 follows."""
-        inner = maps if self.expand is None else relu6(self.expand(maps))
-        out = self.project(relu6(self.depthwise(inner)))
-        return out + maps if self.is_residual else out
+        inner = maps if self.expand is None else relu6(self.expand(maps), inplace=True)
+        out = self.project(relu6(self.depthwise(inner), inplace=True))
+        return out.add_(maps) if self.is_residual else out
 
 
 class EfficientNetLite0(nn.Module):
@@ -80,7 +89,7 @@ class EfficientNetLite0(nn.Module):
     def __init__(self) -> None:
         """Build stem, sixteen blocks and head."""
         super().__init__()
-        self.stem = SameConv2d(3, STEM, kernel=3, stride=2)
+        self.stem = convolution(3, STEM, kernel=3, stride=2)
         self.blocks = nn.ModuleList()
         width = STEM
         for stage in STAGES:
@@ -89,23 +98,17 @@ class EfficientNetLite0(nn.Module):
                     InvertedResidual(width, stage.channels, stage.kernel, stride, stage.expansion)
                 )
                 width = stage.channels
-        self.head = SameConv2d(width, HEAD)
+        self.head = convolution(width, HEAD)
 
     def forward(self, pictures: Float[Tensor, "n 3 side side"]) -> tuple[Float[Tensor, "n _ _ _"], ...]:
         """Give the outputs of the blocks of `DEPTHS`, then of the head after its ReLU6.
 
         `pictures` are in [0, 1]; of 224 pixels a side the maps have 56, 28, 14, 7 and 7. Sides are multiples of 32.
         """
-        maps = relu6(self.stem((pictures * 255 - 127) / 128))
+        maps = relu6(self.stem((pictures * 255 - 127) / 128), inplace=True)
         depths = []
         for number, block in enumerate(self.blocks):
             maps = block(maps)
             if number in DEPTHS:
                 depths.append(maps)
-        return (*depths, relu6(self.head(maps)))
-
-
-def folded(convolution: Tensor, norm: dict[str, Tensor], eps: float) -> tuple[Tensor, Tensor]:
-    """Fold a batch norm into the convolution before it; returns the weight and bias of one that does both."""
-    scale = norm["weight"] / torch.sqrt(norm["running_var"] + eps)
-    return convolution * scale[:, None, None, None], norm["bias"] - norm["running_mean"] * scale
+        return (*depths, relu6(self.head(maps), inplace=True))

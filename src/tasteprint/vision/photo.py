@@ -43,6 +43,11 @@ FLOOR = 1e-6
 """Added under the square root of a variance, whose slope at 0 has no bound: a deviation below 0.001 counts as 0.001."""
 
 
+AT_ONCE = 4
+"""So many pictures go through the network together on a CPU: their maps stay in its caches and in memory that the process
+keeps. Of 64 at once each took twice as long, and fifteen times the memory."""
+
+
 class PhotoEye(nn.Module):
     """Means and deviations over places of every channel at five depths, then the layout of colours."""
 
@@ -53,6 +58,10 @@ class PhotoEye(nn.Module):
 
     def forward(self, squares: Float[Tensor, "n 3 224 224"]) -> Float[Tensor, "n 3600"]:
         """Embed squares in [0, 1]: of each depth all means, then all deviations; last the layout, red first."""
+        at_once = AT_ONCE if squares.device.type == "cpu" else len(squares)
+        return torch.cat([self._embedded(some) for some in squares.split(at_once)])
+
+    def _embedded(self, squares: Float[Tensor, "n 3 224 224"]) -> Float[Tensor, "n 3600"]:
         parts = [part for maps in self.network(squares) for part in _moments(maps)]
         return torch.cat([*parts, adaptive_avg_pool2d(squares, GRID).flatten(1)], dim=1)
 
@@ -80,4 +89,4 @@ def bundled_photo_eye() -> PhotoEye:
             f"the weights of encoder {PHOTO!r} could not be read ({type(fault).__name__}); expected the file "
             f"{PHOTO_FILE} as the package brings it: install tasteprint again."
         ) from fault
-    return eye.eval().requires_grad_(False)
+    return eye.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # twice as quick on a CPU
