@@ -1,6 +1,6 @@
 """Hostile-proof decoding: whatever claims to be a picture becomes plain RGB, or one sentence.
 
-Enters: a path, bytes or a PIL image. Leaves: a PIL image in mode RGB, upright, 8 bits a channel.
+Enters: a path, bytes or a PIL image. Leaves: a PIL image in mode RGB, upright, sRGB, 8 bits a channel, and notes.
 Does not know: the store, votes, models.
 """
 
@@ -9,39 +9,71 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-"""What PIL may try; its other readers (EPS, PSD, ...) are never handed untrusted bytes."""
+from tasteprint.data.colour import to_srgb
+from tasteprint.data.containers import FORMATS, Opened, open_container, reduction
+from tasteprint.data.faults import MAX_PIXELS, ImageError, decoding_fault, too_large
+from tasteprint.data.signatures import PICTURE_SUFFIXES, SIDECAR_SUFFIXES, File
 
-MAX_PIXELS = 64_000_000
-"""Read from the header before any pixel is decoded; a 64 Mpx RGB image takes 192 MB."""
+__all__ = ["FORMATS", "PICTURE_SUFFIXES", "SIDECAR_SUFFIXES", "Decoded", "ImageError", "decode", "open_image"]
+
+MAX_STREAMED_PIXELS = 1_000_000_000
+"""A JPEG of which only a small copy is asked for is decoded at that size, line by line."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes EXIF's orientations."""
 
 
-class ImageError(ValueError):
-    """An image that cannot be used; `kind` names the fault in a few words, for counting."""
+@dataclass(frozen=True)
+class Decoded:
+    """A picture, and in short sentences what of its file it does not show or how it was read."""
 
-    def __init__(self, kind: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.kind = kind
+    image: Image.Image
+    notes: tuple[str, ...] = ()
 
 
-def open_image(source: str | Path | bytes | Image.Image) -> Image.Image:
-    """Decode one still image to RGB.
+def open_image(source: str | Path | bytes | Image.Image, side: int | None = None) -> Image.Image:
+    """Decode one picture to RGB; see `decode`."""
+    return decode(source, side).image
 
-    CMYK is converted, 16-bit is scaled to 8 (not clipped), transparency is laid on white, and the EXIF
-    rotation is applied. Raises ImageError (a ValueError) for what is missing, truncated, not an image, of
-    another format than FORMATS, animated, or larger than MAX_PIXELS.
+
+def decode(source: str | Path | bytes | Image.Image, side: int | None = None) -> Decoded:
+    """Decode the first picture of a file, of bytes, or what PIL has opened, to RGB.
+
+    The colour profile is applied (to sRGB), CMYK is converted, 16-bit is scaled to 8 (not clipped), transparency is
+    laid on white, and the EXIF rotation is applied. With `side`, a picture comes reduced where its sides are longer
+    than 1.5 x `side` pixels and still have at least `side` pixels each; what is scaled down to `side` from there
+    differs from what is scaled down from all pixels by less than 1 of 255 on average. Nothing is ever enlarged.
+    Raises ImageError (a ValueError) for what is missing, truncated, not an image, of another format than FORMATS, or
+    larger than MAX_PIXELS (a JPEG of one scan, with `side`: MAX_STREAMED_PIXELS), or where memory is too short.
     """
     name = _name(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what PIL warns of in a hostile file is decided on here
-        image = source if isinstance(source, Image.Image) else _opened(source, name)
-        _check_header(image, name)
-        return _decoded(image, name)
+        if isinstance(source, Image.Image):
+            return _decoded(Opened(source, source.format or "", source.size), name, side)
+        suffix = "" if isinstance(source, bytes) else Path(source).suffix.lower()
+        try:
+            with _file(source) as file:
+                decoded = _decoded(open_container(file, name, suffix, side), name, side)
+        except ImageError:
+            raise
+        except Exception as error:  # PIL's readers raise many things on broken headers
+            raise decoding_fault(name, error) from error
+    decoded.image.info = {}  # what it said of turns and profiles is done
+    return decoded
 
 
 def refuse_missing(path: str | Path) -> None:
@@ -52,9 +84,8 @@ def refuse_missing(path: str | Path) -> None:
 
 
 def image_format(data: bytes) -> str:
-    """PIL's name, in lower case, of the format of bytes that `open_image` accepted."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        return "jpeg" if image.format == "MPO" else str(image.format).lower()
+    """PIL's name, in lower case, of the format of bytes that `open_image` accepted; or "raw"."""
+    return open_container(io.BytesIO(data), "an image").format.lower()
 
 
 def _name(source: str | Path | bytes | Image.Image) -> str:
@@ -63,65 +94,49 @@ def _name(source: str | Path | bytes | Image.Image) -> str:
     return "an image in memory" if isinstance(source, Image.Image) else f"image file {str(source)!r}"
 
 
-def _opened(source: str | Path | bytes, name: str) -> Image.Image:
-    if not isinstance(source, bytes):
-        refuse_missing(source)
+def _file(source: str | Path | bytes) -> File:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    refuse_missing(source)
+    return Path(source).open("rb")
+
+
+def _decoded(opened: Opened, name: str, side: int | None) -> Decoded:
+    _check_size(opened, name)
     try:
-        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
-    except UnidentifiedImageError as error:
-        known = ", ".join(FORMATS)
-        raise ImageError(
-            "not an image", f"{name} is not an image; expected one of {known}: leave it out."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(name, "far more") from error
-    except Exception as error:  # PIL's readers raise many things on broken headers
-        raise _damaged(name, error) from error
-
-
-def _check_header(image: Image.Image, name: str) -> None:
-    pixels = image.width * image.height
-    if pixels > MAX_PIXELS:
-        raise _too_large(name, f"{image.width:,} x {image.height:,}")
-    # A telephone's MPO is a JPEG followed by previews: its first picture is the photograph.
-    if image.format != "MPO" and getattr(image, "is_animated", False):
-        raise ImageError(
-            "animated image", f"{name} has more than one frame; expected a still image: export one frame."
-        )
-
-
-def _decoded(image: Image.Image, name: str) -> Image.Image:
-    try:
-        image.load()
-        return _rgb(ImageOps.exif_transpose(image), name)
+        opened.image.load()
+        factor = reduction(opened.image.size, side)
+        image, notes = to_srgb(opened.image, factor)
+        image = _turned(_aligned(image, opened, factor), opened.orientation or _orientation(opened.image))
+        return Decoded(image, (*opened.notes, *notes))
     except ImageError:
         raise
     except Exception as error:  # truncated data surfaces as OSError, SyntaxError, struct.error, EOFError, ...
-        raise _damaged(name, error) from error
+        raise decoding_fault(name, error, opened.image.width * opened.image.height) from error
 
 
-def _rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ImageError(
-            "unsupported image", f"{name} has 32-bit pixels; expected 8 or 16 bits: convert it to PNG."
-        )
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+def _check_size(opened: Opened, name: str) -> None:
+    (width, height), decoded = opened.size, opened.image.size
+    limit = MAX_STREAMED_PIXELS if opened.streamed else MAX_PIXELS
+    if width * height > limit or decoded[0] * decoded[1] > MAX_PIXELS:
+        raise too_large(name, f"{width:,} x {height:,}")
 
 
-def _too_large(name: str, size: str) -> ImageError:
-    limit = f"{MAX_PIXELS:,}"
-    return ImageError(
-        "image too large", f"{name} has {size} pixels; expected at most {limit}: make it smaller."
-    )
+def _aligned(image: Image.Image, opened: Opened, factor: int) -> Image.Image:
+    """Mend that the last column and row of a reduced picture stand for fewer pixels than the others."""
+    width, height = (number / opened.scale / factor for number in opened.size)
+    if image.size == (width, height):
+        return image
+    return image.resize((round(width), round(height)), Image.Resampling.BICUBIC, box=(0, 0, width, height))
 
 
-def _damaged(name: str, error: Exception) -> ImageError:
-    return ImageError(
-        "image truncated",
-        f"{name} is truncated or damaged ({type(error).__name__}); expected a whole image: fetch it again.",
-    )
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # broken EXIF data are no reason to refuse a picture
+        return 1
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)

@@ -77,7 +77,7 @@ class ImageStore:
         shutil.rmtree(self.folder / ".partial", ignore_errors=True)
 
     def _find(self, image_id: str) -> Path | None:
-        # Six stats are cheaper than listing a shard of thousands.
+        # A few stats are cheaper than listing a shard of thousands.
         names = (self._named(image_id, extension.lower()) for extension in FORMATS)
         return next((path for path in names if path.is_file()), None)
 

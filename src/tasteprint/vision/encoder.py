@@ -213,4 +213,4 @@ def _is_ours(name: str | Path) -> bool:
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
-    return picture if picture.mode == "RGB" else open_image(picture)
+    return picture if picture.mode == "RGB" and not picture.info else open_image(picture)
