@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.library.names import plain
+
 if TYPE_CHECKING:
     from tasteprint.types import History, Vote
 
@@ -76,15 +78,6 @@ def say_what_was_missed(
         lines += [f"  and {len(failed) - NAMED:,} more."] if len(failed) > NAMED else []
     for line in lines:
         typer.echo(line if line.startswith("  ") else f"tasteprint: {line}", err=True)
-
-
-def plain(text: object) -> str:
-    """Text that a terminal prints on one line as it is: what it would obey, or cannot print, as an escape."""
-    shown = (
-        letter if letter.isprintable() or letter == "\N{ZERO WIDTH JOINER}" else ascii(letter)[1:-1]
-        for letter in str(text)
-    )
-    return "".join(shown)
 
 
 def _votes_of(data: Path, user: str) -> list[Vote]:

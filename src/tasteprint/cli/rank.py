@@ -22,13 +22,13 @@ from tasteprint.cli.own_pictures import (
     Pictures,
     Stars,
     Votes,
-    plain,
     read_opinions,
     say_what_was_missed,
 )
 from tasteprint.cli.person import AsJson, DataFolder, Prompt, User
-from tasteprint.cli.progress import kept_when_stopped
+from tasteprint.cli.progress import kept_when_stopped, progress_bar
 from tasteprint.cli.ranking_table import print_ranking
+from tasteprint.library.names import plain
 
 if TYPE_CHECKING:
     from tasteprint.library.ranking import Ranking
@@ -77,7 +77,8 @@ def rank_command(
     else:
         print_ranking(ranking, best)
     if out is not None:
-        ranking.save(out)
+        with progress_bar("pictures") as progress:
+            ranking.save(out, progress)
     missed = _copied(ranking, best, copy_to) if copy_to is not None else ()
     say_what_was_missed(ranking.skipped, (*ranking.failed, *missed), ranking.notes)
 

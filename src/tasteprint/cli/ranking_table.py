@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasteprint.cli.own_pictures import plain
+from tasteprint.library.names import plain
 
 if TYPE_CHECKING:
     from rich.table import Table

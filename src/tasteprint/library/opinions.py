@@ -76,6 +76,13 @@ def wording(opinion: Opinion) -> str:
     return words.get(stars, f"{opinion.stars} of {opinion.out_of} stars")
 
 
+def says_liked(opinion: Opinion) -> bool:
+    """Whether it says that the person likes its `subject`: a decided vote, or more than half of the stars."""
+    if isinstance(opinion, Vote):
+        return not opinion.is_tie
+    return 2 * opinion.stars > opinion.out_of + 1
+
+
 def subject(opinion: Opinion) -> str:
     """The picture that an opinion is shown by: the liked one of a vote, the first of a tie."""
     if isinstance(opinion, Vote):

@@ -6,7 +6,7 @@ reasons by picture. Does not know: folders, how files are embedded, how a rankin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,9 @@ from jaxtyping import Float, Int
 from tasteprint.library.cache import EmbeddingCache
 from tasteprint.library.duplicates import near_duplicates
 from tasteprint.library.embedding import EmbeddedFiles, embed_files
-from tasteprint.library.opinions import renamed, says_only_likes, subject, wording
+from tasteprint.library.opinions import renamed, says_liked, says_only_likes, subject, wording
 from tasteprint.library.ranking import Evidence, standings_of
-from tasteprint.types import History
+from tasteprint.types import History, Opinion
 
 if TYPE_CHECKING:
     from tasteprint.vision.encoder import ImageEncoder
@@ -89,24 +89,36 @@ class KnownPerson:
         return np.concatenate([_numbers(self.taste.standing(block)) for block in self._blocks(self.shown)])
 
     def reasons(self, places: Sequence[int]) -> list[tuple[Evidence, ...]]:
-        """The opinions that speak most for each of some shown pictures, the strongest first; none where not known."""
-        if not hasattr(self.taste, "evidence") or not self.taste.opinions:
-            return [()] * len(places)
-        blocks = self._blocks(self.shown[list(places)])
-        return [
-            reasons for block in blocks for reasons in self._reasons(_numbers(self.taste.evidence(block)))
+        """The liked pictures that speak most for each of some shown ones, the strongest first; none where not known."""
+        liked = [
+            column
+            for column, opinion in enumerate(getattr(self.taste, "opinions", ()))
+            if says_liked(opinion)
         ]
+        if not liked or not hasattr(self.taste, "evidence"):
+            return [()] * len(places)
+        rows = self.shown[list(places)]
+        evidence = (_numbers(self.taste.evidence(block))[:, liked] for block in self._blocks(rows))
+        return list(self._reasons(rows, evidence, [self.taste.opinions[column] for column in liked]))
 
-    def _reasons(self, evidence: Float[np.ndarray, "b k"]) -> Iterator[tuple[Evidence, ...]]:
-        """Sum the evidence of all opinions that are shown by the same picture."""
-        names, columns = np.unique([subject(opinion) for opinion in self.taste.opinions], return_inverse=True)
-        words = {subject(opinion): wording(opinion) for opinion in self.taste.opinions}
+    def _reasons(
+        self,
+        rows: Int[np.ndarray, " n"],
+        evidence: Iterable[Float[np.ndarray, "b k"]],
+        opinions: Sequence[Opinion],
+    ) -> Iterator[tuple[Evidence, ...]]:
+        """Sum the evidence of all opinions of the same picture; no picture speaks for itself."""
+        names, columns = np.unique([subject(opinion) for opinion in opinions], return_inverse=True)
+        words = {subject(opinion): wording(opinion) for opinion in opinions}
         order = np.argsort(columns, kind="stable")
         starts = np.searchsorted(columns[order], np.arange(len(names)))
-        summed = np.add.reduceat(evidence[:, order], starts, axis=1)
-        for row, best in zip(summed, np.argsort(-summed, axis=1)[:, :REASONS], strict=True):
-            strong = (column for column in best if row[column] >= LEAST_REASON)
-            yield tuple(Evidence(self.path_of[names[c]], words[names[c]], float(row[c])) for c in strong)
+        summed = (row for block in evidence for row in np.add.reduceat(block[:, order], starts, axis=1))
+        for row, moves in zip(rows.tolist(), summed, strict=True):
+            best = np.argsort(-moves, kind="stable")[: REASONS + 1].tolist()
+            strong = [c for c in best if moves[c] >= LEAST_REASON and names[c] != self.files.hashes[row]]
+            yield tuple(
+                Evidence(self.path_of[names[c]], words[names[c]], float(moves[c])) for c in strong[:REASONS]
+            )
 
     def _blocks(self, rows: Int[np.ndarray, " n"]) -> Iterator[Any]:
         import torch

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 PHOTOS = "photos"
 """The model that needs nobody else's votes."""
 
-BEST, WORST = 950, 50
-"""Pictures at both ends of a ranking for which it is looked what speaks for them."""
+BEST, WORST = 960, 40
+"""Pictures at both ends of a ranking, of near-duplicates one, for which it is looked what speaks for them."""
 
 
 def rank(
@@ -86,7 +86,8 @@ def rank_known(person: KnownPerson) -> Ranking:
     files, scores = person.files, person.scores()
     paths = [files.paths[row] for row in person.shown]
     rows = ranked_pictures(paths, scores, person.standings(scores), person.groups[person.shown])
-    ends = [*rows[:BEST], *rows[BEST:][-WORST:]]
+    leaders = [one for one in rows if one.leads]
+    ends = [*leaders[:BEST], *leaders[BEST:][-WORST:]]
     place = {path: place for place, path in enumerate(paths)}
     because = dict(
         zip([one.path for one in ends], person.reasons([place[one.path] for one in ends]), strict=True)

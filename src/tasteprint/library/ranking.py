@@ -6,7 +6,7 @@ Does not know: models, how anything was scored, how a page is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -42,8 +42,8 @@ class RankedPicture:
 
     `score` is the expected utility in logits, any number, higher is better. `standing` is the probability, 0 to 1, that
     the person prefers it to a picture at random of those at hand. Pictures of the same `group` are near-duplicates,
-    `leads` the best of each. `said` is what the person said of it, if anything; `because` are the opinions that speak
-    most for it, the strongest first (of the best and the worst pictures only).
+    `leads` the best of each. `said` is what the person said of it, if anything; `because` are the liked pictures that
+    speak most for it, the strongest first (of the best and the worst pictures only).
     """
 
     path: Path
@@ -87,14 +87,17 @@ class Ranking:
             found.setdefault(picture.group, []).append(picture)
         return {group: tuple(pictures) for group, pictures in found.items()}
 
-    def save(self, path: str | Path) -> None:
+    def save(
+        self, path: str | Path, progress: Callable[[str, int, int], None] = lambda what, done, total: None
+    ) -> None:
         """Write a .csv, .jsonl, .parquet or .html file, in one step, replacing what is there.
 
-        ValueError for another suffix, OSError where it cannot be written.
+        A page draws pictures, of which `progress` is told (what, how many are done, of how many). ValueError for another
+        suffix, OSError where it cannot be written.
         """
         require_known_suffix(Path(path))
         module, _, function = WRITERS[Path(path).suffix.lower()].partition(":")
-        getattr(import_module(module), function)(self, Path(path))
+        getattr(import_module(module), function)(self, Path(path), progress)
 
 
 def ranked_pictures(

@@ -26,7 +26,7 @@ back by `data.history_files.named_file`."""
 TYPES = ("BIGINT", "VARCHAR", "DOUBLE", "DOUBLE", "BIGINT", "BOOLEAN", "VARCHAR", "VARCHAR[]")
 
 
-def write_csv(ranking: Ranking, path: Path) -> None:
+def write_csv(ranking: Ranking, path: Path, progress: object = None) -> None:
     """Write UTF-8 without a mark, separated by commas, lines ended by a newline; see `COLUMNS`."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
@@ -36,13 +36,13 @@ def write_csv(ranking: Ranking, path: Path) -> None:
     write_bytes(path, out.getvalue().encode())
 
 
-def write_jsonl(ranking: Ranking, path: Path) -> None:
+def write_jsonl(ranking: Ranking, path: Path, progress: object = None) -> None:
     """Write an object a line, in ASCII; see `COLUMNS`."""
     lines = (json.dumps(record) + "\n" for record in records(ranking))
     write_bytes(path, "".join(lines).encode())
 
 
-def write_parquet(ranking: Ranking, path: Path) -> None:
+def write_parquet(ranking: Ranking, path: Path, progress: object = None) -> None:
     """Write one row group a hundred thousand pictures; see `COLUMNS`."""
     import duckdb
 
