@@ -19,7 +19,8 @@ from tasteprint.config import PosteriorConfig
 from tasteprint.evaluate.results import Figure
 from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.posterior.model import TastePosterior
-from tasteprint.posterior.prints import PosteriorPrint, PrintBatch
+from tasteprint.posterior.print_batch import PrintBatch
+from tasteprint.posterior.prints import PosteriorPrint
 from tasteprint.posterior.utilities import Embeddings
 from tasteprint.types import History, Vote
 from tasteprint.vision.encoder import ImageEncoder

@@ -26,8 +26,9 @@ from tasteprint.evaluate.results import Figure
 from tasteprint.evaluate.shared_tastes import fit_shared_tastes, mixture_probability
 from tasteprint.incontext.model import InContextModel
 from tasteprint.posterior.active import expected_information_gain
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import Answers
-from tasteprint.posterior.mixture import MixturePrior, infer
+from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.posterior.utilities import FittedPrior
 from tasteprint.simulate.bayes import predict
 from tasteprint.simulate.people import draw_population

@@ -23,8 +23,9 @@ from experiments.people import Scores, candidate_scores
 from tasteprint.data.dataset import Dataset
 from tasteprint.data.histories import fixed_examples
 from tasteprint.evaluate.predictors import Candidate, Predictor, target_candidates
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import Answers
-from tasteprint.posterior.mixture import MixturePosterior, MixturePrior, infer
+from tasteprint.posterior.mixture import MixturePosterior, MixturePrior
 from tasteprint.types import History
 
 SCALES = (0.0, 0.25, 0.5, 1.0, 2.0)

@@ -26,9 +26,9 @@ from experiments.people import COUNTS, HISTORY, MAIN
 from experiments.predictions import Crowd, PriorView, Targets, draw_learning
 from tasteprint.config import PosteriorConfig, load_config
 from tasteprint.evaluate.results import Figure, write_results
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.learned_prior import learn_prior
 from tasteprint.posterior.likelihoods import Answers
-from tasteprint.posterior.mixture import infer
 from tasteprint.simulate.oracle import Bound, bounds_of
 from tasteprint.simulate.people import KINDS, draw_population
 from tasteprint.train.allocator import keep_freed_memory

@@ -17,8 +17,9 @@ from scipy.special import expit
 from torch import Tensor
 
 from experiments.people import HISTORY
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import ABOVE, EVEN, Answers, Opinions
-from tasteprint.posterior.mixture import MixturePosterior, infer
+from tasteprint.posterior.mixture import MixturePosterior
 from tasteprint.posterior.utilities import FittedPrior
 from tasteprint.simulate.oracle import earned
 from tasteprint.simulate.painter import Picture, draw_pictures, paint, stream

@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionPipeline
 
-from tasteprint.hub import BUNDLED
 from tasteprint.incontext.model import InContextModel
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.provenance import commit
@@ -32,7 +31,7 @@ HOME = WEIGHTS / "mini-generator"
 
 def ship_models(options: argparse.Namespace) -> None:
     """Write both folders. SystemExit where the weights grow too large."""
-    model, posterior = (WEIGHTS / name for name in BUNDLED)
+    model, posterior = WEIGHTS / "mini", WEIGHTS / "mini-posterior"
     InContextModel.from_pretrained(options.model).save_pretrained(model, half=True)
     TastePosterior.from_pretrained(options.posterior).save_pretrained(posterior)
     _check_size("the models", [WEIGHTS / "eye.safetensors", *model.iterdir(), *posterior.iterdir()])

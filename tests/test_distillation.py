@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from tasteprint.config import TeacherConfig, load_config
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import Answers
-from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
+from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior
 from tasteprint.train.distillation import (
     DistillationLoss,
     moments,

@@ -12,12 +12,12 @@ from sklearn.decomposition import PCA
 
 from tasteprint.evaluate.baselines import bradley_terry
 from tasteprint.posterior import cross_validation
-from tasteprint.posterior.basis import Basis, canonical_signs, kernel_features
+from tasteprint.posterior.basis import Basis, Components, canonical_signs, kernel_features
 from tasteprint.posterior.cross_validation import find_prior, folds
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales, assemble_prior
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import Answers, opinions_of
-from tasteprint.posterior.mixture import infer
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.posterior.predictor import PosteriorPredictor
 from tasteprint.posterior.prints import PosteriorPrint
@@ -48,7 +48,7 @@ def raters(count=12):
 
 
 def parts(people, scales=SCALES):
-    basis = Basis.of(ROWS, scales.width)
+    basis = Basis.of(Components.of(ROWS), scales.width)
     taste = shared_taste(basis.rows, people, scales.shared, scales.image)
     return basis, taste, rater_effects(basis.rows, people, taste, scales.rater)
 
@@ -68,7 +68,7 @@ def posterior(estimated):
 
 
 def test_inner_products_of_features_are_the_two_kernels():
-    basis = Basis.of(ROWS, 0.7)
+    basis = Basis.of(Components.of(ROWS), 0.7)
     standard_rows = (
         ((ROWS - ROWS.mean(0)) / ROWS.std(0)).double().numpy()[:, :2]
     )  # the third colour is constant
@@ -83,7 +83,7 @@ def test_inner_products_of_features_are_the_two_kernels():
 
 
 def test_features_of_the_same_images_are_the_same_again():
-    basis = Basis.of(ROWS, 1.0)
+    basis = Basis.of(Components.of(ROWS), 1.0)
     torch.testing.assert_close(kernel_features(ROWS.double(), **basis.parts) / basis.sizes, basis.rows)
 
 

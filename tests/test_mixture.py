@@ -8,8 +8,9 @@ import torch
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import FAR, Answers, answer_probability, log_likelihood, slope_and_bend
-from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
+from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior
 from tasteprint.posterior.utilities import UtilityMap
 
 pytestmark = pytest.mark.numerical

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import (
     ABOVE,
     BELOW,
@@ -18,7 +19,7 @@ from tasteprint.posterior.likelihoods import (
     images_of,
     opinions_of,
 )
-from tasteprint.posterior.mixture import MixturePrior, infer
+from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.types import MOST_STARS, Rating, Vote
 
 pytestmark = pytest.mark.numerical

@@ -11,7 +11,8 @@ import torch
 
 from tasteprint.posterior.active import expected_information_gain, most_informative_pair
 from tasteprint.posterior.model import TastePosterior
-from tasteprint.posterior.prints import PosteriorPrint, PrintBatch, leave_one_out_influence
+from tasteprint.posterior.print_batch import PrintBatch
+from tasteprint.posterior.prints import PosteriorPrint, leave_one_out_influence
 from tasteprint.types import History, Rating, Scorer, Vote
 from tastes import COLOURS, colour_encoder, embeddings, fit, fitted, picture, some_people, votes_of
 

@@ -7,6 +7,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import (
     FAR,
     Cutpoints,
@@ -16,7 +17,7 @@ from tasteprint.posterior.likelihoods import (
     opinions_of,
     slope_and_bend,
 )
-from tasteprint.posterior.mixture import MixturePrior, infer
+from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.posterior.prints import PosteriorPrint
 from tasteprint.types import MOST_STARS, History, Rating, Vote
 from tastes import COLOURS, fitted, picture

@@ -65,13 +65,14 @@ class TeacherConfig:
 class PosteriorConfig:
     """The taste posterior (method.md section 10): on which embeddings, how large, learned from episodes how.
 
-    `prior` is "learned", "estimated" (one taste, for few raters) or "auto" (`posterior/cross_validation.py`).
+    `prior` is "learned", "estimated" (one taste, for few raters), "alone" (nobody's, `posterior/alone.py`) or "auto"
+    (`posterior/cross_validation.py`).
     `components` is R, `features` d. An episode of learning takes 0 to `max_context` opinions of a person and predicts
     up to `max_targets` others.
     """
 
     encoder: str = "eye"
-    prior: Literal["auto", "learned", "estimated"] = "auto"
+    prior: Literal["auto", "learned", "estimated", "alone"] = "auto"
     components: Positive = 16
     features: Positive = 16
     hidden: Positive = 64

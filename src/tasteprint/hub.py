@@ -18,7 +18,7 @@ FORMAT = 1
 ABOUT = "tasteprint.json"
 """The record in a model's folder: its format, its kind, its settings."""
 
-BUNDLED = ("mini", "mini-posterior")
+BUNDLED = ("mini", "mini-posterior", "photos")
 """Models that come with the package, and need no download."""
 
 PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md"]

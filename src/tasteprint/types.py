@@ -110,22 +110,29 @@ class Rating:
             )
 
 
-Opinion = Vote | Rating
-"""What a person said of one image or of two."""
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An image that was there to be liked, and that the person did not like: perhaps they never saw it."""
+
+    user_id: str
+    image: str
+
+
+Opinion = Vote | Rating | Passed
+"""What a person said, or left unsaid, of one image or of two."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """`S_u` of the paper: earlier decided votes of one person, oldest first unless shuffled on purpose.
 
-    `ratings` are opinions of single images, `passed` are images that were there and not liked, perhaps never seen; not
-    every model reads them.
+    `ratings` are opinions of single images, `passed` those that were there and not liked; not every model reads them.
     """
 
     user_id: str
     votes: tuple[Vote, ...] = ()
     ratings: tuple[Rating, ...] = ()
-    passed: tuple[str, ...] = ()
+    passed: tuple[Passed, ...] = ()
 
     def __len__(self) -> int:
         """Number of votes (`N_ref`)."""
@@ -133,14 +140,15 @@ class History:
 
     @property
     def opinions(self) -> tuple[Opinion, ...]:
-        """Votes, then ratings."""
-        return (*self.votes, *self.ratings)
+        """Votes, ratings, then what was passed."""
+        return (*self.votes, *self.ratings, *self.passed)
 
     @property
     def images(self) -> frozenset[str]:
         """Every image that the history shows."""
         voted = {image for vote in self.votes for image in vote.images}
-        return frozenset(voted.union(rating.image for rating in self.ratings))
+        alone = {rating.image for rating in self.ratings} | {passed.image for passed in self.passed}
+        return frozenset(voted | alone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,8 +139,8 @@ def score_requests(
 @torch.no_grad()
 def read_votes(model: FrozenNetwork, history: History, open_image: OpenImage) -> InContextPrint:
     """Read a history once: the print of nobody, which is the same for all, and every vote after it."""
-    if history.ratings:
-        _as_vote(history.ratings[0])
+    for opinion in history.opinions:
+        _as_vote(opinion)
     nobody = InContextPrint(model, History(history.user_id), model.nobody())
     return nobody.extended(history.votes, open_image) if history.votes else nobody
 
@@ -155,8 +155,8 @@ def _as_vote(opinion: Opinion) -> Vote:
     if isinstance(opinion, Vote):
         return opinion
     raise ValueError(
-        f"user {opinion.user_id!r} rated one image; expected votes between two, which the in-context model reads: "
-        "take a taste posterior, or pair the ratings by `tasteprint data build`."
+        f"an opinion of user {opinion.user_id!r} is about one image; expected votes between two, which the "
+        "in-context model reads: take a taste posterior, or pair the ratings by `tasteprint data build`."
     )
 
 

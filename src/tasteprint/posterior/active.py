@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tasteprint.posterior.likelihoods import FAR, averaged_slope_and_bend
 from tasteprint.posterior.mixture import MixturePosterior
 from tasteprint.posterior.prints import PosteriorPrint
 from tasteprint.posterior.utilities import Embeddings
@@ -40,12 +42,36 @@ def expected_information_gain(
     return _entropy(predicted) - (shares * _entropy(probabilities)).sum(dim=(-3, -1))
 
 
+class AskedPair(NamedTuple):
+    """Two images by name, and how many nats the answer is expected to tell of the person, 0 to ln 2."""
+
+    first: str
+    second: str
+    nats: float
+
+
 def most_informative_pair(
     taste: PosteriorPrint, pairs: Sequence[tuple[str, str]], embeddings: Embeddings | None = None
 ) -> tuple[str, str]:
     """The pair, of those given by image name, whose answer would tell most of the person; the first of equals.
 
     Without `embeddings`, names are paths. ValueError without a pair.
+    """
+    best = most_informative_pairs(taste, pairs, 1, embeddings)[0]
+    return best.first, best.second
+
+
+@torch.no_grad()
+def most_informative_pairs(
+    taste: PosteriorPrint,
+    pairs: Sequence[tuple[str, str]],
+    count: int,
+    embeddings: Embeddings | None = None,
+) -> list[AskedPair]:
+    """At most `count` pairs that tell most together, the best first: each after the answers to those before it.
+
+    What an answer leaves in doubt is foreseen from its expected curvature, without knowing the answer: pairs that ask
+    the same thing again fall behind. No image is asked about twice. ValueError without a pair.
     """
     if not pairs:
         raise ValueError("no pairs came in; expected at least one to choose from: give pairs of image names.")
@@ -55,7 +81,28 @@ def most_informative_pair(
     offsets, rows = (
         part[first].double() - part[second].double() for part in (images.shared, images.features)
     )
-    return pairs[int(expected_information_gain(taste.belief, offsets, rows).argmax())]
+    open_pairs = torch.ones(len(pairs), dtype=torch.bool)
+    belief = taste.belief
+    chosen: list[AskedPair] = []
+    while len(chosen) < count and open_pairs.any():
+        gains = expected_information_gain(belief, offsets, rows).masked_fill(~open_pairs, -1.0)
+        best = int(gains.argmax())
+        chosen.append(AskedPair(*pairs[best], float(gains[best])))
+        asked = torch.stack([first[best], second[best]])
+        open_pairs &= ~(torch.isin(first, asked) | torch.isin(second, asked))
+        belief = _as_if_answered(belief, offsets[best], rows[best])
+    return chosen
+
+
+def _as_if_answered(
+    belief: MixturePosterior, offset: Float[Tensor, ""], row: Float[Tensor, " d"]
+) -> MixturePosterior:
+    """The belief with a pair's doubt taken out: the middle stays, the precision grows by the answer's mean bend."""
+    means, variances = belief.moments(offset[None], row[None])
+    _, bends = averaged_slope_and_bend(means, variances, torch.zeros(()), torch.full((), FAR))
+    white = row * belief.spread.expand(belief.modes.shape)
+    precision = belief.factors @ belief.factors.mT + bends[..., None] * white[:, :, None] * white[:, None, :]
+    return belief._replace(factors=torch.linalg.cholesky(precision))
 
 
 def _entropy(probability: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

@@ -1,6 +1,6 @@
-"""Fixed features of embeddings, for priors that are estimated: principal components, and an RBF kernel on them.
+"""Fixed features of embeddings, for priors that are not learned: principal components, and an RBF kernel on them.
 
-Enters: embeddings. Leaves: features whose inner products are the two kernels, and the tensors that give those of new
+Enters: embeddings. Leaves: features whose inner products are the two kernels, and the map that gives those of new
 images. Does not know: people, votes, what the features serve for. Found in float64, without randomness, and with one
 sign on every processor.
 """
@@ -11,10 +11,13 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
-COMPONENTS = 16
-"""Leading principal components of the standardised embeddings: most of what people differ along."""
+COMPONENTS = 60
+"""Leading principal components of the standardised embeddings: most of what people differ along (method.md 12)."""
+
+EXAMPLES = 512
+"""Images that the components are found on; of more, so many are taken evenly."""
 
 LANDMARKS = 256
 """Images on which the RBF kernel is exact (Nystroem); of more, so many are taken evenly."""
@@ -22,8 +25,32 @@ LANDMARKS = 256
 LEAST_SHARE = 1e-6
 """Directions of the landmarks' kernel with less than this share of its largest eigenvalue are left out."""
 
-NOTHING = 1e-9
-"""Components with less than this share of the largest one's deviation are rounding, and left out."""
+NOTHING = 1e-12
+"""Components with less than this share of the largest one's variance are rounding, and left out."""
+
+
+class Components(NamedTuple):
+    """Images by their leading principal components: `rows = (embeddings - mean) axes`, the greatest first."""
+
+    rows: Float[Tensor, "images p"]
+    mean: Float[Tensor, " e"]
+    axes: Float[Tensor, "e p"]
+
+    @classmethod
+    def of(
+        cls,
+        embeddings: Float[Tensor, "images e"],
+        most: int = COMPONENTS,
+        column_weights: Float[Tensor, " e"] | None = None,
+    ) -> Components:
+        """Standardise every column, weigh it, and find at most `most` components. Constant columns say nothing."""
+        rows = embeddings.double()
+        mean, deviation = rows.mean(dim=0), rows.std(dim=0)
+        scale = torch.where(deviation > 0, 1 / deviation, 1.0)
+        scale = scale if column_weights is None else scale * column_weights
+        directions = _principal_directions(((rows - mean) * scale)[evenly(len(rows), EXAMPLES)])[:, :most]
+        axes = directions * scale[:, None]
+        return cls((rows - mean) @ axes, mean, axes)
 
 
 class Basis(NamedTuple):
@@ -39,17 +66,14 @@ class Basis(NamedTuple):
     parts: dict[str, Tensor]
 
     @classmethod
-    def of(cls, embeddings: Float[Tensor, "images e"], width: float) -> Basis:
-        """Find both; the kernel is `exp(-d² / 2 width²)`, d in median distances. Constant columns say nothing."""
-        rows = embeddings.double()
-        mean, deviation = rows.mean(dim=0), rows.std(dim=0)
-        scale = torch.where(deviation > 0, deviation, 1.0)
-        axes = _principal_directions((rows - mean) / scale) / scale[:, None]
-        median = torch.pdist(((rows - mean) @ axes)[_evenly(len(rows))]).median()
-        axes = axes / (width * median.clamp(min=1e-12))
-        landmarks = ((rows - mean) @ axes)[_evenly(len(rows))]
-        parts = {"mean": mean, "axes": axes, "landmarks": landmarks, "root": _root(landmarks)}
-        raw, linear = kernel_features(rows, **parts), axes.shape[1]
+    def of(cls, components: Components, width: float) -> Basis:
+        """Find both; the kernel is `exp(-d² / 2 width²)`, d in median distances."""
+        some = evenly(len(components.rows), LANDMARKS)
+        median = torch.pdist(components.rows[some]).median() if len(some) > 1 else torch.ones(())
+        scale = width * median.clamp(min=1e-12)
+        axes, landmarks = components.axes / scale, components.rows[some] / scale
+        parts = {"mean": components.mean, "axes": axes, "landmarks": landmarks, "root": _root(landmarks)}
+        raw, linear = _both_kernels(components.rows / scale, landmarks, parts["root"]), axes.shape[1]
         size = float(raw[:, :linear].square().sum(dim=1).mean().sqrt())
         return cls(raw / _sizes(raw.shape[1], linear, size), linear, size, parts)
 
@@ -57,6 +81,35 @@ class Basis(NamedTuple):
     def sizes(self) -> Float[Tensor, " q"]:
         """What `kernel_features` has to be divided by to give columns like those of `rows`."""
         return _sizes(self.rows.shape[1], self.linear, self.size)
+
+
+class KernelMap(nn.Module):
+    """Embeddings to m and h by fixed features: `kernel_features(embeddings) weights + bias`."""
+
+    mean: Tensor
+    axes: Tensor
+    landmarks: Tensor
+    root: Tensor
+    weights: Tensor
+    bias: Tensor
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        """Take the tensors above by name; they are kept in float32."""
+        super().__init__()
+        for name in KernelMap.__annotations__:
+            self.register_buffer(name, tensors[name].float().contiguous())
+
+    def forward(self, embeddings: Float[Tensor, "*n e"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
+        """Give m and h, in logits, as of images that nobody rated."""
+        return self._of(kernel_features(embeddings, self.mean, self.axes, self.landmarks, self.root))
+
+    def at_landmarks(self) -> tuple[Float[Tensor, " k"], Float[Tensor, "k d"]]:
+        """Give m and h of the landmarks: some of the images that the features were found on."""
+        return self._of(_both_kernels(self.landmarks, self.landmarks, self.root))
+
+    def _of(self, found: Float[Tensor, "*n q"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
+        out = found @ self.weights + self.bias
+        return out[..., 0], out[..., 1:]
 
 
 def kernel_features(
@@ -67,9 +120,17 @@ def kernel_features(
     root: Float[Tensor, "k r"],
 ) -> Float[Tensor, "*n q"]:
     """Give the components p in widths of the kernel, then `exp(-|p - landmark|² / 2) root`; differentiable."""
-    p = (embeddings - mean) @ axes
-    squares = p.square().sum(dim=-1, keepdim=True) + landmarks.square().sum(dim=-1) - 2 * p @ landmarks.T
-    return torch.cat([p, torch.exp(-squares.clamp(min=0) / 2) @ root], dim=-1)
+    return _both_kernels((embeddings - mean) @ axes, landmarks, root)
+
+
+def leading_directions(table: Float[Tensor, "images k"], count: int) -> Float[Tensor, "k d"]:
+    """Give at most `count` directions of the largest square over the images, the greatest first.
+
+    A direction's sign is the one that makes its largest value over the images positive.
+    """
+    values, vectors = torch.linalg.eigh(table.T @ table)
+    kept = (vectors * (values > 1e-12 * values[-1])).flip(1)[:, :count]
+    return kept * canonical_signs(table @ kept)
 
 
 def canonical_signs(columns: Float[Tensor, "n k"]) -> Float[Tensor, " k"]:
@@ -78,11 +139,26 @@ def canonical_signs(columns: Float[Tensor, "n k"]) -> Float[Tensor, " k"]:
     return torch.where(columns.gather(0, largest)[0] < 0, -1.0, 1.0)
 
 
+def evenly(count: int, most: int) -> Int[Tensor, " k"]:
+    """Places of at most `most` of `count` things, evenly from the first to the last."""
+    return torch.linspace(0, count - 1, min(count, most), dtype=torch.float64).round().long()
+
+
+def _both_kernels(
+    p: Float[Tensor, "*n p"], landmarks: Float[Tensor, "k p"], root: Float[Tensor, "k r"]
+) -> Float[Tensor, "*n q"]:
+    squares = p.square().sum(dim=-1, keepdim=True) + landmarks.square().sum(dim=-1) - 2 * p @ landmarks.T
+    return torch.cat([p, torch.exp(-squares.clamp(min=0) / 2) @ root], dim=-1)
+
+
 def _principal_directions(standardised: Float[Tensor, "images e"]) -> Float[Tensor, "e p"]:
-    """Directions of the largest variance, at most 16, the greatest first."""
-    _, deviations, directions = torch.linalg.svd(standardised, full_matrices=False)
-    kept = directions[deviations > NOTHING * deviations[0]][:COMPONENTS].T
-    return kept * canonical_signs(kept)
+    """Directions of variance, the greatest first; by way of the products of images where those are fewer."""
+    few = len(standardised) < standardised.shape[1]
+    products = standardised @ standardised.T if few else standardised.T @ standardised
+    values, vectors = (part.flip(-1) for part in torch.linalg.eigh(products))
+    there = values > NOTHING * values[0].clamp(min=1e-300)
+    found = standardised.T @ vectors[:, there] / values[there].sqrt() if few else vectors[:, there]
+    return found * canonical_signs(found)
 
 
 def _root(landmarks: Float[Tensor, "k p"]) -> Float[Tensor, "k r"]:
@@ -97,7 +173,3 @@ def _sizes(columns: int, linear: int, size: float) -> Float[Tensor, " q"]:
     found = torch.ones(columns, dtype=torch.float64)
     found[:linear] = max(size, 1e-12)
     return found
-
-
-def _evenly(count: int) -> Int[Tensor, " k"]:
-    return torch.linspace(0, count - 1, min(count, LANDMARKS), dtype=torch.float64).round().long()

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tasteprint.config import PosteriorConfig
-from tasteprint.posterior.basis import Basis
+from tasteprint.posterior.basis import Basis, Components
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales, assemble_prior
 from tasteprint.posterior.learned_prior import (
     LearnedPrior,
@@ -165,7 +165,7 @@ class CachedEstimation:
     def __call__(self, scales: Scales) -> EmpiricalBayesPrior:
         """Estimate a prior."""
         at, people = scales, self.people
-        basis = self._once("basis", at.width, lambda: Basis.of(self.embeddings, at.width))
+        basis = self._once("basis", at.width, lambda: Basis.of(Components.of(self.embeddings), at.width))
         key: tuple[float, ...] = (at.width, at.shared, at.image)
         taste = self._once("taste", key, lambda: shared_taste(basis.rows, people, at.shared, at.image))
         key = (*key, at.rater)

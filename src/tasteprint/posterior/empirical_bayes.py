@@ -20,15 +20,12 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from tasteprint.posterior.basis import Basis, canonical_signs, kernel_features
+from tasteprint.posterior.basis import Basis, KernelMap, leading_directions
 from tasteprint.posterior.likelihoods import ALONE, Cutpoints, Opinions
 from tasteprint.posterior.rater_effects import RaterEffects, SharedTaste, standard_normal
 from tasteprint.posterior.utilities import FittedPrior
-
-NOTHING = 1e-12
-"""Share of the largest eigenvalue below which a direction is rounding, and its vector chance."""
 
 
 class Scales(NamedTuple):
@@ -47,44 +44,29 @@ class Scales(NamedTuple):
     width: float = 1.0
 
 
-class BasisMap(nn.Module):
-    """Embeddings to m and h by fixed features: `kernel_features(embeddings) weights + bias`.
+class RatedImagesMap(KernelMap):
+    """A `KernelMap` that knows the raters' images: `table` holds m and h of each; `scales` are the estimate's."""
 
-    `table` holds m and h of the raters' images, a row each; `scales` are those of the estimate.
-    """
-
-    mean: Tensor
-    axes: Tensor
-    landmarks: Tensor
-    root: Tensor
-    weights: Tensor
-    bias: Tensor
     table: Tensor
     scales: Tensor
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         """Take the tensors above by name; they are kept in float32."""
-        super().__init__()
-        for name in BasisMap.__annotations__:
+        super().__init__(tensors)
+        for name in ("table", "scales"):
             self.register_buffer(name, tensors[name].float().contiguous())
-
-    def forward(self, embeddings: Float[Tensor, "*n e"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
-        """Give m and h, in logits, as of images that nobody rated."""
-        found = kernel_features(embeddings, self.mean, self.axes, self.landmarks, self.root)
-        out = found @ self.weights + self.bias
-        return out[..., 0], out[..., 1:]
 
 
 class EmpiricalBayesPrior(FittedPrior):
     """A prior of one taste, estimated from raters; `names` are the images that they rated, the rows of its table."""
 
-    map: BasisMap
+    map: RatedImagesMap
     names: tuple[str, ...]
 
     def __init__(self, tensors: dict[str, Tensor], cutpoints: Cutpoints, names: Sequence[str]) -> None:
         """Put the parts together: one taste, in the middle, of spread 1."""
         super().__init__()
-        self.map = BasisMap(tensors)
+        self.map = RatedImagesMap(tensors)
         self.prior = standard_normal(self.map.table.shape[1] - 1)
         self.cutpoints = cutpoints
         self.names = tuple(names)
@@ -135,7 +117,7 @@ def assemble_prior(
     table = basis.rows @ weights + torch.cat([taste.own[:, None], own], dim=1)
     choices_only = not (images == ALONE).any()
     bias = -table[rated].mean(dim=0) if choices_only else torch.zeros_like(table[0])
-    rotation = _leading_directions((table + bias)[rated, 1:], width)
+    rotation = _keeping_shared((table + bias)[rated, 1:], width)
     weights, table, bias = weights @ rotation, (table + bias) @ rotation, bias @ rotation
     stretch = torch.ones_like(bias)
     stretch[0] = _flattening(table[:, 1:], images)
@@ -160,15 +142,9 @@ def _kernel_root(
     return weights, torch.cat([torch.zeros_like(basis.rows), others * raters.own.T], dim=1)
 
 
-def _leading_directions(table: Float[Tensor, "images k"], width: int) -> Float[Tensor, "_ _"]:
-    """Keep m, rotate h into its leading directions, the greatest first; zeros where there are fewer.
-
-    A direction's sign is the one that makes its largest value over the images positive.
-    """
-    values, vectors = torch.linalg.eigh(table.T @ table)
-    there = values > NOTHING * values[-1]
-    kept = (vectors * there).flip(1)[:, :width]
-    kept = kept * canonical_signs(table @ kept)
+def _keeping_shared(table: Float[Tensor, "images k"], width: int) -> Float[Tensor, "_ _"]:
+    """Keep m, rotate h into its leading directions; zeros where there are fewer."""
+    kept = leading_directions(table, width)
     rotation = table.new_zeros(1 + len(kept), 1 + width)
     rotation[0, 0] = 1
     rotation[1:, 1 : 1 + kept.shape[1]] = kept

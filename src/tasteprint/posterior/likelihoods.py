@@ -7,6 +7,7 @@ One likelihood serves every kind of answer:
     A was preferred to B       u(A) - u(B) above 0                  (Bradley and Terry 1952)
     a tie                      both answers, each of weight one half
     a like, or a dislike       u(z) above, or below, the like threshold
+    passed, not liked          as a dislike, of weight SEEN: perhaps it was never seen
     k of n stars               u(z) between the cuts k - 1 and k     (McCullagh 1980, proportional odds)
 """
 
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 from torch.nn.utils.rnn import pad_sequence
 
-from tasteprint.types import MOST_STARS, Opinion, Rating, Vote
+from tasteprint.types import MOST_STARS, Opinion, Passed, Rating, Vote
 
 FAR = 1e9
 """Stands for a bound that is not there, in logits; infinity itself would turn products with 0 into NaN."""
@@ -67,6 +68,18 @@ def slope_and_bend(
     return below - above, above * (1 - above) + below * (1 - below)
 
 
+def averaged_slope_and_bend(
+    mean: Float[Tensor, "*n"],
+    variance: Float[Tensor, "*n"],
+    low: Float[Tensor, "*#n"],
+    high: Float[Tensor, "*#n"],
+) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
+    """Give the means of both where the utility is normal, by MacKay's approximation (see `answer_probability`)."""
+    scale = (1 + torch.pi / 8 * variance).rsqrt()
+    slope, bend = slope_and_bend(scale * mean, scale * low, scale * high)
+    return slope, scale * bend
+
+
 def answer_probability(
     mean: Float[Tensor, "*n"],
     variance: Float[Tensor, "*n"],
@@ -85,11 +98,22 @@ def answer_probability(
 BELOW, EVEN, ABOVE = range(3)
 """Where -FAR, 0 and FAR stand in the table of bounds; the cuts of the scales of 2, 3, ... stars follow."""
 
+FIXED_BOUNDS = torch.tensor([-FAR, 0.0, FAR], dtype=torch.float64)
+
+SCALE_CUTS = tuple((ABOVE + 1 + n * (n - 1) // 2, ABOVE + 1 + n * (n + 1) // 2) for n in range(1, MOST_STARS))
+"""Of the scales of 2, 3, ... stars, the rows of the first cut and of the one behind the last: n stars have n - 1."""
+
 ALONE = -1
 """Stands for the second image of an opinion on one image."""
 
 START_WIDTH = 1.5
 """Cuts begin at `1.5 logit(k / n)`: a population whose utilities have variance near 1.2 uses all stars alike."""
+
+SEEN = 0.5
+"""What a picture counts that was passed: half of those that were there are taken to have been seen (an assumption)."""
+
+PSEUDO_COUNT = 1.0
+"""Ratings that a person's own are mixed with before their cuts are taken."""
 
 LEAST_GAP = 1e-3
 """Least distance of two cuts in logits: of stars without room between their cuts nothing could be said."""
@@ -125,7 +149,25 @@ class Cutpoints(nn.Module):
             first + torch.cat([first.new_zeros(1), gap.cumsum(0)])
             for first, gap in zip(self.first.double(), gaps, strict=True)
         ]
-        return torch.cat([torch.tensor([-FAR, 0.0, FAR], dtype=torch.float64), *cutpoints])
+        return torch.cat([FIXED_BOUNDS, *cutpoints])
+
+
+def own_cutpoints(one: Opinions) -> Float[Tensor, " bounds"]:
+    """One person's bounds, for utilities that are all 0: stars part where the person's own counts say.
+
+    With p the share of ratings below a cut, the cut is `logit p`, where standard logistic noise alone brings p about.
+    `PSEUDO_COUNT` ratings, evenly over the stars, are added first, so that without any all stars are equally common.
+    """
+    rated = one.images[:, 1] == ALONE
+    low, high, weights = one.bounds[rated, 0], one.bounds[rated, 1], one.weights[rated, None]
+    cutpoints = []
+    for begin, end in SCALE_CUTS:
+        cuts = torch.arange(begin, end)
+        below = (weights * ((high[:, None] >= begin) & (high[:, None] <= cuts))).sum(dim=0)
+        above = (weights * ((low[:, None] >= cuts) & (low[:, None] < end))).sum(dim=0)
+        even = torch.arange(1, len(cuts) + 1, dtype=torch.float64) / (len(cuts) + 1)
+        cutpoints.append(torch.logit((below + PSEUDO_COUNT * even) / (below + above + PSEUDO_COUNT)))
+    return torch.cat([FIXED_BOUNDS, *cutpoints])
 
 
 def opinions_of(opinions: Iterable[Opinion], rows: Mapping[str, int]) -> Opinions:
@@ -134,6 +176,12 @@ def opinions_of(opinions: Iterable[Opinion], rows: Mapping[str, int]) -> Opinion
     images = torch.tensor([row[0] for row in found], dtype=torch.long).reshape(-1, 2)
     bounds = torch.tensor([row[1] for row in found], dtype=torch.long).reshape(-1, 2)
     return Opinions(images, bounds, torch.tensor([row[2] for row in found], dtype=torch.float64))
+
+
+def opinion_numbers(opinions: Sequence[Opinion]) -> Int[Tensor, " n"]:
+    """Of every row that `opinions_of` gives, the number of its opinion."""
+    rows = torch.tensor([1 + (isinstance(one, Vote) and one.is_tie) for one in opinions], dtype=torch.long)
+    return torch.arange(len(opinions)).repeat_interleave(rows)
 
 
 def images_of(opinions: Iterable[Opinion]) -> list[str]:
@@ -145,9 +193,12 @@ def answers(
     people: Sequence[Opinions],
     shared: Float[Tensor, " images"],
     features: Float[Tensor, "images d"],
-    bounds: Float[Tensor, " bounds"],
+    bounds: Float[Tensor, "*people bounds"],
 ) -> Answers:
-    """Opinions of many people on a table of images, padded with weight 0, in float64."""
+    """Opinions of many people on a table of images, padded with weight 0, in float64.
+
+    `bounds` are one table for all, or one a person.
+    """
     images = pad_sequence([one.images for one in people], batch_first=True)
     between = pad_sequence([one.bounds for one in people], batch_first=True)
     weights = pad_sequence([one.weights for one in people], batch_first=True)
@@ -156,7 +207,8 @@ def answers(
     pair = (images[..., 1] != ALONE).double()
     rows = features.double()[images[..., 0]] - pair[..., None] * features.double()[second]
     offsets = shared.double()[images[..., 0]] - pair * shared.double()[second]
-    return Answers(rows, offsets, bounds[between[..., 0]], bounds[high], weights)
+    table = bounds.expand(len(people), -1)
+    return Answers(rows, offsets, table.gather(1, between[..., 0]), table.gather(1, high), weights)
 
 
 def _images(opinion: Opinion) -> tuple[str, ...]:
@@ -165,6 +217,8 @@ def _images(opinion: Opinion) -> tuple[str, ...]:
 
 def _rows(opinion: Opinion, rows: Mapping[str, int]) -> list[tuple[tuple[int, int], tuple[int, int], float]]:
     """One opinion as images, bounds and weight, once, or twice where it is a tie."""
+    if isinstance(opinion, Passed):
+        return [((rows[opinion.image], ALONE), (BELOW, SCALE_CUTS[0][0]), SEEN)]
     if isinstance(opinion, Rating):
         return [((rows[opinion.image], ALONE), _bounds(opinion), 1.0)]
     first, second = (rows[name] for name in opinion.images)
@@ -174,7 +228,7 @@ def _rows(opinion: Opinion, rows: Mapping[str, int]) -> list[tuple[tuple[int, in
 
 def _bounds(rating: Rating) -> tuple[int, int]:
     """Rows of the bounds of `stars` of `out_of`: the scale of n stars has n - 1 cuts."""
-    begin = ABOVE + 1 + sum(n - 1 for n in range(2, rating.out_of))
+    begin, _ = SCALE_CUTS[rating.out_of - 2]
     low = BELOW if rating.stars == 1 else begin + rating.stars - 2
     high = ABOVE if rating.stars == rating.out_of else begin + rating.stars - 1
     return low, high

@@ -1,12 +1,12 @@
-"""The taste posterior: what a few answers say about a person, by Bayes' rule (method.md section 10).
+"""The taste posterior: tastes that people vary around, and what is believed of a person (method.md section 10).
 
-Enters: features of images, answers, a prior. Leaves: the posterior over a person's taste, and its predictions.
-Does not know: image names, encoders, files, how a prior is fitted. Everything is batched over people.
+Enters: features of images; a belief's numbers. Leaves: the prior over tastes; a posterior's predictions of answers.
+Does not know: how a posterior is found (`inference.py`), image names, encoders, files. All is batched over people.
 
 A person's utility of an image is `u(z) = m(z) + w · h(z)`: `m` is the taste that all share, `h` a small map on the
 image's embedding, and the person's taste `w` comes from a mixture of R normal distributions, R tastes with
-variations: `Σ_r π_r N(μ_r, diag σ²)`. Answers are logistic in u (`likelihoods.py`). Given answers, each component's
-posterior is normal by Laplace's approximation, and its share is π_r times the approximate evidence.
+variations: `Σ_r π_r N(μ_r, diag σ_r²)`. Answers are logistic in u (`likelihoods.py`). Given answers, each component's
+posterior is normal by approximation, and its share is π_r times the approximate evidence.
 Relatives: Chu and Ghahramani 2005; PAL (arXiv 2406.08469); LoRe (arXiv 2504.14439).
 """
 
@@ -18,26 +18,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tasteprint.posterior.likelihoods import Answers, answer_probability, log_likelihood, slope_and_bend
-
-STEPS = 100
-"""Most Newton steps; five suffice for ordinary people, fifty for utilities of thousands."""
-
-TOLERANCE = 1e-6
-"""Newton stops when its step promises no more nats, and so moves a taste by less than 0.001 of the posterior's
-deviations; the step that follows squares what is left."""
-
-HALVINGS = 40
-"""How often a Newton step may be halved: far from the mode a whole one can overshoot for ever."""
-
-SLACK = 1e-10
-"""Share of a log-density that rounding may take."""
+from tasteprint.posterior.likelihoods import Answers, answer_probability
 
 LEAST_SPREAD = 1e-3
 
 
 class MixturePrior(nn.Module):
-    """R tastes that people vary around: `Σ_r π_r N(μ_r, diag σ²)`, σ at least 0.001."""
+    """R tastes that people vary around: `Σ_r π_r N(μ_r, diag σ²)`, σ at least 0.001.
+
+    `averaged` says which approximation of the posterior it needs (`inference.py`).
+    """
+
+    averaged = False
 
     def __init__(self, components: int, features: int) -> None:
         """Start with random tastes, equally common, and a spread of one half."""
@@ -56,18 +48,25 @@ class MixturePrior(nn.Module):
         """Standard deviations σ of the variation, the same around every taste."""
         return LEAST_SPREAD + self.raw_spread.double().exp()
 
+    @property
+    def stretch(self) -> Float[Tensor, " r"]:
+        """By how much the cuts of ratings lie further apart for each component: 1, where cuts are learned."""
+        return torch.ones_like(self.logits, dtype=torch.float64)
+
 
 class MixturePosterior(NamedTuple):
     """What answers say about people: shares of the components, and a normal distribution within each.
 
-    With `v = (w - μ_r) / σ`, `factors` are the lower Cholesky factors of v's precision `I + Σ c x xᵀ`, whose
-    eigenvalues are therefore at least 1: nothing here can be badly conditioned from below.
+    With `v = (w - μ_r) / σ_r`, `factors` are the lower Cholesky factors of v's precision `I + Σ c x xᵀ`, whose
+    eigenvalues are therefore at least 1: nothing here can be badly conditioned from below. `spread` is σ, of all
+    components or of each, and `stretch` what the bounds of ratings are multiplied by.
     """
 
     log_weights: Float[Tensor, "*people r"]
     modes: Float[Tensor, "*people r d"]
     factors: Float[Tensor, "*people r d d"]
-    spread: Float[Tensor, " d"]
+    spread: Float[Tensor, "*r d"]
+    stretch: Float[Tensor, " r"]
 
     @property
     def taste(self) -> Float[Tensor, "*people d"]:
@@ -77,7 +76,7 @@ class MixturePosterior(NamedTuple):
     def of(self, person: int) -> MixturePosterior:
         """One person of a batch."""
         return MixturePosterior(
-            self.log_weights[person], self.modes[person], self.factors[person], self.spread
+            self.log_weights[person], self.modes[person], self.factors[person], self.spread, self.stretch
         )
 
     def moments(
@@ -85,14 +84,34 @@ class MixturePosterior(NamedTuple):
     ) -> tuple[Float[Tensor, "*people r q"], Float[Tensor, "*people r q"]]:
         """Mean and variance, under each component, of the utilities (or differences) that rows stand for."""
         means = offsets[..., None, :] + self.modes @ rows.mT
-        white = (rows * self.spread).mT[..., None, :, :].expand(*means.shape[:-1], -1, -1)
-        solved = torch.linalg.solve_triangular(self.factors, white, upper=False)
-        return means, solved.square().sum(dim=-2)
+        return means, self._white(rows).square().sum(dim=-2)
+
+    def preferred(
+        self,
+        shared: Float[Tensor, " n"],
+        features: Float[Tensor, "n d"],
+        other_shared: Float[Tensor, " k"],
+        other_features: Float[Tensor, "k d"],
+    ) -> Float[Tensor, "n k"]:
+        """Probability that one person prefers every one of n images to every one of k others."""
+        means = shared + self.modes @ features.mT
+        others = other_shared + self.modes @ other_features.mT
+        apart = torch.cdist(self._white(features).mT, self._white(other_features).mT)
+        each = answer_probability(means[:, :, None] - others[:, None, :], apart.square())
+        return (self.log_weights.exp()[:, None, None] * each).sum(dim=0)
+
+    def _white(self, rows: Float[Tensor, "*people q d"]) -> Float[Tensor, "*people r d q"]:
+        """Rows in the coordinates in which each component's posterior is standard normal."""
+        white = (rows[..., None, :, :] * self.spread[..., None, :]).mT
+        return torch.linalg.solve_triangular(
+            self.factors, white.expand(*self.factors.shape[:-1], -1), upper=False
+        )
 
     def predict_proba(self, targets: Answers) -> Float[Tensor, "*people q"]:
         """Probability of each answer: the weighted mean over components; `targets.weights` are not read."""
         means, variances = self.moments(targets.offsets, targets.rows)
-        each = answer_probability(means, variances, targets.low[..., None, :], targets.high[..., None, :])
+        bounds = (part[..., None, :] * self.stretch[:, None] for part in (targets.low, targets.high))
+        each = answer_probability(means, variances, *bounds)
         return (self.log_weights.exp()[..., None] * each).sum(dim=-2)
 
     def utility(
@@ -103,72 +122,3 @@ class MixturePosterior(NamedTuple):
         shares = self.log_weights.exp()[..., None]
         mean = (shares * means).sum(dim=-2)
         return mean, (shares * (variances + (means - mean[..., None, :]).square())).sum(dim=-2)
-
-
-def infer(prior: MixturePrior, context: Answers, steps: int = STEPS) -> MixturePosterior:
-    """Condition the prior on answers; without answers, the prior itself. Their order does not matter.
-
-    The mode lies in the span of the rows, so it is sought there, without gradients; one more Newton step from it
-    carries them, which at the mode is the implicit derivative. Answers in float64.
-    """
-    spread, means = prior.spread, prior.means.double()
-    white, offsets = context.rows * spread, context.offsets[..., None, :] + means @ context.rows.mT
-    density = _WhiteAnswers(white, offsets, *(part[..., None, :] for part in context[2:]))
-    with torch.no_grad():
-        basis, within = torch.linalg.qr(white.mT)
-        start = _climb(density._replace(white=within.mT), steps) @ basis.mT
-    gradient, factors = density.gradient_and_factors(start)
-    mode = start + torch.cholesky_solve(gradient[..., None], factors.detach())[..., 0]
-    _, factors = density.gradient_and_factors(mode)
-    log_determinant = factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-    log_weights = (prior.log_weights + density.log_density(mode) - log_determinant).log_softmax(-1)
-    return MixturePosterior(log_weights, means + spread * mode, factors, spread)
-
-
-class _WhiteAnswers(NamedTuple):
-    """Answers as each component sees them: a utility is `offsets + v · white`, and v is standard normal."""
-
-    white: Float[Tensor, "*people n k"]
-    offsets: Float[Tensor, "*people r n"]
-    low: Float[Tensor, "*people 1 n"]
-    high: Float[Tensor, "*people 1 n"]
-    weights: Float[Tensor, "*people 1 n"]
-
-    def log_density(self, v: Float[Tensor, "*people r k"]) -> Float[Tensor, "*people r"]:
-        utilities = self.offsets + v @ self.white.mT
-        log_likelihoods = (self.weights * log_likelihood(utilities, self.low, self.high)).sum(dim=-1)
-        return log_likelihoods - v.square().sum(dim=-1) / 2
-
-    def gradient_and_factors(
-        self, v: Float[Tensor, "*people r k"]
-    ) -> tuple[Float[Tensor, "*people r k"], Float[Tensor, "*people r k k"]]:
-        """The log-density's gradient, and lower Cholesky factors of its negative Hessian."""
-        pull, bend = slope_and_bend(self.offsets + v @ self.white.mT, self.low, self.high)
-        products = (self.white[..., :, None] * self.white[..., None, :]).flatten(-2)
-        precision = ((self.weights * bend) @ products).view(*v.shape, v.shape[-1])
-        factors = torch.linalg.cholesky(precision + torch.eye(v.shape[-1], dtype=v.dtype, device=v.device))
-        return (self.weights * pull) @ self.white - v, factors
-
-
-def _climb(density: _WhiteAnswers, steps: int) -> Float[Tensor, "*people r k"]:
-    """Newton's method from the middle of every component.
-
-    A step is halved until it brings a quarter of what the slope at its beginning promises (Armijo's rule).
-    """
-    v = density.offsets.new_zeros(*density.offsets.shape[:-1], density.white.shape[-1])
-    height = density.log_density(v)
-    for _ in range(steps):
-        gradient, factors = density.gradient_and_factors(v)
-        step = torch.cholesky_solve(gradient[..., None], factors)[..., 0]
-        promised = (gradient * step).sum(dim=-1)
-        for _ in range(HALVINGS):
-            reached = density.log_density(v + step)
-            short = reached < height * (1 + SLACK) + promised / 4
-            if not short.any():
-                break
-            step = torch.where(short[..., None], step / 2, step)
-            promised = torch.where(short, promised / 2, promised)
-        v, height = v + step, reached
-        if not (promised > TOLERANCE).any():
-            break
-    return v

@@ -7,15 +7,20 @@ Does not know: runs and their folders, evaluation, the in-context model.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
 from tasteprint.config import PosteriorConfig
 from tasteprint.data.decode import open_image as open_picture
 from tasteprint.hub import push_folder
+from tasteprint.posterior.alone import AlonePrior
 from tasteprint.posterior.cross_validation import find_prior
 from tasteprint.posterior.learned_prior import Progress
 from tasteprint.posterior.likelihoods import images_of, opinions_of
@@ -66,14 +71,38 @@ class TastePosterior(UtilityModel):
         groups = [list(group.values()) for group in (people, held_out or {})]
         names = images_of(opinion for group in groups for opinions in group for opinion in opinions)
         rows = checked_embeddings((embeddings or partial(embed_named, encoder))(names), encoder)
-        if len(rows) and not (rows.std(dim=0) > 0).any():
-            raise ValueError(
-                f"the embeddings of all {len(rows)} images are the same; expected some that differ: check the encoder."
-            )
+        if len(rows):
+            _differing(rows)
         place = {name: row for row, name in enumerate(names)}
         train, validation = ([opinions_of(opinions, place) for opinions in group] for group in groups)
         fitted = find_prior(names, rows, train, config, validation, seed, progress)
         return cls(encoder, config, fitted, smallest_hashes(names))
+
+    @classmethod
+    def alone(
+        cls,
+        config: PosteriorConfig,
+        embeddings: Float[np.ndarray, "n e"],
+        encoder: ImageEncoder | None = None,
+    ) -> TastePosterior:
+        """Know a person by their own answers alone; nobody else's are needed, and nothing is trained.
+
+        `embeddings` are those of pictures at hand, the more the better, whether or not anybody said anything of them.
+        ValueError where they are fewer than two, do not fit the encoder or are all the same.
+        """
+        encoder = encoder or ImageEncoder.from_pretrained(config.encoder)
+        rows = _differing(checked_embeddings(embeddings, encoder))
+        fitted = AlonePrior.of(rows, config.features, encoder.column_weights)
+        return cls(encoder, replace(config, prior="alone"), fitted)
+
+    def at_hand(self, embeddings: Float[np.ndarray, "n e"]) -> TastePosterior:
+        """Give the model that knows people by features learned from these pictures; this one stays as it is.
+
+        A prior that was fitted to people has features of its own, and is given back.
+        """
+        if not isinstance(self.fitted, AlonePrior):
+            return self
+        return type(self).alone(self.config, embeddings, self.encoder)
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> TastePosterior:
@@ -117,3 +146,11 @@ class TastePosterior(UtilityModel):
     def predictor(self, open_image: OpenImage, folder: str | Path) -> PosteriorPredictor:
         """Give what evaluation reads people through; embeddings are kept in `folder`."""
         return PosteriorPredictor(self, FeatureStore(Path(folder), self.encoder, open_image).rows)
+
+
+def _differing(rows: Float[Tensor, "n e"]) -> Float[Tensor, "n e"]:
+    if len(rows) < 2 or not (rows.std(dim=0) > 0).any():
+        raise ValueError(
+            f"the embeddings of all {len(rows)} images are the same; expected some that differ: check the encoder."
+        )
+    return rows

@@ -18,14 +18,18 @@ from PIL import Image
 from torch import Tensor
 
 from tasteprint.data.decode import open_image as open_picture
-from tasteprint.posterior.likelihoods import Answers, images_of, opinions_of
-from tasteprint.posterior.mixture import MixturePosterior, infer
+from tasteprint.posterior.inference import answer_shares, infer
+from tasteprint.posterior.likelihoods import Answers, images_of, opinion_numbers, opinions_of
+from tasteprint.posterior.mixture import MixturePosterior
 from tasteprint.posterior.storage import read_print, write_print
 from tasteprint.posterior.utilities import Embeddings, ImageUtilities, UtilityModel
 from tasteprint.types import History, Opinion, Scorer
 
 if TYPE_CHECKING:
     from tasteprint.types import OpenImage, Pictures
+
+ROWS = 2048
+"""Images that are set against all the pictures at hand together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +108,32 @@ class PosteriorPrint:
         (shared_a, features_a), (shared_b, features_b) = map(self.model.utilities, (a, b))
         pairs = Answers.choices((features_a - features_b).double(), (shared_a - shared_b).double())
         return self.belief.predict_proba(pairs).to(features_a)
+
+    @torch.no_grad()
+    def standing(self, embeddings: Float[Tensor, "b e"]) -> Float[Tensor, " b"]:
+        """Probability that the person prefers each image to one at random of the pictures at hand.
+
+        Of a posterior without pictures at hand, to an image of utility 0: an average one.
+        """
+        shared, features = self.model.utilities(embeddings)
+        against = [part.double() for part in self.model.fitted.references()]
+        parts = zip(shared.double().split(ROWS), features.double().split(ROWS), strict=True)
+        found = [self.belief.preferred(*part, *against).mean(dim=-1) for part in parts]
+        return torch.cat([shared.new_zeros(0), *found]).to(shared)
+
+    @torch.no_grad()
+    def evidence(self, embeddings: Float[Tensor, "b e"]) -> Float[Tensor, "b opinions"]:
+        """What each of `opinions` adds to the expected utility of each image, in logits; above 0 it speaks for it.
+
+        The mean taste is the prior's and a sum over answers on top, so what they add to a utility is a sum too.
+        """
+        _, features = self.model.utilities(embeddings)
+        rows = [opinions_of(self.opinions, self.images.place)]
+        observed = self.model.fitted.answers_of(rows, self.images.shared, self.images.features)
+        adds = answer_shares(self.model.prior, self.belief, Answers(*(part[0] for part in observed)))
+        summed = adds.new_zeros(len(self.opinions), adds.shape[1])
+        summed.index_add_(0, opinion_numbers(self.opinions), adds)
+        return features @ summed.T.to(features)
 
     def influence(self, a: Pictures, b: Pictures) -> Float[Tensor, "opinions b"]:
         """By how much log odds each opinion moves the choice of `a` over `b`: see `leave_one_out_influence`."""
@@ -190,29 +220,3 @@ def read_histories(
     people = [(history.user_id, history.opinions) for history in histories]
     names = sorted({name for _, opinions in people for name in images_of(opinions)})
     return infer_prints(model, people, model.images(names, embeddings))
-
-
-@dataclass(frozen=True, slots=True)
-class PrintBatch:
-    """Many people of one model, by their expected tastes: 4 bytes a feature and person, one product a score."""
-
-    model: UtilityModel
-    user_ids: Sequence[str]
-    tastes: Float[Tensor, "people d"]
-
-    @classmethod
-    def of(cls, prints: Sequence[PosteriorPrint]) -> PrintBatch:
-        """Gather prints. ValueError for none, or for prints of several posteriors."""
-        if not prints or any(taste.fingerprint != prints[0].fingerprint for taste in prints):
-            raise ValueError(
-                f"{len(prints)} prints of {len({taste.fingerprint for taste in prints})} posteriors came in; expected "
-                "some, of one: gather them apart."
-            )
-        tastes = torch.stack([taste.belief.taste for taste in prints]).float()
-        return cls(prints[0].model, [taste.user_id for taste in prints], tastes)
-
-    @torch.no_grad()
-    def score_embeddings(self, embeddings: Float[Tensor, "b e"]) -> Float[Tensor, "people b"]:
-        """Expected utility of every image for every person, each as that person's print gives it."""
-        shared, features = self.model.utilities(embeddings)
-        return torch.addmm(shared[None, :], self.tastes, features.T)

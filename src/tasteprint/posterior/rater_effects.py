@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import (
     ALONE,
     Answers,
@@ -24,7 +25,7 @@ from tasteprint.posterior.likelihoods import (
     log_likelihood,
     slope_and_bend,
 )
-from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior, infer
+from tasteprint.posterior.mixture import LEAST_SPREAD, MixturePrior
 
 MOST_OPINIONS = 128
 """Of a rater with more opinions, the first so many count: work and memory grow with the cube."""

@@ -34,11 +34,12 @@ from torch import Tensor
 from tasteprint.config import PosteriorConfig
 from tasteprint.files import write_tensors
 from tasteprint.hub import ABOUT, find_model, read_about, write_about
+from tasteprint.posterior.alone import AlonePrior
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import images_of
 from tasteprint.posterior.utilities import FittedPrior
-from tasteprint.types import Opinion, Rating, Vote
+from tasteprint.types import Opinion, Passed, Rating, Vote
 from tasteprint.vision.encoder import ImageEncoder
 
 KIND = "posterior"
@@ -87,6 +88,8 @@ def load_posterior(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, Fit
 def _fitted(folder: Path, width: int, config: PosteriorConfig, names: Sequence[str] | None) -> FittedPrior:
     try:
         state = load_file(folder / TENSORS)
+        if config.prior == "alone":
+            return AlonePrior.from_state(state, width)
         if names is None:
             return LearnedPrior.from_state(state, config, width)
         return EmpiricalBayesPrior.from_state(state, names, width)
@@ -173,5 +176,7 @@ def _opened(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 def _opinion(row: dict[str, Any]) -> Opinion:
     if "stars" in row:
         return Rating(**row)
+    if "image" in row:
+        return Passed(**row)
     created_at = row.pop("created_at")
     return Vote(created_at=None if created_at is None else datetime.fromisoformat(created_at), **row)

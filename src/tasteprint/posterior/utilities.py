@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from tasteprint.config import PosteriorConfig
 from tasteprint.data.decode import open_image as open_picture
+from tasteprint.posterior.inference import STEPS, infer
 from tasteprint.posterior.likelihoods import Answers, Cutpoints, Opinions, answers
-from tasteprint.posterior.mixture import STEPS, MixturePrior, infer
+from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.provenance import fingerprint
 from tasteprint.vision.encoder import ImageEncoder
 
@@ -74,6 +75,10 @@ class FittedPrior(nn.Module):
     ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
         """Give m and h in logits, differentiable; `names`, one an image or none at all, may tell more."""
         return self.map(embeddings)
+
+    def references(self) -> tuple[Float[Tensor, " k"], Float[Tensor, "k d"]]:
+        """Give m and h of images that others are compared with: one of utility 0, where none are at hand."""
+        return torch.zeros(1), torch.zeros(1, self.prior.means.shape[1])
 
     def answers_of(
         self, people: Sequence[Opinions], shared: Float[Tensor, " n"], features: Float[Tensor, "n d"]

@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from tasteprint.config import TeacherConfig
+from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import Answers
-from tasteprint.posterior.mixture import MixturePosterior, MixturePrior, infer
+from tasteprint.posterior.mixture import MixturePosterior, MixturePrior
 
 
 class DistillationLoss(NamedTuple):
@@ -101,7 +102,11 @@ def posterior_after_each_vote(
     after = (voters, nth + 1)
     last = (pair_people, counts[pair_people])
     final = MixturePosterior(
-        posterior.log_weights[last], posterior.modes[last], posterior.factors[last], posterior.spread
+        posterior.log_weights[last],
+        posterior.modes[last],
+        posterior.factors[last],
+        posterior.spread,
+        posterior.stretch,
     )
     probabilities = final.predict_proba(Answers(*(part[:, None] for part in pairs)))[:, 0]
     return posterior.log_weights[after], posterior.taste[after], probabilities
