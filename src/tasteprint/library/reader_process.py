@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from tasteprint.library.reading import Reading, Request, read_picture
+from tasteprint.library.reading import Reading, ReadRequest, read_picture
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -37,7 +37,7 @@ class ReaderProcess:
         self._streams: tuple[IO[bytes], ...] = ()
         self._startable = True
 
-    def read(self, request: Request) -> Reading:
+    def read(self, request: ReadRequest) -> Reading:
         """Have one file read; where no process can be started, read it here."""
         if not self._process and self._startable:
             self._start()
@@ -93,7 +93,7 @@ def serve() -> None:
     Thread(target=_listen, args=(sys.stdin.buffer, waiting), daemon=True).start()
     write_reading(answers, Reading())
     while True:
-        write_reading(answers, read_picture(Request(**json.loads(waiting.get()))))
+        write_reading(answers, read_picture(ReadRequest(**json.loads(waiting.get()))))
 
 
 def write_reading(stream: IO[bytes], reading: Reading) -> None:

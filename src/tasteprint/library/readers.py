@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from tasteprint.library.reader_process import ReaderProcess
-from tasteprint.library.reading import Reading, Request, read_picture
+from tasteprint.library.reading import Reading, ReadRequest, read_picture
 
 PATIENCE = 60.0
 """Seconds after which a file is given up, such as one on a network drive that no longer answers."""
@@ -27,8 +27,8 @@ AHEAD = 128
 
 
 def read_pictures(
-    requests: Iterable[Request], processes: int, patience: float = PATIENCE
-) -> Generator[tuple[Request, Reading], None, None]:
+    requests: Iterable[ReadRequest], processes: int, patience: float = PATIENCE
+) -> Generator[tuple[ReadRequest, Reading], None, None]:
     """Read files by so many processes, 0 for this one alone; each request comes back once, with its reading.
 
     At most `AHEAD` readings are held. A file that ends its process, or is not read in `patience` seconds, gets a
@@ -47,15 +47,15 @@ class _Readers:
 
     def __init__(self, processes: int, patience: float) -> None:
         self.way, self.patience = ReaderProcess if processes else _ThisProcess, patience
-        self.asked: SimpleQueue[Request | None] = SimpleQueue()
-        self.done: SimpleQueue[tuple[_Reader, Request, Reading]] = SimpleQueue()
-        self.open: dict[int, Request] = {}
+        self.asked: SimpleQueue[ReadRequest | None] = SimpleQueue()
+        self.done: SimpleQueue[tuple[_Reader, ReadRequest, Reading]] = SimpleQueue()
+        self.open: dict[int, ReadRequest] = {}
         self.readers: list[_Reader] = []
         self.late_in_a_row = 0
         for _ in range(max(processes, 1)):
             self.hire()
 
-    def read(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Reading]]:
+    def read(self, requests: Iterator[ReadRequest]) -> Iterator[tuple[ReadRequest, Reading]]:
         """Keep `AHEAD` requests open until all are answered or the drive is gone."""
         self.ask(requests)
         while self.open and self.late_in_a_row < GIVEN_UP:
@@ -72,13 +72,13 @@ class _Readers:
             gone = "was not tried, since the drive stopped answering; expected a drive that answers"
             yield request, Reading(fault=f"{request.path!r} {gone}: try it again.")
 
-    def ask(self, requests: Iterator[Request]) -> None:
+    def ask(self, requests: Iterator[ReadRequest]) -> None:
         """Fill up what is open."""
         for request in islice(requests, AHEAD - len(self.open)):
             self.open[request.place] = request
             self.asked.put(request)
 
-    def give_up(self) -> Iterator[Request]:
+    def give_up(self) -> Iterator[ReadRequest]:
         """Leave late readers to themselves, and hire others in their place."""
         for reader in list(self.readers):
             request, since = reader.busy
@@ -111,13 +111,13 @@ class _Reader(Thread):
     def __init__(
         self,
         way: ReaderProcess | _ThisProcess,
-        asked: SimpleQueue[Request | None],
-        done: SimpleQueue[tuple[_Reader, Request, Reading]],
+        asked: SimpleQueue[ReadRequest | None],
+        done: SimpleQueue[tuple[_Reader, ReadRequest, Reading]],
     ) -> None:
         super().__init__(daemon=True)
         self.way, self.asked, self.done = way, asked, done
-        self.busy: tuple[Request | None, float] = (None, 0.0)
-        self.given_up: Request | None = None
+        self.busy: tuple[ReadRequest | None, float] = (None, 0.0)
+        self.given_up: ReadRequest | None = None
         self.leaves = False
 
     def run(self) -> None:
@@ -133,7 +133,7 @@ class _Reader(Thread):
 class _ThisProcess:
     """Reads without a process of its own: for a few files, which would be read before one had started."""
 
-    def read(self, request: Request) -> Reading:
+    def read(self, request: ReadRequest) -> Reading:
         """Read one file."""
         return read_picture(request)
 

@@ -24,7 +24,7 @@ MAX_BYTES = 512_000_000
 
 
 @dataclass(frozen=True)
-class Request:
+class ReadRequest:
     """A file to read: both sides of the pixels shall have at least `side` pixels where the picture has them.
 
     `place` tells requests apart; `known` are contents whose pixels are not needed, SHA-256 in hexadecimal.
@@ -50,7 +50,7 @@ class Reading:
     fault: str = ""
 
 
-def read_picture(request: Request) -> Reading:
+def read_picture(request: ReadRequest) -> Reading:
     """Read, hash and decode one file; whatever is wrong with it is the reading's `fault`."""
     try:
         data, about = _read(request.path)
