@@ -25,7 +25,7 @@ from tasteprint.hub import ABOUT, BUNDLED
 from tasteprint.provenance import fingerprint
 from tasteprint.vision.efficientnet import PICTURE_SIDE
 from tasteprint.vision.eye import EYE, bundled_eye
-from tasteprint.vision.families import FAMILIES, family_of, open_tower
+from tasteprint.vision.families import FAMILIES, embedding_of, embedding_width, family_of, open_tower
 from tasteprint.vision.idefics2 import VisionPart
 from tasteprint.vision.photo import PHOTO, PHOTO_WIDTH, bundled_photo_eye, photo_column_weights
 from tasteprint.vision.pixels import (
@@ -132,13 +132,13 @@ class ImageEncoder:
         in_torch = partial(twin, processor=processor)
         return cls(
             name=name,
-            width=getattr(tower.config, family.width),
+            width=embedding_width(tower, family),
             parts=[tower.to(device) if device else tower],
             prepare=(lambda image: in_torch(as_floats(image)))
             if family.floats
             else partial(prepared, processor=processor),
             twin=in_torch,
-            features=lambda pixels: tower(pixels)[family.output],
+            features=lambda pixels: embedding_of(tower, family, pixels),
             preparation=image_processor_numbers(processor),
         )
 

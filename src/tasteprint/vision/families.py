@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import transformers
+from jaxtyping import Float
 from safetensors import SafetensorError
-from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoImageProcessor,
-    CLIPVisionModelWithProjection,
-    Dinov2Model,
-    DINOv3ViTModel,
-    SiglipVisionModel,
-)
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoImageProcessor
+from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
+from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.utils.logging import get_verbosity, set_verbosity, set_verbosity_error
 
@@ -29,24 +26,40 @@ from tasteprint.vision.pixels import has_twin
 
 
 class Family(NamedTuple):
-    """A family's vision tower, which of its outputs is the embedding, and the setting that says how wide it is.
+    """A family's vision tower in transformers, which of its outputs is the embedding, the setting of its width.
 
-    `floats`: its processor resizes numbers and not bytes, and transformers has it on torchvision only.
+    Of an output that has tokens the first is taken, the class token. Of a list of widths the last counts. `floats`: its
+    processor resizes numbers and not bytes, and transformers has it on torchvision only.
     """
 
-    tower: Any
-    output: str
+    tower: str
+    output: str = "pooler_output"
     width: str = "hidden_size"
     floats: bool = False
 
 
 FAMILIES = {
-    "siglip": Family(SiglipVisionModel, "pooler_output"),  # from its attention pooling head; SigLIP 2 as well
-    "clip": Family(
-        CLIPVisionModelWithProjection, "image_embeds", "projection_dim"
-    ),  # the space shared with text
-    "dinov2": Family(Dinov2Model, "pooler_output"),  # the class token after the last norm
-    "dinov3_vit": Family(DINOv3ViTModel, "pooler_output", floats=True),  # the same
+    "siglip": Family(
+        "SiglipVisionModel"
+    ),  # from its attention pooling head; SigLIP 2 of a fixed size as well
+    "clip": Family("CLIPVisionModelWithProjection", "image_embeds", "projection_dim"),  # shared with text
+    "metaclip_2": Family("MetaClip2VisionModelWithProjection", "image_embeds", "projection_dim"),
+    "aimv2": Family("Aimv2VisionModel"),
+    "dinov2": Family("Dinov2Model"),  # the class token after the last norm
+    "dinov2_with_registers": Family("Dinov2WithRegistersModel"),
+    "dinov3_vit": Family("DINOv3ViTModel", floats=True),
+    "dinov3_convnext": Family("DINOv3ConvNextModel", width="hidden_sizes", floats=True),
+    "vit": Family("ViTModel", "last_hidden_state"),  # classifiers were saved without its pooler
+    "deit": Family("DeiTModel", "last_hidden_state"),
+    "vit_msn": Family("ViTMSNModel", "last_hidden_state"),
+    "swin": Family("SwinModel"),
+    "swinv2": Family("Swinv2Model"),
+    "hiera": Family("HieraModel"),
+    "focalnet": Family("FocalNetModel", width="hidden_sizes"),
+    "convnext": Family("ConvNextModel", width="hidden_sizes"),
+    "convnextv2": Family("ConvNextV2Model", width="hidden_sizes"),
+    "resnet": Family("ResNetModel", width="hidden_sizes"),
+    "regnet": Family("RegNetModel", width="hidden_sizes"),
 }
 
 
@@ -85,11 +98,23 @@ def open_tower(name: str, family: Family, config: Any) -> tuple[nn.Module, Any]:
     return tower, processor
 
 
+def embedding_of(tower: nn.Module, family: Family, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n e"]:
+    """Embed pixels by a family's tower, with gradients."""
+    output = tower(pixels)[family.output]
+    return output[:, 0] if output.dim() == 3 else output.flatten(1)
+
+
+def embedding_width(tower: nn.Module, family: Family) -> int:
+    """How long the embeddings of a family's tower are."""
+    width = getattr(tower.config, family.width)
+    return width if isinstance(width, int) else width[-1]
+
+
 def _tower(name: str, family: Family, config: Any) -> nn.Module:
     vision = getattr(config, "vision_config", config)
     if hasattr(config, "projection_dim"):
         vision.projection_dim = config.projection_dim  # a whole CLIP says it outside its vision part
-    tower, found = family.tower.from_pretrained(
+    tower, found = getattr(transformers, family.tower).from_pretrained(
         name,
         config=vision,
         dtype=torch.float32,
@@ -97,15 +122,31 @@ def _tower(name: str, family: Family, config: Any) -> nn.Module:
         trust_remote_code=False,
         output_loading_info=True,
     )
-    if found["missing_keys"]:  # transformers would leave them random
-        raise ValueError(f"{name} has no weights for {', '.join(sorted(found['missing_keys']))}.")
+    read = family.output == "pooler_output"
+    missing = sorted(key for key in found["missing_keys"] if read or not key.startswith("pooler."))
+    if missing:  # transformers would leave them random
+        raise ValueError(f"{name} has no weights for {', '.join(missing)}.")
     return tower.eval().requires_grad_(False)
 
 
 def _processor(name: str, family: Family) -> Any:
     if family.floats:  # SigLIP's holds the same numbers
         return SiglipImageProcessorPil.from_pretrained(name)
-    return AutoImageProcessor.from_pretrained(name, backend="pil", trust_remote_code=False)
+    processor = AutoImageProcessor.from_pretrained(name, backend="pil", trust_remote_code=False)
+    return plain_steps(processor) if isinstance(processor, ConvNextImageProcessorPil) else processor
+
+
+def plain_steps(processor: Any) -> BitImageProcessorPil:
+    """Say what ConvNeXt's processor does in plain steps: a margin is cut off below 384 pixels, none from there on."""
+    side = processor.size.shortest_edge
+    square = {"height": side, "width": side}
+    return BitImageProcessorPil(
+        size={"shortest_edge": int(side / processor.crop_pct)} if side < 384 else square,
+        crop_size=square,
+        resample=processor.resample,
+        image_mean=processor.image_mean,
+        image_std=processor.image_std,
+    )
 
 
 @contextmanager

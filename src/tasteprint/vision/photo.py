@@ -44,8 +44,8 @@ FLOOR = 1e-6
 
 
 AT_ONCE = 4
-"""So many pictures go through the network together on a CPU: their maps stay in its caches and in memory that the process
-keeps. Of 64 at once each took twice as long, and fifteen times the memory."""
+"""So many pictures go through the network together on a CPU: the memory of their maps stays with the process. Of 64 at
+once each took twice as long (zeroing memory anew) and all took fifteen times the memory."""
 
 
 class PhotoEye(nn.Module):
@@ -72,6 +72,13 @@ def _moments(maps: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c"], Floa
     return means.flatten(1), (variances + FLOOR).sqrt()
 
 
+def _laid_out(value: Tensor) -> Tensor:
+    """Give a weight in full precision, a kernel with its channels last: twice as quick on a CPU."""
+    return value.float().contiguous(
+        memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format
+    )
+
+
 def photo_column_weights() -> Float[Tensor, " e"]:
     """What each number counts once it is standardised: its part's weight over the root of the part's length."""
     return torch.cat([torch.full((length,), weight / length**0.5) for length, weight in BLOCKS.values()])
@@ -83,10 +90,10 @@ def bundled_photo_eye() -> PhotoEye:
         eye = PhotoEye()
     try:
         state = load(resources.files("tasteprint").joinpath(PHOTO_FILE).read_bytes())
-        eye.network.load_state_dict({name: value.float() for name, value in state.items()}, assign=True)
+        eye.network.load_state_dict({name: _laid_out(value) for name, value in state.items()}, assign=True)
     except (OSError, RuntimeError, SafetensorError) as fault:
         raise ValueError(
             f"the weights of encoder {PHOTO!r} could not be read ({type(fault).__name__}); expected the file "
             f"{PHOTO_FILE} as the package brings it: install tasteprint again."
         ) from fault
-    return eye.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # twice as quick on a CPU
+    return eye.eval().requires_grad_(False)

@@ -28,6 +28,7 @@ ROWS_FIRST = int(PIL.__version__.partition(".")[0]) >= 13
 """Whether PIL resizes the rows before the columns where the height shrinks much more (Pillow pull request 9549)."""
 
 _MODES = {Image.Resampling.BILINEAR: "bilinear", Image.Resampling.BICUBIC: "bicubic"}
+_STEPS = ("preprocess", "_preprocess", "resize", "center_crop", "rescale", "normalize")
 _NUMBERS = ("size", "crop_size", "resample", "do_center_crop", "rescale_factor", "image_mean", "image_std")
 
 
@@ -88,7 +89,7 @@ def has_twin(processor: Any) -> bool:
     """Whether `twin` can do what a processor does: its steps, its kernel, its kind of size."""
     size = processor.size
     return (
-        type(processor)._preprocess is PilBackend._preprocess
+        all(getattr(type(processor), step) is getattr(PilBackend, step) for step in _STEPS)
         and bool(processor.do_resize and processor.do_rescale and processor.do_normalize)
         and not processor.do_pad
         and processor.resample in _MODES
