@@ -1,4 +1,4 @@
-"""A small stand-in for a model that needs nobody else: kernel ridge on standardised embeddings, every number by hand."""
+"""A small stand-in for a model that needs nobody else: kernel ridge on embeddings, every number by hand."""
 
 from __future__ import annotations
 

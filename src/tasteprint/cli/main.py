@@ -13,6 +13,8 @@ import typer
 
 import tasteprint
 from tasteprint.cli.agents import agents_app
+from tasteprint.cli.ask import ask_command
+from tasteprint.cli.cache import cache_command
 from tasteprint.cli.data import data_app
 from tasteprint.cli.demo import demo_command
 from tasteprint.cli.evaluate import evaluate_command
@@ -33,6 +35,8 @@ app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
 app.command("score")(score_command)
 app.command("rank")(rank_command)
+app.command("ask")(ask_command)
+app.command("cache")(cache_command)
 app.command("generate")(generate_command)
 app.command("demo")(demo_command)
 

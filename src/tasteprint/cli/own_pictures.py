@@ -29,15 +29,16 @@ Liked = Annotated[
 ]
 Disliked = Annotated[list[str] | None, typer.Option(help="The same of disliked pictures.")]
 Votes = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
         "--votes",
         "--history",
-        help="A CSV with columns liked and disliked, or first, second and preferred; paths relative to it.",
+        help="A CSV with columns liked and disliked, or first, second and preferred; paths relative to it. May be "
+        "repeated.",
     ),
 ]
 Stars = Annotated[
-    Path | None, typer.Option(help="A CSV with columns image and stars, and out_of where it is not 5.")
+    list[Path] | None, typer.Option(help="A CSV with columns image and stars, and out_of where it is not 5.")
 ]
 Model = Annotated[str, typer.Option(help="photos, or a model folder, a run's folder, a Hub repository.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing of the pictures for the next time.")]
@@ -46,15 +47,15 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing of the p
 def read_opinions(
     liked: Sequence[str] | None,
     disliked: Sequence[str] | None,
-    votes: Path | None,
-    stars: Path | None,
+    votes: Sequence[Path] | None,
+    stars: Sequence[Path] | None,
     data: Path | None = None,
     user: str | None = None,
 ) -> History:
     """Read what the person said of files. ValueError for half of --data and --user, or both they and --votes."""
     from tasteprint.library.opinions import gather_opinions
 
-    if (data is None) != (user is None) or (data is not None and votes is not None):
+    if (data is None) != (user is None) or (data is not None and votes):
         raise ValueError(
             "the person is missing or named twice; expected --votes FILE, or --data DIR and --user ID: name one."
         )

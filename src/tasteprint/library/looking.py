@@ -50,7 +50,7 @@ def rank_by_looking(
         raise ValueError(
             f"none of {len(paths)} files could be looked at; expected pictures, but {failed[0][1]}"
         )
-    said = words_by_image(history.opinions)
+    said = words_by_image(history)
     rows = ranked_pictures(kept, np.array(scores))
     ranked = tuple(replace(row, said=said.get(str(row.path), "")) for row in rows)
     return Ranking(ranked, tuple(failed), notes=notes, opinions=len(read.votes))

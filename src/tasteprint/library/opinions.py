@@ -6,9 +6,10 @@ paths, or by content. Does not know: models, embeddings, rankings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard, TypeVar
 
 from tasteprint.data.history_files import YOU, read_history, read_stars
 from tasteprint.library.folder import find_pictures
@@ -17,6 +18,13 @@ from tasteprint.types import History, Opinion, Rating, Vote
 Sources = str | Path | Sequence[str | Path]
 """A folder, a file, a pattern, or several of these."""
 
+VotesFrom = str | Path | Sequence[str | Path | Vote] | None
+"""A CSV of votes, several, or votes themselves."""
+
+StarsFrom = str | Path | Sequence[str | Path | Rating] | None
+
+One = TypeVar("One")
+
 LIKED, DISLIKED = (2, 2), (1, 2)
 """Stars, and of how many."""
 
@@ -24,10 +32,10 @@ LIKED, DISLIKED = (2, 2), (1, 2)
 def gather_opinions(
     liked: Sources = (),
     disliked: Sources = (),
-    votes: str | Path | Sequence[Vote] | None = None,
-    stars: str | Path | Sequence[Rating] | None = None,
+    votes: VotesFrom = (),
+    stars: StarsFrom = (),
 ) -> History:
-    """Read all that a person said; a picture both liked and disliked counts as both.
+    """Read all that a person said, in the order given; a picture both liked and disliked counts as both.
 
     ValueError for sources without a picture, and for files that are no votes or stars.
     """
@@ -36,12 +44,20 @@ def gather_opinions(
         for sources, what in ((liked, LIKED), (disliked, DISLIKED))
         for path in (find_pictures(as_list(sources)).paths if as_list(sources) else ())
     ]
-    said = read_history(Path(votes)) if isinstance(votes, str | Path) else tuple(votes or ())
-    given = read_stars(Path(stars)) if isinstance(stars, str | Path) else tuple(stars or ())
-    return History(said[0].user_id if said else YOU, said, (*ratings, *given))
+    said = [
+        vote
+        for one in as_list(votes)
+        for vote in ([one] if isinstance(one, Vote) else read_history(Path(one)))
+    ]
+    given = [
+        rated
+        for one in as_list(stars)
+        for rated in ([one] if isinstance(one, Rating) else read_stars(Path(one)))
+    ]
+    return History(said[0].user_id if said else YOU, tuple(said), (*ratings, *given))
 
 
-def as_list(sources: Sources | None) -> list[str | Path]:
+def as_list(sources: str | Path | Sequence[One] | None) -> list[str | Path | One]:
     """One source, several or none, as a list."""
     if sources is None:
         return []
@@ -63,11 +79,12 @@ def renamed(history: History, names: Mapping[str, str]) -> History:
 
 
 def says_only_likes(history: History) -> bool:
-    """Whether nothing tells what the person does not like."""
-    return not history.votes and all(one.stars == one.out_of == LIKED[1] for one in history.ratings)
+    """Whether there are likes, and nothing tells what the person does not like."""
+    ratings = {(one.stars, one.out_of) for one in history.ratings}
+    return not history.votes and ratings == {LIKED}
 
 
-def wording(opinion: Opinion) -> str:
+def wording(opinion: Vote | Rating) -> str:
     """What was said, in a few words, of the picture that `subject` names."""
     if isinstance(opinion, Vote):
         return "tie" if opinion.is_tie else "preferred"
@@ -76,26 +93,32 @@ def wording(opinion: Opinion) -> str:
     return words.get(stars, f"{opinion.stars} of {opinion.out_of} stars")
 
 
-def says_liked(opinion: Opinion) -> bool:
+def says_liked(opinion: Opinion) -> TypeGuard[Vote | Rating]:
     """Whether it says that the person likes its `subject`: a decided vote, or more than half of the stars."""
     if isinstance(opinion, Vote):
         return not opinion.is_tie
-    return 2 * opinion.stars > opinion.out_of + 1
+    return isinstance(opinion, Rating) and 2 * opinion.stars > opinion.out_of + 1
 
 
-def subject(opinion: Opinion) -> str:
+def subject(opinion: Vote | Rating) -> str:
     """The picture that an opinion is shown by: the liked one of a vote, the first of a tie."""
     if isinstance(opinion, Vote):
         return opinion.image_0 if opinion.is_tie else opinion.liked
     return opinion.image
 
 
-def words_by_image(opinions: Iterable[Opinion]) -> dict[str, str]:
+def words_by_image(history: History) -> dict[str, str]:
     """What was said of each image in words; of a vote, both sides."""
     said: dict[str, dict[str, None]] = {}
+    opinions: tuple[Vote | Rating, ...] = (*history.votes, *history.ratings)
     for opinion in opinions:
         said.setdefault(subject(opinion), {})[wording(opinion)] = None
         if isinstance(opinion, Vote):
             other = opinion.image_1 if opinion.is_tie else opinion.disliked
             said.setdefault(other, {})["tie" if opinion.is_tie else "not preferred"] = None
     return {image: ", ".join(words) for image, words in said.items()}
+
+
+def count_said(history: History) -> int:
+    """How many opinions a person gave; what they passed is none."""
+    return len(history.votes) + len(history.ratings)

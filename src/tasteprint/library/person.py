@@ -20,7 +20,7 @@ from tasteprint.library.duplicates import near_duplicates
 from tasteprint.library.embedding import EmbeddedFiles, embed_files
 from tasteprint.library.opinions import renamed, says_liked, says_only_likes, subject, wording
 from tasteprint.library.ranking import Evidence, standings_of
-from tasteprint.types import History, Opinion
+from tasteprint.types import History, Passed, Rating, Vote
 
 if TYPE_CHECKING:
     from tasteprint.vision.encoder import ImageEncoder
@@ -90,22 +90,19 @@ class KnownPerson:
 
     def reasons(self, places: Sequence[int]) -> list[tuple[Evidence, ...]]:
         """The liked pictures that speak most for each of some shown ones, the strongest first; none where not known."""
-        liked = [
-            column
-            for column, opinion in enumerate(getattr(self.taste, "opinions", ()))
-            if says_liked(opinion)
-        ]
+        opinions = getattr(self.taste, "opinions", ())
+        liked = [opinion for opinion in opinions if says_liked(opinion)]
         if not liked or not hasattr(self.taste, "evidence"):
             return [()] * len(places)
-        rows = self.shown[list(places)]
-        evidence = (_numbers(self.taste.evidence(block))[:, liked] for block in self._blocks(rows))
-        return list(self._reasons(rows, evidence, [self.taste.opinions[column] for column in liked]))
+        columns, rows = [says_liked(opinion) for opinion in opinions], self.shown[list(places)]
+        evidence = (_numbers(self.taste.evidence(block))[:, columns] for block in self._blocks(rows))
+        return list(self._reasons(rows, evidence, liked))
 
     def _reasons(
         self,
         rows: Int[np.ndarray, " n"],
         evidence: Iterable[Float[np.ndarray, "b k"]],
-        opinions: Sequence[Opinion],
+        opinions: Sequence[Vote | Rating],
     ) -> Iterator[tuple[Evidence, ...]]:
         """Sum the evidence of all opinions of the same picture; no picture speaks for itself."""
         names, columns = np.unique([subject(opinion) for opinion in opinions], return_inverse=True)
@@ -148,7 +145,8 @@ def know_person(
     _require_some(shown, paths, by_content, history, files)
     groups = np.asarray(near_duplicates(files.embeddings))
     if says_only_likes(by_content):
-        by_content = replace(by_content, passed=passed_over(files.hashes, groups, shown, by_content.images))
+        others = passed_over(files.hashes, groups, shown, by_content.images)
+        by_content = replace(by_content, passed=tuple(Passed(history.user_id, content) for content in others))
     at_hand = model.at_hand(files.embeddings) if hasattr(model, "at_hand") else model
     taste = at_hand.prints_of([by_content], embeddings=lambda names: embeddings_by_content(files, names))[0]
     return KnownPerson(taste, files, by_content, shown, groups)

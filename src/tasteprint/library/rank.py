@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING
 
 from tasteprint.library.folder import find_pictures
 from tasteprint.library.looking import rank_by_looking
-from tasteprint.library.opinions import Sources, as_list, gather_opinions, words_by_image
+from tasteprint.library.opinions import (
+    Sources,
+    StarsFrom,
+    VotesFrom,
+    as_list,
+    count_said,
+    gather_opinions,
+    words_by_image,
+)
 from tasteprint.library.person import KnownPerson, Progress, ReadsEmbeddings, know_person
 from tasteprint.library.ranking import Ranking, ranked_pictures
 from tasteprint.library.store import cache_folder
-from tasteprint.types import History, Rating, Vote
+from tasteprint.types import History
 
 if TYPE_CHECKING:
     from tasteprint.types import TasteModel
@@ -33,8 +41,8 @@ def rank(
     pictures: Sources,
     liked: Sources = (),
     disliked: Sources = (),
-    votes: str | Path | Sequence[Vote] | None = None,
-    stars: str | Path | Sequence[Rating] | None = None,
+    votes: VotesFrom = (),
+    stars: StarsFrom = (),
     model: str | Path | TasteModel = PHOTOS,
     *,
     prompt: str = "",
@@ -92,9 +100,9 @@ def rank_known(person: KnownPerson) -> Ranking:
     because = dict(
         zip([one.path for one in ends], person.reasons([place[one.path] for one in ends]), strict=True)
     )
-    said = words_by_image(person.history.opinions)
+    said = words_by_image(person.history)
     content = {files.paths[row]: files.hashes[row] for row in person.shown}
     pictures = (
         replace(one, said=said.get(content[one.path], ""), because=because.get(one.path, ())) for one in rows
     )
-    return Ranking(tuple(pictures), files.failed, notes=files.notes, opinions=len(person.history.opinions))
+    return Ranking(tuple(pictures), files.failed, notes=files.notes, opinions=count_said(person.history))

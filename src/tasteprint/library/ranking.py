@@ -92,8 +92,8 @@ class Ranking:
     ) -> None:
         """Write a .csv, .jsonl, .parquet or .html file, in one step, replacing what is there.
 
-        A page draws pictures, of which `progress` is told (what, how many are done, of how many). ValueError for another
-        suffix, OSError where it cannot be written.
+        A page draws pictures, of which `progress` is told (what, how many are done, of how many). ValueError for
+        another suffix, OSError where it cannot be written.
         """
         require_known_suffix(Path(path))
         module, _, function = WRITERS[Path(path).suffix.lower()].partition(":")
