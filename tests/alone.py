@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tasteprint.types import Vote
+from tasteprint.types import Passed, Vote
 from tasteprint.vision.encoder import ImageEncoder
 
 RIDGE = 1.0
@@ -15,6 +15,8 @@ def wish(opinion):
     """What the person would have the opinion's features be worth: 1 for a like or a vote, -1 for a dislike."""
     if isinstance(opinion, Vote):
         return 2 * opinion.label_0 - 1
+    if isinstance(opinion, Passed):
+        return -0.1
     return 2 * (opinion.stars - 1) / (opinion.out_of - 1) - 1
 
 

@@ -74,17 +74,20 @@ def named_file(cell: str, folder: Path) -> Path:
     return exact if os.path.lexists(exact) else folder / os.path.expanduser(cell.strip())  # noqa: PTH111
 
 
-def file_cell(path: Path) -> str:
+def file_cell(path: Path, folder: Path | None = None) -> str:
     """Name a file so that `named_file` finds it again and no spreadsheet takes it for a formula.
 
-    A path as it is, with "./" before one that begins in a way that means something; a file:// address where the name is
-    not UTF-8.
+    A path as it is, or relative to `folder` where it is below and absolute elsewhere; with "./" before one that begins
+    in a way that means something; a file:// address where the name is not UTF-8.
     """
-    text = str(path)
+    whole, text = Path(os.path.abspath(path)), str(path)  # noqa: PTH100 - links stay links
+    if folder is not None:
+        home = os.path.abspath(folder)  # noqa: PTH100
+        text = str(whole.relative_to(home) if whole.is_relative_to(home) else whole)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return path.absolute().as_uri()
+        return whole.as_uri()
     return f"./{text}" if text.startswith(MEANINGFUL) or text[:1].isspace() else text
 
 

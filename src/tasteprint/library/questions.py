@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import random
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -64,14 +63,8 @@ def write_questions(questions: Sequence[Question], path: Path) -> None:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(ANSWERED)
-    folder = Path(os.path.abspath(path.parent))  # noqa: PTH100 - links stay links
-    writer.writerows([_cell(one.first, folder), _cell(one.second, folder), ""] for one in questions)
+    writer.writerows([*(file_cell(side, path.parent) for side in one[:2]), ""] for one in questions)
     write_bytes(path, out.getvalue().encode())
-
-
-def _cell(path: Path, folder: Path) -> str:
-    whole = Path(os.path.abspath(path))  # noqa: PTH100
-    return file_cell(whole.relative_to(folder) if whole.is_relative_to(folder) else whole)
 
 
 def _pairs(contents: Sequence[str], draws: random.Random) -> Iterator[tuple[str, str]]:

@@ -117,7 +117,7 @@ def ranked_pictures(
     rows = []
     for place in order:
         leads = kinds[place] not in seen
-        group = seen.setdefault(kinds[place], len(seen))
+        group = seen.setdefault(kinds[place], 1 + len(seen))
         rows.append(RankedPicture(paths[place], float(scores[place]), float(sure[place]), group, leads))
     return tuple(rows)
 

@@ -31,8 +31,12 @@ def write_csv(ranking: Ranking, path: Path, progress: object = None) -> None:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for *cells, because in _rows(ranking):
-        writer.writerow([*cells, json.dumps(because, ensure_ascii=False)])
+    for row in records(ranking):
+        as_text = {
+            "leads": str(row["leads"]).lower(),
+            "because": json.dumps(row["because"], ensure_ascii=False),
+        }
+        writer.writerow((row | as_text).values())
     write_bytes(path, out.getvalue().encode())
 
 
