@@ -29,6 +29,7 @@ from tasteprint.evaluate.metrics import mean_interval, pair_outcomes
 from tasteprint.evaluate.predictors import predict_pairs
 from tasteprint.evaluate.results import Figure, read_results, write_results
 from tasteprint.evaluate.shared_tastes import STEPS, TASTES, fit_tastes
+from tasteprint.posterior.basis import MOST_COMPONENTS, Components
 from tasteprint.posterior.cross_validation import CachedEstimation
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales
 from tasteprint.posterior.likelihoods import images_of, opinions_of
@@ -151,7 +152,8 @@ class Split:
         rows = checked_embeddings(self.store.rows(names), self.posterior.encoder)
         fitted = self.posterior.fitted
         scales = Scales(*fitted.map.scales.tolist()) if isinstance(fitted, EmpiricalBayesPrior) else Scales()
-        estimate = CachedEstimation(names, rows, said, self.posterior.config.features)(scales)
+        components = Components.of(rows, MOST_COMPONENTS, self.posterior.encoder.column_weights)
+        estimate = CachedEstimation(names, rows, components, said)(scales)
         return TastePosterior(self.posterior.encoder, self.posterior.config, estimate)
 
 

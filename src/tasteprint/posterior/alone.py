@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tasteprint.posterior.basis import Basis, Components, KernelMap, leading_directions
+from tasteprint.posterior.basis import DIRECTIONS, Basis, Components, KernelMap, leading_directions
 from tasteprint.posterior.likelihoods import Answers, Opinions, answers, own_cutpoints
 from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.posterior.utilities import FittedPrior
@@ -57,6 +57,7 @@ class ScaleMixture(MixturePrior):
 class AlonePrior(FittedPrior):
     """What is known of a person of whom, and of whose like, nothing is known but which pictures are at hand."""
 
+    kind = "alone"
     map: KernelMap
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
@@ -71,21 +72,17 @@ class AlonePrior(FittedPrior):
     def of(
         cls,
         embeddings: Float[Tensor, "images e"],
-        features: int,
         column_weights: Float[Tensor, " e"] | None = None,
     ) -> AlonePrior:
-        """Learn the features from pictures at hand, at least two different ones, without an opinion on any.
-
-        Of h the `features` leading directions over these pictures are kept.
-        """
+        """Learn the features from pictures at hand, at least two different ones, without an opinion on any."""
         basis = Basis.of(Components.of(embeddings, column_weights=column_weights), 1.0)
         rbf = basis.rows[:, basis.linear :]
         scale = torch.full_like(basis.sizes, 0.5**0.5)
         scale[basis.linear :] /= (rbf - rbf.mean(dim=0)).square().sum(dim=1).mean().sqrt().clamp(min=1e-6)
         rows = scale * basis.rows
         centre = rows.mean(dim=0)
-        weights = rows.new_zeros(len(scale), 1 + features)  # m is zero: nobody is asked
-        kept = leading_directions(rows - centre, features)
+        weights = rows.new_zeros(len(scale), 1 + DIRECTIONS)  # m is zero: nobody is asked
+        kept = leading_directions(rows - centre, DIRECTIONS)
         weights[:, 1 : 1 + kept.shape[1]] = kept
         return cls(
             {

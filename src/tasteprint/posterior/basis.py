@@ -16,11 +16,17 @@ from torch import Tensor, nn
 COMPONENTS = 60
 """Leading principal components of the standardised embeddings: most of what people differ along (method.md 12)."""
 
+MOST_COMPONENTS = 100
+"""So many are found where cross-validation chooses among them."""
+
 EXAMPLES = 512
 """Images that the components are found on; of more, so many are taken evenly."""
 
 LANDMARKS = 256
 """Images on which the RBF kernel is exact (Nystroem); of more, so many are taken evenly."""
+
+DIRECTIONS = 128
+"""Leading directions that a prior keeps of its features over the images: with more, prints of thousands get slow."""
 
 LEAST_SHARE = 1e-6
 """Directions of the landmarks' kernel with less than this share of its largest eigenvalue are left out."""
@@ -51,6 +57,10 @@ class Components(NamedTuple):
         directions = _principal_directions(((rows - mean) * scale)[evenly(len(rows), EXAMPLES)])[:, :most]
         axes = directions * scale[:, None]
         return cls((rows - mean) @ axes, mean, axes)
+
+    def leading(self, count: int) -> Components:
+        """The first of them."""
+        return Components(self.rows[:, :count], self.mean, self.axes[:, :count])
 
 
 class Basis(NamedTuple):

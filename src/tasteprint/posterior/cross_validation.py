@@ -1,13 +1,11 @@
-"""Which prior, of what scales: by how well some of the raters are predicted from the others (method.md section 10).
+"""Which scales an estimated prior has: by how well some of the raters are predicted from the others (method.md 10).
 
-Enters: embeddings of images, people's opinions. Leaves: a learned or an estimated prior. Does not know: encoders,
-files, anybody on whom the prior is tested later. The same for the same seed.
+Enters: embeddings of images, people's opinions. Leaves: folds; an estimate's scales; any prior's log loss. Does not
+know: what is done with them, encoders, files, people on whom a prior is tested later. The same for the same seed.
 
 Every fold leaves out a fifth of the people and, for the others, a fifth of the images, so that images which nobody
-rated count too. Of those left out, later opinions are predicted from eight earlier ones about other images.
-
-On 140 people with 29 votes each, on 100 images: 20 seconds of one core for the scales; with `auto` twice the time of
-learning on top.
+rated count too. Of those left out, later choices are predicted from eight earlier ones about other images; of people
+who rated, the choices that their ratings imply (`implied_choices`), since choices are what a print foretells.
 """
 
 from __future__ import annotations
@@ -19,17 +17,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tasteprint.config import PosteriorConfig
 from tasteprint.posterior.basis import Basis, Components
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior, Scales, assemble_prior
-from tasteprint.posterior.learned_prior import (
-    LearnedPrior,
-    Progress,
-    learn_prior,
-    one_thread,
-    with_two_opinions,
-)
-from tasteprint.posterior.likelihoods import ALONE, Opinions
+from tasteprint.posterior.likelihoods import ABOVE, ALONE, EVEN, Opinions, rating_shares
 from tasteprint.posterior.rater_effects import rater_effects, shared_taste
 from tasteprint.posterior.utilities import FittedPrior
 
@@ -38,27 +28,30 @@ CONTEXT = 8
 HIDDEN = 0.2
 """Share of the images whose opinions a fold leaves out of its training people."""
 
-MANY = 200
-"""So many people are enough to learn a prior end to end; with fewer, `auto` tries both."""
-
-ROUNDS = 2
+ROUNDS = 1
 """How often the people are parted into folds to choose scales."""
 
-TRIALS = 2
-"""Folds on which a learned prior is tried: learning takes a hundred times as long as an estimate."""
+IMPLIED = 64
+"""Of the choices that a person's ratings imply, so many are taken at random."""
+
+CLEAR = 0.4
+"""Two ratings imply a choice where they differ by at least this share of their scale: by 2 of 5 stars."""
 
 GRID = {
     "others": (0.0, 0.5, 1.0, 2.0, 3.0),
+    "trust": (0.7, 1.0, 1.4, 2.0),
+    "linear": (0.0, 0.3, 0.6, 1.2),
+    "rbf": (0.0, 0.3, 0.6, 1.2),
     "rater": (0.5, 1.0, 2.0),
-    "linear": (0.0, 0.3, 0.6),
-    "rbf": (0.0, 0.3, 0.6),
-    "shared": (0.3, 1.0, 3.0),
     "image": (0.3, 0.6, 1.0, 2.0),
-    "width": (0.5, 1.0, 2.0),
+    "shared": (0.3, 1.0, 3.0),
+    "components": (16, 30, 60, 100),
+    "width": (1.0, 2.0),
 }
 """What is tried for each scale, one scale after the other."""
 
-SWEEPS = 2
+LEAST_GAIN = 0.002
+"""Nats a choice that another value has to bring: of few people smaller gains are luck."""
 
 
 class Fold(NamedTuple):
@@ -67,37 +60,6 @@ class Fold(NamedTuple):
     train: list[Opinions]
     context: list[Opinions]
     targets: list[Opinions]
-
-
-@one_thread()
-def find_prior(
-    names: Sequence[str],
-    embeddings: Float[Tensor, "images e"],
-    people: Sequence[Opinions],
-    config: PosteriorConfig,
-    held_out: Sequence[Opinions] = (),
-    seed: int = 0,
-    progress: Progress = lambda step, loss: None,
-) -> LearnedPrior | EmpiricalBayesPrior:
-    """Learn or estimate a prior, as `config.prior` says; `auto` takes what predicts people better, if they are few.
-
-    An estimate does not look at `held_out`, and reports its progress once, at the end. ValueError for fewer than two
-    people with two opinions.
-    """
-    people = with_two_opinions(people)
-    if config.prior == "learned" or (config.prior == "auto" and len(people) >= MANY):
-        return learn_prior(embeddings, people, config, held_out, seed, progress)
-    made = [fold for turn in range(ROUNDS) for fold in folds(people, len(names), seed + turn)]
-    estimations = [CachedEstimation(names, embeddings, fold.train, config.features) for fold in made]
-    scales, nats = search_scales(estimations, made)
-    if config.prior == "auto":
-        trials = made[:TRIALS]
-        learned = [learn_prior(embeddings, fold.train, config, held_out, seed) for fold in trials]
-        estimates = [estimation(scales) for estimation in estimations[:TRIALS]]
-        if log_loss(learned, trials, names, embeddings) < log_loss(estimates, trials, names, embeddings):
-            return learn_prior(embeddings, people, config, held_out, seed, progress)
-    progress(config.steps, nats)
-    return CachedEstimation(names, embeddings, people, config.features)(scales)
 
 
 def folds(people: Sequence[Opinions], images: int, seed: int) -> list[Fold]:
@@ -110,7 +72,7 @@ def folds(people: Sequence[Opinions], images: int, seed: int) -> list[Fold]:
         hidden = torch.rand(images, generator=generator) < HIDDEN
         train = [people[i] for place, i in enumerate(order) if place % count != k]
         visible = [one for one in (_without(one, hidden) for one in train) if len(one.weights)]
-        parted = [_parted(people[i], generator) for i in order[k::count]]
+        parted = [_parted(implied_choices(people[i], generator), generator) for i in order[k::count]]
         made.append(Fold(visible or train, [context for context, _ in parted], [rest for _, rest in parted]))
     return made
 
@@ -129,6 +91,26 @@ def log_loss(
     ]
     nats, count = torch.stack(sums).sum(dim=0).tolist()
     return nats / count
+
+
+def implied_choices(one: Opinions, generator: torch.Generator) -> Opinions:
+    """A person's choices, and at most `IMPLIED` of those that their ratings imply; their ratings where there is none.
+
+    Two ratings imply one where they differ by `CLEAR` or more of the same scale.
+    """
+    votes, rated = one.images[:, 1] != ALONE, (one.images[:, 1] == ALONE).nonzero()[:, 0]
+    scale, share = rating_shares(one.bounds[rated])
+    clear = (share[:, None] - share >= CLEAR - 1e-9) & (scale[:, None] == scale)
+    first, second = clear.nonzero().T
+    kept = torch.randperm(len(first), generator=generator)[:IMPLIED]
+    images = torch.stack([one.images[rated[first[kept]], 0], one.images[rated[second[kept]], 0]], dim=1)
+    implied = Opinions(
+        images, torch.tensor([[EVEN, ABOVE]]).expand(len(kept), 2), torch.ones(len(kept)).double()
+    )
+    both = Opinions(
+        *(torch.cat(part) for part in zip(one.chosen(votes.nonzero()[:, 0]), implied, strict=True))
+    )
+    return both if len(both.weights) > 1 else one
 
 
 def _without(one: Opinions, hidden: Bool[Tensor, " images"]) -> Opinions:
@@ -155,22 +137,30 @@ class CachedEstimation:
         self,
         names: Sequence[str],
         embeddings: Float[Tensor, "images e"],
+        components: Components,
         people: Sequence[Opinions],
-        width: int,
     ) -> None:
-        """Take a table of images, people's opinions on them, and the number of features h that are kept."""
-        self.names, self.embeddings, self.people, self.width = names, embeddings, people, width
+        """Take a table of images, with their components, and people's opinions on them."""
+        self.names, self.embeddings, self.components, self.people = names, embeddings, components, people
         self._kept: dict[str, dict[Hashable, Any]] = {}
 
     def __call__(self, scales: Scales) -> EmpiricalBayesPrior:
         """Estimate a prior."""
         at, people = scales, self.people
-        basis = self._once("basis", at.width, lambda: Basis.of(Components.of(self.embeddings), at.width))
-        key: tuple[float, ...] = (at.width, at.shared, at.image)
-        taste = self._once("taste", key, lambda: shared_taste(basis.rows, people, at.shared, at.image))
+        key: tuple[float, ...] = (at.components, at.width)
+        basis = self._once(
+            "basis", key, lambda: Basis.of(self.components.leading(int(at.components)), at.width)
+        )
+        key = (*key, at.shared, at.image)
+        near = self._latest("taste")
+        taste = self._once("taste", key, lambda: shared_taste(basis.rows, people, at.shared, at.image, near))
         key = (*key, at.rater)
         raters = self._once("raters", key, lambda: rater_effects(basis.rows, people, taste, at.rater))
-        return assemble_prior(basis, taste, raters, people, self.names, at, self.width)
+        return assemble_prior(basis, taste, raters, people, self.names, at)
+
+    def _latest(self, step: str) -> Any:
+        kept = self._kept.get(step, {})
+        return kept[next(reversed(kept))] if kept else None
 
     def _once(self, step: str, key: Hashable, make: Callable[[], Any]) -> Any:
         kept = self._kept.setdefault(step, {})
@@ -182,17 +172,18 @@ class CachedEstimation:
 
 
 def search_scales(estimations: Sequence[CachedEstimation], made: Sequence[Fold]) -> tuple[Scales, float]:
-    """Choose the scales of least log loss, one after the other, and give it in nats an opinion; ties keep the first."""
+    """Choose the scales of least log loss, one after the other; also give it, in nats a choice. Ties keep the first."""
 
     def nats(scales: Scales) -> float:
         one = estimations[0]
         return log_loss([estimation(scales) for estimation in estimations], made, one.names, one.embeddings)
 
     best, least = Scales(), nats(Scales())
-    for _ in range(SWEEPS):
-        for name, values in GRID.items():
-            for value in values:
-                tried = best._replace(**{name: value})
-                if tried != best and (now := nats(tried)) < least:
-                    best, least = tried, now
+    for name, values in GRID.items():
+        tried = {
+            value: nats(best._replace(**{name: value})) for value in values if value != getattr(best, name)
+        }
+        value = min(tried, key=lambda value: tried[value])
+        if tried[value] < least - LEAST_GAIN:
+            best, least = best._replace(**{name: value}), tried[value]
     return best, least

@@ -22,17 +22,29 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tasteprint.posterior.basis import Basis, KernelMap, leading_directions
-from tasteprint.posterior.likelihoods import ALONE, Cutpoints, Opinions
+from tasteprint.posterior.basis import DIRECTIONS, Basis, KernelMap, leading_directions
+from tasteprint.posterior.likelihoods import (
+    ALONE,
+    FIXED_BOUNDS,
+    SCALE_CUTS,
+    Answers,
+    Cutpoints,
+    Opinions,
+    answers,
+    own_cutpoints,
+    rating_shares,
+)
 from tasteprint.posterior.rater_effects import RaterEffects, SharedTaste, standard_normal
 from tasteprint.posterior.utilities import FittedPrior
+from tasteprint.types import MOST_STARS
 
 
 class Scales(NamedTuple):
     """Standard deviations in logits at an average image, and the RBF kernel's `width` in median distances.
 
     `shared` and `image` are the shared taste's, by features and of the image itself; `rater` is that of a rater's
-    effect while it is found; `linear`, `rbf` and `others` make the prior.
+    effect while it is found; `linear`, `rbf` and `others` make the prior. `trust` is what the shared taste of an image
+    that nobody rated is multiplied by, `components` how many the features are made of.
     """
 
     shared: float = 1.0
@@ -40,26 +52,35 @@ class Scales(NamedTuple):
     rater: float = 1.0
     linear: float = 0.3
     rbf: float = 0.3
-    others: float = 1.0
-    width: float = 1.0
+    others: float = 2.0
+    width: float = 2.0
+    trust: float = 1.0
+    components: float = 60
 
 
 class RatedImagesMap(KernelMap):
-    """A `KernelMap` that knows the raters' images: `table` holds m and h of each; `scales` are the estimate's."""
+    """A `KernelMap` that knows the raters' images: `table` holds m and h of each; `scales` are the estimate's.
+
+    `seen` says of which scales of stars, from two on, raters gave any; `level` is the middle of utilities over images,
+    and by how much cuts lie further apart than where all utilities are 0.
+    """
 
     table: Tensor
     scales: Tensor
+    seen: Tensor
+    level: Tensor
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         """Take the tensors above by name; they are kept in float32."""
         super().__init__(tensors)
-        for name in ("table", "scales"):
+        for name in RatedImagesMap.__annotations__:
             self.register_buffer(name, tensors[name].float().contiguous())
 
 
 class EmpiricalBayesPrior(FittedPrior):
     """A prior of one taste, estimated from raters; `names` are the images that they rated, the rows of its table."""
 
+    kind = "estimated"
     map: RatedImagesMap
     names: tuple[str, ...]
 
@@ -68,6 +89,7 @@ class EmpiricalBayesPrior(FittedPrior):
         super().__init__()
         self.map = RatedImagesMap(tensors)
         self.prior = standard_normal(self.map.table.shape[1] - 1)
+        self.prior.averaged = True
         self.cutpoints = cutpoints
         self.names = tuple(names)
         self._place = {name: row for row, name in enumerate(self.names)}
@@ -96,6 +118,22 @@ class EmpiricalBayesPrior(FittedPrior):
         shared[here], features[here] = known[:, 0], known[:, 1:]
         return shared, features
 
+    def answers_of(
+        self, people: Sequence[Opinions], shared: Float[Tensor, " n"], features: Float[Tensor, "n d"]
+    ) -> Answers:
+        """Opinions of many people on a table of images; where no rater used a scale, between a person's own cuts."""
+        bounds = self.cutpoints.table()
+        if any((one.images[:, 1] == ALONE).any() for one in people):
+            bounds = torch.stack([self._bounds(one, bounds) for one in people])
+        return answers(people, shared, features, bounds)
+
+    def _bounds(self, one: Opinions, raters: Float[Tensor, " bounds"]) -> Float[Tensor, " bounds"]:
+        """The raters' cuts, and of scales that they did not use the person's own, in the middle of utilities."""
+        middle, stretch = self.map.level.double()
+        sizes = torch.tensor([len(FIXED_BOUNDS), *(end - begin for begin, end in SCALE_CUTS)])
+        seen = torch.cat([torch.ones(1), self.map.seen]).repeat_interleave(sizes) > 0
+        return torch.where(seen, raters, middle + stretch * own_cutpoints(one))
+
 
 def assemble_prior(
     basis: Basis,
@@ -104,9 +142,9 @@ def assemble_prior(
     people: Sequence[Opinions],
     names: Sequence[str],
     scales: Scales,
-    width: int,
+    directions: int = DIRECTIONS,
 ) -> EmpiricalBayesPrior:
-    """Put m and the leading `width` directions of h together, in a table of the images that people rated.
+    """Put m and the leading directions of h together, in a table of the images that people rated.
 
     Where all opinions are choices, an average image has utility 0 for everybody: they do not say where zero lies.
     """
@@ -117,16 +155,20 @@ def assemble_prior(
     table = basis.rows @ weights + torch.cat([taste.own[:, None], own], dim=1)
     choices_only = not (images == ALONE).any()
     bias = -table[rated].mean(dim=0) if choices_only else torch.zeros_like(table[0])
-    rotation = _keeping_shared((table + bias)[rated, 1:], width)
+    rotation = _keeping_shared((table + bias)[:, 1:], directions)
     weights, table, bias = weights @ rotation, (table + bias) @ rotation, bias @ rotation
     stretch = torch.ones_like(bias)
     stretch[0] = _flattening(table[:, 1:], images)
+    unrated = stretch.clone()
+    unrated[0] *= scales.trust
     tensors = {
         **basis.parts,
-        "weights": stretch * weights / basis.sizes[:, None],
-        "bias": stretch * bias,
+        "weights": unrated * weights / basis.sizes[:, None],
+        "bias": unrated * bias,
         "table": stretch * table[rated],
         "scales": torch.tensor(scales),
+        "seen": _seen_scales(people),
+        "level": _level(stretch * table[rated]),
     }
     return EmpiricalBayesPrior(tensors, taste.cutpoints, [names[row] for row in rated.tolist()])
 
@@ -149,6 +191,20 @@ def _keeping_shared(table: Float[Tensor, "images k"], width: int) -> Float[Tenso
     rotation[0, 0] = 1
     rotation[1:, 1 : 1 + kept.shape[1]] = kept
     return rotation
+
+
+def _seen_scales(people: Sequence[Opinions]) -> Float[Tensor, " scales"]:
+    """1 for every scale of stars that anybody used."""
+    bounds = torch.cat([one.bounds[one.images[:, 1] == ALONE] for one in people])
+    used, _ = rating_shares(bounds)
+    return torch.isin(torch.arange(2, MOST_STARS + 1), used).float()
+
+
+def _level(table: Float[Tensor, "images k"]) -> Float[Tensor, " 2"]:
+    """Mean utility over images and people, and the deviation that logistic noise has with utilities on top."""
+    shared, features = table[:, 0], table[:, 1:]
+    variance = shared.var(correction=0) + (features - features.mean(dim=0)).square().sum(dim=1).mean()
+    return torch.stack([shared.mean(), (1 + 3 / torch.pi**2 * variance).sqrt()])
 
 
 def _flattening(features: Float[Tensor, "images d"], images: Int[Tensor, "n 2"]) -> float:

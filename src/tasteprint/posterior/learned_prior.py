@@ -33,6 +33,7 @@ Progress = Callable[[int, float], None]
 class LearnedPrior(FittedPrior):
     """A prior learned by gradient descent: a small network for images, a mixture of tastes, the cuts of ratings."""
 
+    kind = "learned"
     map: UtilityMap
 
     def __init__(self, embeddings: Float[Tensor, "images e"], config: PosteriorConfig) -> None:
@@ -87,7 +88,7 @@ def learn_prior(
     opinions as context and up to `config.max_targets` others as targets. AdamW, one cycle. The same for the same
     seed; leaves torch's random state alone. ValueError for fewer than two such people.
     """
-    people = with_two_opinions(people)
+    people = with_opinions(people)
     with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(seed)
         fitted = _trained(LearnedPrior(embeddings, config), embeddings, people, config, held_out, progress)
@@ -107,13 +108,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def with_two_opinions(people: Sequence[Opinions]) -> list[Opinions]:
-    """People with two opinions or more. ValueError for fewer than two of them."""
+def with_opinions(people: Sequence[Opinions], least: int = 2) -> list[Opinions]:
+    """People with two opinions or more. ValueError for fewer than `least` of them."""
     found = [one for one in people if len(one.weights) > 1]
-    if len(found) < 2:
+    if len(found) < least:
         raise ValueError(
-            f"{len(found)} people have two opinions or more; expected at least two people, and a hundred to learn "
-            "from: bring more raters."
+            f"{len(found)} people have two opinions or more; expected at least {least}, and a hundred to learn "
+            "from: bring more raters, or know each person by their own answers alone (prior=alone)."
         )
     return found
 

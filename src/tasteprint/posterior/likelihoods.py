@@ -178,6 +178,15 @@ def opinions_of(opinions: Iterable[Opinion], rows: Mapping[str, int]) -> Opinion
     return Opinions(images, bounds, torch.tensor([row[2] for row in found], dtype=torch.float64))
 
 
+def rating_shares(bounds: Int[Tensor, "n 2"]) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"]]:
+    """Of ratings by their bounds, the number of stars of the scale, and the share of it, 0 (the least) to 1."""
+    begins = torch.tensor([begin for begin, _ in SCALE_CUTS])
+    inside = torch.where(bounds[:, 0] == BELOW, bounds[:, 1], bounds[:, 0])
+    scale = torch.searchsorted(begins, inside, right=True) - 1
+    stars = torch.where(bounds[:, 0] == BELOW, 0, bounds[:, 0] - begins[scale] + 1)
+    return scale + 2, stars / (scale + 1)
+
+
 def opinion_numbers(opinions: Sequence[Opinion]) -> Int[Tensor, " n"]:
     """Of every row that `opinions_of` gives, the number of its opinion."""
     rows = torch.tensor([1 + (isinstance(one, Vote) and one.is_tie) for one in opinions], dtype=torch.long)

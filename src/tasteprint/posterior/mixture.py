@@ -79,6 +79,12 @@ class MixturePosterior(NamedTuple):
             self.log_weights[person], self.modes[person], self.factors[person], self.spread, self.stretch
         )
 
+    def batched(self) -> MixturePosterior:
+        """One person as a batch of one."""
+        return self._replace(
+            log_weights=self.log_weights[None], modes=self.modes[None], factors=self.factors[None]
+        )
+
     def moments(
         self, offsets: Float[Tensor, "*people q"], rows: Float[Tensor, "*people q d"]
     ) -> tuple[Float[Tensor, "*people r q"], Float[Tensor, "*people r q"]]:

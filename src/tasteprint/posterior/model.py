@@ -21,7 +21,7 @@ from tasteprint.config import PosteriorConfig
 from tasteprint.data.decode import open_image as open_picture
 from tasteprint.hub import push_folder
 from tasteprint.posterior.alone import AlonePrior
-from tasteprint.posterior.cross_validation import find_prior
+from tasteprint.posterior.choice import find_prior
 from tasteprint.posterior.learned_prior import Progress
 from tasteprint.posterior.likelihoods import images_of, opinions_of
 from tasteprint.posterior.predictor import PosteriorPredictor
@@ -62,9 +62,10 @@ class TastePosterior(UtilityModel):
     ) -> TastePosterior:
         """Fit to what many people said; of a learned prior, keep what predicts `held_out` people best, if any.
 
-        From few people a prior is estimated instead, if `config.prior` says so or "auto" finds it better. Without
-        `encoder` the config's is opened; without `embeddings`, image names are paths. ValueError for fewer than two
-        people with two opinions, and for embeddings that are not finite, of another width than the encoder's, or
+        With "auto" the prior that predicts people best is taken: estimated from few people, nobody's for one alone; the
+        model's config says which, and the log why. Without `encoder` the config's is opened; without `embeddings`,
+        image names are paths. ValueError where nobody has two opinions, for fewer than two such people where the prior
+        is to be learned or estimated, and for embeddings that are not finite, of another width than the encoder's, or
         all the same.
         """
         encoder = encoder or ImageEncoder.from_pretrained(config.encoder)
@@ -75,8 +76,8 @@ class TastePosterior(UtilityModel):
             _differing(rows)
         place = {name: row for row, name in enumerate(names)}
         train, validation = ([opinions_of(opinions, place) for opinions in group] for group in groups)
-        fitted = find_prior(names, rows, train, config, validation, seed, progress)
-        return cls(encoder, config, fitted, smallest_hashes(names))
+        fitted = find_prior(names, rows, train, config, validation, seed, progress, encoder.column_weights)
+        return cls(encoder, replace(config, prior=fitted.kind), fitted, smallest_hashes(names))
 
     @classmethod
     def alone(
@@ -92,7 +93,7 @@ class TastePosterior(UtilityModel):
         """
         encoder = encoder or ImageEncoder.from_pretrained(config.encoder)
         rows = _differing(checked_embeddings(embeddings, encoder))
-        fitted = AlonePrior.of(rows, config.features, encoder.column_weights)
+        fitted = AlonePrior.of(rows, encoder.column_weights)
         return cls(encoder, replace(config, prior="alone"), fitted)
 
     def at_hand(self, embeddings: Float[np.ndarray, "n e"]) -> TastePosterior:

@@ -149,7 +149,8 @@ class PosteriorPrint:
         everything = (*self.opinions, *opinions)
         new = sorted(set(images_of(everything)) - set(self.images.names))
         added = self.model.images(new, embeddings or partial(self.model.embed, open_image=open_image))
-        return infer_prints(self.model, [(self.user_id, everything)], self.images.joined(added))[0]
+        images = self.images.joined(added)
+        return infer_prints(self.model, [(self.user_id, everything)], images, self.belief.batched())[0]
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: some 400 bytes an opinion with 16 features."""
@@ -159,7 +160,7 @@ class PosteriorPrint:
     @staticmethod
     def load(path: str | Path, model: UtilityModel) -> PosteriorPrint:
         """Read a file that `save` wrote. ValueError where it is damaged, no print, or another posterior's."""
-        user, opinions, names, kept = read_print(Path(path), model.fingerprint, model.config.features)
+        user, opinions, names, kept = read_print(Path(path), model.fingerprint, model.prior.means.shape[1])
         images = ImageUtilities(names, kept["shared"], kept["features"])
         return infer_prints(model, [(user, opinions)], images)[0]
 
@@ -183,15 +184,19 @@ class PessimisticScorer:
 
 @torch.no_grad()
 def infer_prints(
-    model: UtilityModel, people: Sequence[tuple[str, Sequence[Opinion]]], images: ImageUtilities
+    model: UtilityModel,
+    people: Sequence[tuple[str, Sequence[Opinion]]],
+    images: ImageUtilities,
+    near: MixturePosterior | None = None,
 ) -> list[PosteriorPrint]:
     """Make prints of (user, opinions), all in one pass, from a table of all the images that they are about.
 
-    A print keeps its opinions in one order, whatever order they come in, so that nothing depends on it.
+    A print keeps its opinions in one order, whatever order they come in, so that nothing depends on it. The search
+    begins `near` what was believed of these people before, if given.
     """
     ordered = [(user, tuple(sorted(opinions, key=repr))) for user, opinions in people]
     rows = [opinions_of(opinions, images.place) for _, opinions in ordered]
-    belief = infer(model.prior, model.fitted.answers_of(rows, images.shared, images.features))
+    belief = infer(model.prior, model.fitted.answers_of(rows, images.shared, images.features), near=near)
     return [
         PosteriorPrint(model, user, opinions, images.selected(sorted(images_of(opinions))), belief.of(person))
         for person, (user, opinions) in enumerate(ordered)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import NamedTuple
 
 import torch
@@ -61,17 +62,19 @@ class RaterEffects(NamedTuple):
 
 
 def shared_taste(
-    features: Float[Tensor, "images q"], people: Sequence[Opinions], spread: float, own: float
+    features: Float[Tensor, "images q"],
+    people: Sequence[Opinions],
+    spread: float,
+    own: float,
+    near: SharedTaste | None = None,
 ) -> SharedTaste:
     """Find the most probable taste as if all opinions were one person's: Bradley and Terry's strengths, shrunk.
 
     Weights have the normal prior of standard deviation `spread`, an image's own part that of `own`; the cuts of
-    ratings have none.
+    ratings have none. The search begins at a taste that is thought `near`, of the same features, if there is one.
     """
-    cutpoints = Cutpoints().double()
     whole = Opinions(*(torch.cat(part) for part in zip(*people, strict=True)))
-    weights = features.new_zeros(features.shape[1]).requires_grad_()
-    parts = features.new_zeros(features.shape[0]).requires_grad_()
+    cutpoints, weights, parts = _beginning(features, spread, own, near)
     optimiser = torch.optim.LBFGS(
         [weights, parts, *cutpoints.parameters()],
         max_iter=200,
@@ -93,6 +96,17 @@ def shared_taste(
     return SharedTaste(
         spread * weights.detach(), own * parts.detach(), cutpoints.float().eval().requires_grad_(False)
     )
+
+
+def _beginning(
+    features: Float[Tensor, "images q"], spread: float, own: float, near: SharedTaste | None
+) -> tuple[Cutpoints, Float[Tensor, " q"], Float[Tensor, " images"]]:
+    """Cuts, weights and own parts, the latter two in their deviations, from which the search begins."""
+    if near is None or len(near.weights) != features.shape[1]:
+        begin = Cutpoints().double(), features.new_zeros(features.shape[1]), features.new_zeros(len(features))
+    else:
+        begin = deepcopy(near.cutpoints).double(), near.weights / spread, near.own / own
+    return begin[0].requires_grad_(), begin[1].clone().requires_grad_(), begin[2].clone().requires_grad_()
 
 
 def rater_effects(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -61,8 +61,10 @@ class UtilityMap(nn.Module):
 class FittedPrior(nn.Module):
     """What many people leave: how images are read (`map`), how people vary (`prior`), where stars part (`cutpoints`).
 
-    Subclasses say how it is fitted, and which images they know by name.
+    Subclasses say how it is fitted, and which images they know by name; `kind` is the word of `PosteriorConfig.prior`.
     """
+
+    kind: Literal["learned", "estimated", "alone"]
 
     map: nn.Module
     prior: MixturePrior
