@@ -21,6 +21,7 @@ from tasteprint.cli.own_pictures import (
     Pictures,
     Stars,
     Votes,
+    open_own,
     read_opinions,
     say_what_was_missed,
 )
@@ -91,9 +92,8 @@ def _known(
 ) -> KnownPerson:
     from tasteprint.library.person import ReadsEmbeddings, know_person
     from tasteprint.library.store import cache_folder
-    from tasteprint.methods import open_model
 
-    opened = open_model(model)
+    opened = open_own(model)
     if not isinstance(opened, ReadsEmbeddings):
         raise ValueError(
             f"model {model!r} does not know how sure it is; expected a taste posterior, such as photos: name one."

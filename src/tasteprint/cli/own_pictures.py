@@ -16,7 +16,7 @@ import typer
 from tasteprint.library.names import plain
 
 if TYPE_CHECKING:
-    from tasteprint.types import History, Vote
+    from tasteprint.types import History, TasteModel, Vote
 
 NAMED = 20
 """So many files that could not be looked at are named; of more, the number is."""
@@ -79,6 +79,17 @@ def say_what_was_missed(
         lines += [f"  and {len(failed) - NAMED:,} more."] if len(failed) > NAMED else []
     for line in lines:
         typer.echo(line if line.startswith("  ") else f"tasteprint: {line}", err=True)
+
+
+def open_own(model: str) -> TasteModel:
+    """Open a model without messages of its libraries."""
+    from tasteprint.cli.progress import quiet_libraries
+    from tasteprint.library.rank import PHOTOS
+    from tasteprint.methods import open_model
+
+    if model != PHOTOS:  # which needs no library that speaks, and none that takes seconds to load
+        quiet_libraries()
+    return open_model(model)
 
 
 def _votes_of(data: Path, user: str) -> list[Vote]:

@@ -38,7 +38,7 @@ def progress_bar(unit: str = "it") -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def kept_when_stopped(kept: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Give a bar of pictures; a person who stops it is told how many were looked at, and whether that is kept."""
+    """Give a bar of pictures; a person who stops it is told how many were looked at, and whether they are kept."""
     done = total = 0
 
     def note(what: str, now: int, of: int) -> None:
@@ -49,12 +49,15 @@ def kept_when_stopped(kept: bool) -> Iterator[Callable[[str, int, int], None]]:
     try:
         with progress_bar("pictures") as move:
             yield note
-    except KeyboardInterrupt:
-        looked = f"stopped after {done:,} of {total:,} pictures"
+    except KeyboardInterrupt as stop:
+        if not total:
+            raise
         then = (
-            "what was seen is kept, and the same command goes on from there" if kept else "nothing was kept"
+            "all but the last few are kept, and the same command goes on from there"
+            if kept
+            else "none is kept"
         )
-        raise KeyboardInterrupt(f"{looked}; {then}.") from None
+        raise KeyboardInterrupt(f"stopped after {done:,} of {total:,} pictures; {then}.") from stop
 
 
 def quiet_libraries() -> None:

@@ -22,6 +22,7 @@ from tasteprint.cli.own_pictures import (
     Pictures,
     Stars,
     Votes,
+    open_own,
     read_opinions,
     say_what_was_missed,
 )
@@ -101,11 +102,10 @@ def _ranked(
     from tasteprint.library.folder import find_pictures
     from tasteprint.library.rank import rank_files
     from tasteprint.library.store import cache_folder
-    from tasteprint.methods import open_model
 
     found = find_pictures(sources)
     with kept_when_stopped(cached) as progress:
-        opened = open_model(model)
+        opened = open_own(model)
         cache = cache_folder() if cached else None
         ranking = rank_files(opened, found.paths, history, cache, progress, prompt, history_length)
     return replace(ranking, skipped=found.skipped, model=model)
