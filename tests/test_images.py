@@ -66,10 +66,12 @@ def test_a_bad_image_is_one_sentence_and_leaves_nothing(case: str, tmp_path: Pat
 
 
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.png", tmp_path, tmp_path / ("x" * 300), "nul\0"):
+    for path in (tmp_path / "no.png", tmp_path / ("x" * 300), "nul\0"):
         with pytest.raises(ImageError, match="is not there; expected a file") as error:
             open_image(path)
         assert error.value.kind == "image missing"
+    with pytest.raises(ImageError, match="is a folder; expected a file"):
+        open_image(tmp_path)
     with pytest.raises(ValueError, match="is not there"):
         ImageStore(tmp_path).add_file(tmp_path / "no.png")
 

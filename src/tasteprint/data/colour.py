@@ -11,13 +11,10 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
-from tasteprint.data.depth import Flatten, flattening
+from tasteprint.data.depth import Flatten, bands, flattening
 
 MAX_PROFILE_BYTES = 4 << 20
 """Profiles for print take up to 3 MB; what is larger is not applied."""
-
-BAND_PIXELS = 4_000_000
-"""So many pixels are converted at once, so that a panorama needs the memory of its own pixels and little more."""
 
 IDENTITY = 2
 """A profile that moves no colour by more than so many of 255 is sRGB itself: its pixels stay as they are."""
@@ -42,12 +39,10 @@ def to_srgb(image: Image.Image, factor: int = 1) -> tuple[Image.Image, tuple[str
 def _in_bands(image: Image.Image, factor: int, convert: Flatten) -> Image.Image:
     # Where averaging is meaningful in the picture's own mode, it comes first: there are fewer pixels to convert.
     early = image.mode in _AVERAGED and "transparency" not in image.info
-    (width, height), rows = image.size, max(1, BAND_PIXELS // image.width // factor) * factor
-    whole = Image.new("RGB", (-(-width // factor), -(-height // factor)))
-    for top in range(0, height, rows):
-        part = image.crop((0, top, width, min(top + rows, height)))
-        part = convert(part.reduce(factor)) if early else convert(part).reduce(factor)
-        whole.paste(part, (0, top // factor))
+    whole = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    for top, part in bands(image, factor):
+        small = convert(part.reduce(factor)) if early else convert(part).reduce(factor)
+        whole.paste(small, (0, top // factor))
     return whole
 
 

@@ -15,7 +15,7 @@ from tasteprint.data.faults import ImageError, decoding_fault, needs_extra, too_
 from tasteprint.data.png_chunks import readable_png
 from tasteprint.data.raw_files import raw_picture
 from tasteprint.data.signatures import HEAD, RAW_SUFFIXES, File, format_of, other_kind
-from tasteprint.data.tiff_pages import TiffImage, is_raw, to_full_page
+from tasteprint.data.tiff_pages import TiffImage, is_raw, mend_planes, to_full_page
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF", "RAW")
 """What is opened; PIL's other readers (EPS, PSD, ...) are never handed untrusted bytes."""
@@ -52,6 +52,13 @@ def open_container(file: File, name: str, suffix: str = "", side: int | None = N
     return _OPENERS.get(kind, _by_pil)(file, name, kind, side)
 
 
+def of_pil(image: Image.Image) -> Opened:
+    """Take what the caller opened with PIL, perhaps lazily, at the frame where it stands."""
+    if isinstance(image, TiffImage):
+        mend_planes(image)
+    return Opened(image, image.format or "", image.size)
+
+
 def reduction(size: tuple[int, int], side: int | None) -> int:
     """By how much a picture of this size can be reduced and still be GAP times as large as needed."""
     return max(1, int(min(size) / (side * GAP))) if side else 1
@@ -61,7 +68,7 @@ def _by_pil(file: File, name: str, kind: str, side: int | None) -> Opened:
     try:
         image = Image.open(file, formats=(kind,))
     except Image.DecompressionBombError as error:
-        raise too_large(name, "far more") from error
+        raise too_large(name, "too many") from error
     except UnidentifiedImageError as error:
         raise _unidentified(name, kind, error) from error
     moving = kind != "TIFF" and getattr(image, "is_animated", False)

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from tasteprint.data.colour import to_srgb
-from tasteprint.data.containers import FORMATS, Opened, open_container, reduction
+from tasteprint.data.containers import FORMATS, Opened, of_pil, open_container, reduction
 from tasteprint.data.faults import MAX_PIXELS, ImageError, decoding_fault, too_large
 from tasteprint.data.signatures import PICTURE_SUFFIXES, SIDECAR_SUFFIXES, File
 
@@ -63,24 +63,23 @@ def decode(source: str | Path | bytes | Image.Image, side: int | None = None) ->
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what PIL warns of in a hostile file is decided on here
         if isinstance(source, Image.Image):
-            return _decoded(Opened(source, source.format or "", source.size), name, side)
-        suffix = "" if isinstance(source, bytes) else Path(source).suffix.lower()
-        try:
-            with _file(source) as file:
-                decoded = _decoded(open_container(file, name, suffix, side), name, side)
-        except ImageError:
-            raise
-        except Exception as error:  # PIL's readers raise many things on broken headers
-            raise decoding_fault(name, error) from error
-    decoded.image.info = {}  # what it said of turns and profiles is done
-    return decoded
+            decoded = _decoded(of_pil(source), name, side)
+        else:
+            decoded = _of_file(source, name, side)
+    image = decoded.image.copy() if decoded.image is source else decoded.image
+    image.info = {}  # what it said of turns and profiles is done
+    return Decoded(image, decoded.notes)
 
 
 def refuse_missing(path: str | Path) -> None:
     """Raise ImageError unless the path, whatever characters it holds, is a file."""
-    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on names that are too long
-        sentence = f"image file {str(path)!r} is not there; expected a file: correct the path or the folder."
-        raise ImageError("image missing", sentence)
+    # Not pathlib's, which raises on names that are too long.
+    if os.path.isfile(path):  # noqa: PTH113
+        return
+    why = "is not there; expected a file: correct the path or the folder"
+    if os.path.isdir(path):  # noqa: PTH112
+        why = "is a folder; expected a file: name the pictures in it"
+    raise ImageError("image missing", f"image file {str(path)!r} {why}.")
 
 
 def image_format(data: bytes) -> str:
@@ -94,11 +93,29 @@ def _name(source: str | Path | bytes | Image.Image) -> str:
     return "an image in memory" if isinstance(source, Image.Image) else f"image file {str(source)!r}"
 
 
-def _file(source: str | Path | bytes) -> File:
+def _of_file(source: str | Path | bytes, name: str, side: int | None) -> Decoded:
+    suffix = "" if isinstance(source, bytes) else Path(source).suffix.lower()
+    try:
+        with _file(source, name) as file:
+            return _decoded(open_container(file, name, suffix, side), name, side)
+    except ImageError:
+        raise
+    except Exception as error:  # readers raise many things on broken headers
+        raise decoding_fault(name, error) from error
+
+
+def _file(source: str | Path | bytes, name: str) -> File:
     if isinstance(source, bytes):
         return io.BytesIO(source)
     refuse_missing(source)
-    return Path(source).open("rb")
+    try:
+        return Path(source).open("rb")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        sentence = (
+            f"{name} cannot be read ({why}); expected a file that you may read: correct its permissions."
+        )
+        raise ImageError("image unreadable", sentence) from error
 
 
 def _decoded(opened: Opened, name: str, side: int | None) -> Decoded:

@@ -6,13 +6,16 @@ Does not know: files, colour profiles.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Shaped
 from PIL import Image
 
 Flatten = Callable[[Image.Image], Image.Image]
+
+BAND_PIXELS = 4_000_000
+"""So many pixels are converted at once, so that a panorama needs the memory of its own pixels and little more."""
 
 DEEP = ("I", "F")
 """Beginnings of PIL's modes of 16 and 32 bits: I, I;16, I;16B, ..., F."""
@@ -21,6 +24,13 @@ WHITES = (1, 255, 65_535, 4_294_967_295)
 """What white may be in 32-bit pixels: the first that is no less than every pixel."""
 
 _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF's tags
+
+
+def bands(image: Image.Image, rows: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """Give the image from top to bottom in parts of some BAND_PIXELS: where each begins, a multiple of `rows`."""
+    height = max(1, BAND_PIXELS // image.width // rows) * rows
+    for top in range(0, image.height, height):
+        yield top, image.crop((0, top, image.width, min(top + height, image.height)))
 
 
 def flattening(image: Image.Image) -> tuple[Flatten, tuple[str, ...]]:
@@ -69,9 +79,13 @@ def _scaled(numbers: Shaped[np.ndarray, "h w"], black: float, white: float) -> I
 
 
 def _range(image: Image.Image) -> tuple[float, float]:
-    numbers = np.asarray(image)
-    finite = numbers[np.isfinite(numbers)] if image.mode == "F" else numbers
-    least, greatest = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    """Black and white of 32-bit pixels; what is not finite does not count."""
+    least, greatest = np.inf, -np.inf
+    for _, part in bands(image):
+        numbers = np.asarray(part)
+        finite = numbers[np.isfinite(numbers)]
+        if finite.size:
+            least, greatest = min(least, float(finite.min())), max(greatest, float(finite.max()))
     if least < 0 or greatest > WHITES[-1]:
         return least, greatest
     return 0.0, float(next(white for white in WHITES if greatest <= white))

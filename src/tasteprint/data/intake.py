@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from tasteprint.data.duck import IMAGE_MEMORY_LIMIT, count, name, plain_errors, text
+from tasteprint.data.faults import NO_MEMORY
 from tasteprint.data.images import ImageError, ImageStore
 from tasteprint.data.logs import Log, find_log
 from tasteprint.data.mapping import Mapping
@@ -49,7 +50,7 @@ class Intake:
     def run(self, store: ImageStore, strict: bool, progress: Progress) -> dict[str, int]:
         """Store each image that the votes show and note its content id; give the bad ones by kind of fault.
 
-        In strict mode the first bad image raises ImageError instead.
+        In strict mode the first bad image raises ImageError instead; too little memory does so always.
         """
         store.sweep()
         self.connection.execute(_NEEDED)
@@ -139,7 +140,7 @@ def _stored(store: ImageStore, strict: bool, uid: str, source: bytes | Path | No
             raise ImageError("image missing", sentence)
         return uid, store.add_bytes(source) if isinstance(source, bytes) else store.add_file(source), None
     except ImageError as fault:
-        if strict:
+        if strict or fault.kind == NO_MEMORY:  # with more memory the data would be others
             raise ImageError(fault.kind, f"image {uid!r}: {fault}") from fault
         return uid, None, fault.kind
 

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Float16
 
-from tasteprint.library.store import NewerStoreError, is_damaged, open_store, remove_store, writing
+from tasteprint.library.store import (
+    NewerStoreError,
+    file_number,
+    is_damaged,
+    open_store,
+    remove_store,
+    writing,
+)
 
 if TYPE_CHECKING:
     from tasteprint.vision.encoder import ImageEncoder
@@ -57,7 +64,8 @@ class EmbeddingCache:
         self.notes: list[str] = []
         self._encoder, self._width = encoder.name, encoder.width
         self._store: sqlite3.Connection | None = None
-        self._writable = True
+        self._writable, self._mended = True, False
+        self._opened_file = -1
         self._open()
 
     def recall(self, files: Sequence[FileState], rows: Float16[np.ndarray, "n e"]) -> list[bytes]:
@@ -135,14 +143,16 @@ class EmbeddingCache:
     def _open(self) -> None:
         try:
             self._store, note = open_store(self.path, self._encoder)
-            if note:
-                self._note(note)
+            self._note(note)
         except NewerStoreError:
             self._note(
-                f"the cache {str(self.path)!r} was written by a later version; it is left and gone without."
+                f"the cache {str(self.path)!r} is of a later version; it is left as it is and gone without."
             )
         except (OSError, sqlite3.Error) as fault:
+            self._opened_file = file_number(self.path)
             self._mend(fault) if is_damaged(fault) else self._note(_unusable("opened", self.path, fault))
+        else:
+            self._opened_file = file_number(self.path)
 
     def _guarded(self, action: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
         if not self._store:
@@ -158,27 +168,29 @@ class EmbeddingCache:
             return otherwise
 
     def _mend(self, fault: BaseException) -> None:
-        first = self._writable
+        """Begin a damaged store anew, once: a disk that damages it again is gone without."""
         self.close()
-        self._writable = False
-        try:
-            remove_store(self.path)
-        except OSError as refused:
-            return self._note(_unusable("begun anew", self.path, refused))
+        if self._mended:
+            return
+        self._mended = True
         self._note(f"the cache {str(self.path)!r} was damaged ({fault}) and is begun anew.")
-        if first:  # a disk that damages it again is gone without
+        try:
+            if file_number(self.path) == self._opened_file:  # else another process has begun it anew
+                remove_store(self.path)
+        except OSError as refused:
+            self._note(_unusable("begun anew", self.path, refused))
+        else:
             self._open()
-            self._writable = self._store is not None
-        return None
 
     def _note(self, sentence: str) -> None:
-        if sentence not in self.notes:
+        if sentence and sentence not in self.notes:
             self.notes.append(sentence)
 
     def _row(self, content: bytes, embedding: bytes, checksum: int) -> np.ndarray | None:
         """A row that a disk changed is as good as none: its picture is embedded anew."""
-        whole = len(embedding) == 2 * self._width and _checksum(content, embedding) == checksum
-        return np.frombuffer(embedding, np.float16) if whole else None
+        if len(embedding) != 2 * self._width or _checksum(content, embedding) != checksum:
+            return None
+        return np.frombuffer(embedding, np.float16)
 
 
 def _picture_number(store: sqlite3.Connection, size: int, content: bytes, row: np.ndarray) -> int:

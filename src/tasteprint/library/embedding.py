@@ -7,6 +7,7 @@ that could not. Does not know: people, what is done with the rows.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -35,10 +36,6 @@ FEW = 16
 MOST_PROCESSES = 16
 """One may take some hundred megabytes for a panorama."""
 
-OVERSAMPLING = 1.5
-"""Pictures are decoded at so many times the encoder's pixels at least: it sees 2,000 x 3,000 pixels through a quarter of
-them as it would through all (cosine of standardised embeddings 0.998), at half the time."""
-
 AT_ONCE = 8
 """Pictures that a thread embeds together on a CPU."""
 
@@ -55,7 +52,8 @@ class EmbeddedFiles:
     """The pictures that could be read, in the order asked for, and those that could not, with a sentence each.
 
     `hashes` are SHA-256 of the files' bytes in hexadecimal: equal for two files of the same content. Rows are raw, as
-    the encoder gives them, rounded to half precision. `notes` are sentences about the cache.
+    the encoder gives them, rounded to half precision. `notes` are sentences about the cache, and about what newly read
+    pictures do not show of their files.
     """
 
     paths: tuple[Path, ...]
@@ -99,6 +97,7 @@ class _Job:
         self.places: dict[bytes, int] = {}
         self.batch: list[tuple[int, np.ndarray]] = []
         self.ready: list[int] = []
+        self.partly: Counter[str] = Counter()
 
     def missing(self) -> list[int]:
         """Places of what must be read."""
@@ -126,8 +125,12 @@ class _Job:
             hashes=tuple(self.contents[i].hex() for i in kept),
             embeddings=self.rows[: len(kept)],
             failed=tuple((paths[i], self.faults[i]) for i in sorted(self.faults)),
-            notes=tuple(self.cache.notes) if self.cache else (),
+            notes=(*(self.cache.notes if self.cache else ()), *self._partly()),
         )
+
+    def _partly(self) -> list[str]:
+        counts = self.partly.most_common()
+        return [f"{count:,} {'picture' if count == 1 else 'pictures'}: {what}." for what, count in counts]
 
     def _states(self) -> list[FileState]:
         """What the files are now; one that cannot be looked at has failed, and is a file that no cache knows."""
@@ -144,7 +147,7 @@ class _Job:
 
     def _requests(self, missing: Sequence[int]) -> Iterator[ReadRequest]:
         """A file of a size that the cache has met may be a picture that was moved: its content is enough."""
-        side = round(OVERSAMPLING * self.encoder.twin(torch.zeros(1, 3, 8, 8)).shape[-1])
+        side = self.encoder.twin(torch.zeros(1, 3, 8, 8)).shape[-1]
         known = self.cache.contents(self.files[i].size for i in missing) if self.cache else {}
         for i in missing:
             hashes = tuple(content.hex() for content in known.get(self.files[i].size, ()))
@@ -156,6 +159,7 @@ class _Job:
             self.faults[place] = reading.fault
             return None
         content = bytes.fromhex(reading.content)
+        self.partly.update(reading.notes)
         self.contents[place] = content
         self.files[place] = FileState(self.files[place].path, reading.size, reading.modified)
         if (row := self._known(content)) is not None:

@@ -16,26 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PICTURE_SUFFIXES = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".mpo",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".dng",
-    }
-)
-SIDECAR_SUFFIXES = frozenset({".xmp", ".aae", ".json", ".thm", ".pp3"})
+from tasteprint.data.signatures import PICTURE_SUFFIXES, SIDECAR_SUFFIXES
 
 THUMBNAIL_FOLDERS = frozenset({"@eadir", "__macosx", "$recycle.bin", "#recycle", "lost+found"})
 """Folders in which file managers and network drives keep copies; the suffixes .lrdata and .cache are Lightroom's."""
@@ -71,9 +52,10 @@ def find_pictures(sources: Sequence[str | Path]) -> Found:
     search = _Search()
     for source in sources:
         search.take(os.fspath(source))
+    skipped = dict(search.skipped.most_common())
     if not search.paths:
-        raise ValueError(_nothing(sources, search.skipped))
-    return Found(tuple(map(Path, search.paths)), dict(search.skipped.most_common()))
+        raise ValueError(_nothing(sources, skipped))
+    return Found(tuple(map(Path, search.paths)), skipped)
 
 
 def skipped_in_words(skipped: Mapping[str, int]) -> str:
@@ -193,7 +175,7 @@ class _Search:
                 self.homes[folder] = os.path.realpath(folder)
             real = os.path.join(self.homes[folder], name)  # noqa: PTH118
         if real in self.taken:
-            self.skipped["met before"] += 1
+            self.skipped["files met before"] += 1
         else:
             self.taken.add(real)
             self.paths.append(path)
@@ -227,5 +209,4 @@ def _listed(data: bytes) -> Iterator[str]:
 def _nothing(sources: Sequence[str | Path], skipped: Mapping[str, int]) -> str:
     named = ", ".join(repr(os.fspath(source)) for source in sources) or "no source"
     inside = f": {skipped_in_words(skipped)}" if skipped else ", nor anything else"
-    known = ", ".join(sorted(PICTURE_SUFFIXES))
-    return f"{named} holds no pictures{inside}; expected files with a suffix of {known}: name another folder."
+    return f"{named} holds no pictures{inside}; expected .jpg, .heic, .png or the like: name another folder."

@@ -29,7 +29,7 @@ _PROGRAM = (
 
 
 class ReaderProcess:
-    """Reads by a process, which is started for the first request, and again after it died; `read` is one thread's."""
+    """Reads by a process, which is started when it is needed, and again after it died; one thread's, but for `kill`."""
 
     def __init__(self) -> None:
         """Start nothing yet."""
@@ -37,10 +37,13 @@ class ReaderProcess:
         self._streams: tuple[IO[bytes], ...] = ()
         self._startable = True
 
-    def read(self, request: ReadRequest) -> Reading:
-        """Have one file read; where no process can be started, read it here."""
+    def start(self) -> None:
+        """Have a process that is ready to read, if one can be started."""
         if not self._process and self._startable:
             self._start()
+
+    def read(self, request: ReadRequest) -> Reading:
+        """Have one file read; where no process could be started, read it here."""
         if not self._process:
             return read_picture(request)
         try:
@@ -53,12 +56,12 @@ class ReaderProcess:
             return Reading(fault=f"{request.path!r} {died}: leave it out.")
 
     def kill(self) -> None:
-        """End the process whatever it does, from any thread; `read` then comes back."""
+        """End the process whatever it does; may be called by another thread, whose `read` then comes back."""
         if process := self._process:
             process.kill()
 
     def close(self) -> None:
-        """End the process and leave nothing of it; for the thread that reads."""
+        """End the process and leave nothing of it."""
         process, self._process = self._process, None
         if process:
             process.kill()
@@ -93,7 +96,7 @@ def serve() -> None:
     Thread(target=_listen, args=(sys.stdin.buffer, waiting), daemon=True).start()
     write_reading(answers, Reading())
     while True:
-        write_reading(answers, read_picture(ReadRequest(**json.loads(waiting.get()))))
+        write_reading(answers, read_picture(_request(waiting.get())))
 
 
 def write_reading(stream: IO[bytes], reading: Reading) -> None:
@@ -110,13 +113,18 @@ def parse_reading(stream: IO[bytes]) -> Reading:
     if not line.endswith(b"\n"):
         raise EOFError
     about = json.loads(line)
-    shape = about.pop("shape", None)
+    shape, notes = about.pop("shape", None), tuple(about.pop("notes"))
     if shape is None:
-        return Reading(**about)
+        return Reading(**about, notes=notes)
     data = stream.read(math.prod(shape))
     if len(data) != math.prod(shape):
         raise EOFError
-    return Reading(**about, pixels=np.frombuffer(data, np.uint8).reshape(shape))
+    return Reading(**about, notes=notes, pixels=np.frombuffer(data, np.uint8).reshape(shape))
+
+
+def _request(line: bytes) -> ReadRequest:
+    asked = json.loads(line)
+    return ReadRequest(asked["place"], asked["path"], asked["side"], tuple(asked["known"]))
 
 
 def _send(stream: IO[bytes], about: dict[str, Any], data: bytes = b"") -> None:

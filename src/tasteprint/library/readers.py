@@ -123,6 +123,7 @@ class _Reader(Thread):
     def run(self) -> None:
         """Work until there is nothing to do, or this thread was given up."""
         while not (self.leaves or self.given_up) and (request := self.asked.get()):
+            self.way.start()
             self.busy = (request, time.monotonic())
             reading = self.way.read(request)
             self.busy = (None, 0.0)
@@ -132,6 +133,9 @@ class _Reader(Thread):
 
 class _ThisProcess:
     """Reads without a process of its own: for a few files, which would be read before one had started."""
+
+    def start(self) -> None:
+        """Be ready: it is."""
 
     def read(self, request: ReadRequest) -> Reading:
         """Read one file."""

@@ -7,20 +7,15 @@ and pixels, or one sentence of what is wrong. Does not know: encoders, the cache
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
-from tasteprint.data.decode import ImageError, open_image
-
-MAX_BYTES = 512_000_000
-"""A file is read whole before it is decoded, so that what is hashed is what is decoded."""
+from tasteprint.data.decode import ImageError, decode
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,8 @@ class ReadRequest:
 class Reading:
     """What a file was: size in bytes, time of change in nanoseconds, SHA-256 in hexadecimal; and its pixels, RGB.
 
-    `fault` says in one sentence why there is nothing; without one, no pixels means that the content is known.
+    `fault` says in one sentence why there is nothing; without one, no pixels means that the content is known. `notes`
+    say what of the file the pixels do not show.
     """
 
     size: int = 0
@@ -48,15 +44,13 @@ class Reading:
     content: str = ""
     pixels: UInt8[np.ndarray, "h w 3"] | None = None
     fault: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def read_picture(request: ReadRequest) -> Reading:
     """Read, hash and decode one file; whatever is wrong with it is the reading's `fault`."""
     try:
-        data, about = _read(request.path)
-        content = hashlib.sha256(data).hexdigest()
-        pixels = None if content in request.known else _pixels(data, request.side)
-        return Reading(about.st_size, about.st_mtime_ns, content, pixels)
+        return _read(request)
     except ImageError as fault:
         return Reading(fault=str(fault))
     except (OSError, ValueError) as fault:
@@ -66,27 +60,25 @@ def read_picture(request: ReadRequest) -> Reading:
         )
     except MemoryError:
         return Reading(
-            fault=f"{request.path!r} takes more memory than there is; expected less: make it smaller."
+            fault=f"{request.path!r} takes more memory than there is; expected less: end other programs."
         )
 
 
-def _read(path: str) -> tuple[bytes, os.stat_result]:
-    with Path(path).open("rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise ValueError("not a file")
-        if about.st_size > MAX_BYTES:
-            raise ValueError(f"{about.st_size:,} bytes, more than {MAX_BYTES:,}")
-        data = file.read(about.st_size + 1)
-        if len(data) != about.st_size or os.fstat(file.fileno()).st_mtime_ns != about.st_mtime_ns:
-            raise ValueError("it changed while it was read")
-    return data, about
-
-
-def _pixels(data: bytes, side: int) -> np.ndarray:
-    """What `open_image` gives, decoded no larger than needed where the format can."""
-    image = Image.open(io.BytesIO(data))
-    image.draft("RGB", (side, side))
-    picture = open_image(image)
-    factor = min(picture.size) // side
-    return np.asarray(picture.reduce(factor) if factor > 1 else picture)
+def _read(request: ReadRequest) -> Reading:
+    with Path(request.path).open("rb") as file:
+        before = os.fstat(file.fileno())
+        if not stat.S_ISREG(before.st_mode):
+            raise ValueError("it is not a file")
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    reading = Reading(before.st_size, before.st_mtime_ns, content)
+    if content in request.known:
+        return reading
+    decoded = decode(request.path, request.side)
+    after = Path(request.path).stat()
+    if (after.st_ino, after.st_size, after.st_mtime_ns) != (
+        before.st_ino,
+        before.st_size,
+        before.st_mtime_ns,
+    ):
+        raise ValueError("it changed while it was read")
+    return replace(reading, pixels=np.asarray(decoded.image), notes=decoded.notes)

@@ -90,6 +90,14 @@ def is_damaged(fault: BaseException) -> bool:
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def file_number(path: Path) -> int:
+    """Number of the file that has this name now, -1 where none has: a file begun anew has another."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return -1
+
+
 def remove_store(path: Path) -> None:
     """Remove a damaged store and its journal; OSError where that cannot be done."""
     path.with_name(path.name + "-journal").unlink(missing_ok=True)
@@ -118,20 +126,24 @@ def empty_stores(folder: Path) -> tuple[StoreSize, ...]:
 
 
 def _made_fit(store: sqlite3.Connection, path: Path, encoder: str) -> str:
-    if _version(store) == VERSION:
+    if _is_fit(store):
         return ""
     with writing(store):
-        version, tables = _version(store), _tables(store)
-        if version == VERSION:  # another process was first
+        if _is_fit(store):  # another process was first
             return ""
-        if version > VERSION:
+        if _version(store) > VERSION:
             raise NewerStoreError
+        tables = _tables(store)
         for table in tables:
             store.execute(f'DROP TABLE "{table}"')
         for line in _TABLES:
             store.execute(line)
         store.execute("INSERT INTO about VALUES (?)", (encoder,))
     return f"the cache {str(path)!r} was of an earlier version and is begun anew." if tables else ""
+
+
+def _is_fit(store: sqlite3.Connection) -> bool:
+    return _version(store) == VERSION and {"about", "pictures", "files"} <= set(_tables(store))
 
 
 def _version(store: sqlite3.Connection) -> int:

@@ -12,24 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from tasteprint.data.decode import open_image
-from tasteprint.hub import ABOUT, BUNDLED
 from tasteprint.provenance import fingerprint
 from tasteprint.vision.efficientnet import PICTURE_SIDE
-from tasteprint.vision.eye import EYE, bundled_eye
-from tasteprint.vision.families import FAMILIES, embedding_of, embedding_width, family_of, open_tower
-from tasteprint.vision.idefics2 import VisionPart
 from tasteprint.vision.photo import PHOTO, PHOTO_WIDTH, bundled_photo_eye, photo_column_weights
 from tasteprint.vision.pixels import (
     as_floats,
+    as_rgb,
     image_processor_numbers,
     prepared,
     squeezed,
@@ -37,6 +32,9 @@ from tasteprint.vision.pixels import (
     twin,
 )
 from tasteprint.vision.statistics import SIDE, WIDTH, Statistics, squashed
+
+if TYPE_CHECKING:
+    from tasteprint.vision.idefics2 import VisionPart
 
 BATCH = 64
 """Pictures that go through an encoder together."""
@@ -73,10 +71,20 @@ class ImageEncoder:
         not torchvision is there, so that pixels are the same everywhere; DINOv3's, which transformers has on
         torchvision only, by the same steps in torch. ValueError for what cannot be opened or is of another family.
         """
-        if str(name) == STATISTICS:
-            return cls._of_statistics(device)
         if str(name) == PHOTO:
             return cls._of_photo(device)
+        if str(name) == STATISTICS:
+            return cls._of_statistics(device)
+        return cls._of_network(name, device)
+
+    @classmethod
+    def _of_network(cls, name: str | Path, device: str | torch.device | None) -> ImageEncoder:
+        # Here and below: transformers takes seconds to import, and those above need none of it.
+        from tasteprint.hub import BUNDLED
+        from tasteprint.vision.eye import EYE, bundled_eye
+        from tasteprint.vision.families import FAMILIES, family_of
+        from tasteprint.vision.idefics2 import VisionPart
+
         if str(name) == EYE:
             return cls.of_vision_part(bundled_eye(), EYE, device)
         if str(name) in BUNDLED:
@@ -127,6 +135,8 @@ class ImageEncoder:
     def _of_tower(
         cls, name: str, kind: str, config: object, device: str | torch.device | None
     ) -> ImageEncoder:
+        from tasteprint.vision.families import FAMILIES, embedding_of, embedding_width, open_tower
+
         family = FAMILIES[kind]
         tower, processor = open_tower(name, family, config)
         in_torch = partial(twin, processor=processor)
@@ -180,7 +190,7 @@ class ImageEncoder:
     @torch.no_grad()
     def embed_pictures(self, pictures: Iterable[Image.Image]) -> Float[Tensor, "n e"]:
         """Embed pictures of any size and mode, in float32, on the CPU; 64 at once, opened as they are needed."""
-        ready = (self.prepare(_rgb(picture)) for picture in pictures)
+        ready = (self.prepare(as_rgb(picture)) for picture in pictures)
         rows = [torch.zeros(0, self.width)]
         while batch := list(islice(ready, BATCH)):
             rows.append(self._embedded(torch.cat(batch)).float().cpu())
@@ -204,13 +214,14 @@ class ImageEncoder:
 
 
 def _is_ours(name: str | Path) -> bool:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    from tasteprint.hub import ABOUT
+
     if Path(name).is_dir():
         return (Path(name) / ABOUT).is_file()
     try:
         return bool(hf_hub_download(str(name), ABOUT))
     except (HfHubHTTPError, HFValidationError, OSError):
         return False
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    return picture if picture.mode == "RGB" and not picture.info else open_image(picture)

@@ -16,7 +16,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
-from transformers.image_processing_backends import PilBackend
+
+from tasteprint.data.decode import open_image
 
 LONGEST = 256
 """A picture may be so many times as long as wide: where the shortest edge decides, the long one grows with it."""
@@ -36,7 +37,7 @@ def square_pixels(
     images: Sequence[Image.Image], processor: Any, image_size: int
 ) -> Float[Tensor, "n 3 side side"]:
     """Squash each image to a square (P section 3.1: 512), then let Idefics2's image processor do the rest."""
-    squares = [image.resize((image_size, image_size), Image.Resampling.BICUBIC) for image in images]
+    squares = [as_rgb(image).resize((image_size, image_size), Image.Resampling.BICUBIC) for image in images]
     return processor([squares], return_tensors="pt")["pixel_values"][0]
 
 
@@ -65,6 +66,11 @@ def squeezed_twin(images: Float[Tensor, "n 3 h w"], side: int) -> Float[Tensor, 
     return _resized(images, (side, side), Image.Resampling.BICUBIC)
 
 
+def as_rgb(picture: Image.Image) -> Image.Image:
+    """Give a picture as its file would be decoded: upright, sRGB, 8 bits, whoever opened it."""
+    return picture if picture.mode == "RGB" and not picture.info else open_image(picture)
+
+
 def as_floats(image: Image.Image) -> Float[Tensor, "1 3 h w"]:
     """Give an RGB picture as numbers in [0, 1]."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
@@ -87,6 +93,8 @@ def twin(images: Float[Tensor, "n 3 h w"], processor: Any) -> Float[Tensor, "n 3
 
 def has_twin(processor: Any) -> bool:
     """Whether `twin` can do what a processor does: its steps, its kernel, its kind of size."""
+    from transformers.image_processing_backends import PilBackend  # only here: it takes seconds to import
+
     size = processor.size
     return (
         all(getattr(type(processor), step) is getattr(PilBackend, step) for step in _STEPS)
