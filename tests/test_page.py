@@ -16,6 +16,7 @@ from tasteprint.data.dataset import Count, Summary
 from tasteprint.evaluate.results import COMPARED, Figure
 from tasteprint.report.html import Axis, write_page
 from tasteprint.report.page import (
+    CandidateRanking,
     Choice,
     Guidance,
     GuidedPerson,
@@ -24,7 +25,6 @@ from tasteprint.report.page import (
     LearningPoint,
     Page,
     PersonPage,
-    Ranking,
     Reason,
     ScoredPicture,
     TasteCard,
@@ -116,7 +116,7 @@ def person(user_id="person-0007", prompts=("a picture of a fish",), n=8, seed=3)
     candidates = tuple(
         ScoredPicture(image, q) for image, q in zip(images[-4:], (0.31, 0.88, 0.12, 0.54), strict=True)
     )
-    return PersonPage(user_id, history, pairs, (Ranking(words[0], candidates, 1),))
+    return PersonPage(user_id, history, pairs, (CandidateRanking(words[0], candidates, 1),))
 
 
 def tastes(count=3, seed=5):
@@ -450,8 +450,8 @@ def test_axis_has_round_ticks_around_all_values(values, ticks):
         lambda: guidance(names=("one", "two")),
         lambda: guidance(probabilities=((0.1,), (0.2,), (0.3,))),
         lambda: guidance(probabilities=((0.1, 0.2, 1.3), *PROBABILITIES[1:])),
-        lambda: Ranking("p", (ScoredPicture(b"", 0.1), ScoredPicture(b"")), 0),
-        lambda: Ranking("p", (ScoredPicture(b"", 0.1),), 1),
+        lambda: CandidateRanking("p", (ScoredPicture(b"", 0.1), ScoredPicture(b"")), 0),
+        lambda: CandidateRanking("p", (ScoredPicture(b"", 0.1),), 1),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_a_sentence(wrong):

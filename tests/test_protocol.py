@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from tasteprint.cli.score import ranked, scores_of
+from tasteprint.cli.score import scores_of
 from tasteprint.cli.steering import own_rewards
 from tasteprint.config import Config, GuideConfig
 from tasteprint.data.histories import fixed_examples
@@ -18,6 +18,8 @@ from tasteprint.evaluate.baselines import baselines_of
 from tasteprint.evaluate.evaluation import evaluate
 from tasteprint.evaluate.predictors import predictor_of
 from tasteprint.guide.reno import guide, noises
+from tasteprint.library.opinions import renamed
+from tasteprint.library.rank import rank_files
 from tasteprint.methods import METHODS, open_model
 from tasteprint.report.people import person_pages
 from tasteprint.types import History, Print, Scorer, TasteModel
@@ -149,10 +151,20 @@ def test_a_saved_print_scores_as_before(model, person, pictures, tmp_path):
     )
 
 
-def test_pictures_are_ranked_by_their_score(person, pictures):
-    rows = ranked(scores_of(person, [str(place) for place in range(len(pictures))], pictures, "a fish"))
-    scores = person.score_pictures(pictures, prompts(pictures))
-    assert [int(row["image"]) for row in rows] == scores.argsort(descending=True, stable=True).tolist()
+def test_pictures_are_ranked_by_their_score(model, person, dataset, examples, pictures):
+    names = sorted({name for vote in examples[0].targets for name in vote.images})
+    shown = [dataset.images.open(name) for name in names]
+    scores = [row["margin"] for row in scores_of(person, names, shown, "a fish")]
+    files = [dataset.images.path(name) for name in names]
+    history = renamed(
+        examples[0].history, {name: str(dataset.images.path(name)) for name in examples[0].history.images}
+    )
+    ranking = rank_files(model, files, history, None, lambda *_: None, "a fish")
+    found = {one.path: one.score for one in ranking.pictures}
+    np.testing.assert_allclose(
+        [found[file] for file in files], scores, rtol=0.02, atol=0.02
+    )  # half precision
+    assert [one.score for one in ranking.pictures] == sorted(found.values(), reverse=True)
 
 
 def test_it_is_evaluated_beside_its_baselines(model, dataset, examples):

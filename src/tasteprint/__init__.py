@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tasteprint.data.images import ImageStore
     from tasteprint.incontext.model import InContextModel
     from tasteprint.incontext.prints import InContextPrint
+    from tasteprint.library.rank import rank
     from tasteprint.posterior.model import TastePosterior
     from tasteprint.posterior.prints import PosteriorPrint
     from tasteprint.vision.encoder import ImageEncoder
@@ -34,6 +35,7 @@ __all__ = [
     "Scorer",
     "TastePosterior",
     "Vote",
+    "rank",
 ]
 
 _ROOMS = {
@@ -44,6 +46,7 @@ _ROOMS = {
     "TastePosterior": "tasteprint.posterior.model",
     "PosteriorPrint": "tasteprint.posterior.prints",
     "InContextPrint": "tasteprint.incontext.prints",
+    "rank": "tasteprint.library.rank",
 }
 
 

@@ -25,15 +25,16 @@ PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md
 
 
 def find_model(name: str | Path) -> Path:
-    """Give the local folder of a model: a folder, one that comes with the package, or a download from the Hub.
+    """Give the local folder of a model: one that comes with the package, a folder, or a download from the Hub.
 
-    Of a run's folder, the model in it. ValueError where there is none.
+    A bundled name means the bundled model even beside a folder of that name, as a person's `photos` may well be; such a
+    folder is `./photos`. Of a run's folder, the model in it. ValueError where there is none.
     """
+    if str(name) in BUNDLED:
+        return Path(str(resources.files("tasteprint"))) / "weights" / str(name)
     if Path(name).is_dir():
         inside = Path(name) / "model"
         return inside if inside.is_dir() else Path(name)
-    if str(name) in BUNDLED:
-        return Path(str(resources.files("tasteprint"))) / "weights" / str(name)
     try:
         return Path(snapshot_download(str(name), allow_patterns=PATTERNS))
     except (HfHubHTTPError, HFValidationError, OSError) as fault:

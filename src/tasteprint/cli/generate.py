@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.cli.person import Count, DataFolder, HistoryFile, User, read_person
 from tasteprint.cli.progress import progress_bar, quiet_libraries
-from tasteprint.cli.score import Count, DataFolder, HistoryFile, User, read_person
 from tasteprint.cli.steering import check_loss, open_prints, other_rewards, own_rewards, read_weights
 
 if TYPE_CHECKING:

@@ -13,11 +13,14 @@ import typer
 
 import tasteprint
 from tasteprint.cli.agents import agents_app
+from tasteprint.cli.ask import ask_command
+from tasteprint.cli.cache import cache_command
 from tasteprint.cli.data import data_app
 from tasteprint.cli.demo import demo_command
 from tasteprint.cli.evaluate import evaluate_command
 from tasteprint.cli.generate import generate_command
-from tasteprint.cli.score import rank_command, score_command
+from tasteprint.cli.rank import rank_command
+from tasteprint.cli.score import score_command
 from tasteprint.cli.train import train_command
 
 app = typer.Typer(
@@ -32,6 +35,8 @@ app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
 app.command("score")(score_command)
 app.command("rank")(rank_command)
+app.command("ask")(ask_command)
+app.command("cache")(cache_command)
 app.command("generate")(generate_command)
 app.command("demo")(demo_command)
 
@@ -60,6 +65,14 @@ def main() -> None:
             raise
         print(f"tasteprint: {fault}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("tasteprint: stopped; the same command can be given again.", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # of Ctrl-C, which typer turns into this
+            print(f"tasteprint: {_said_when_stopped(end)}", file=sys.stderr)
+        raise
+
+
+def _said_when_stopped(fault: BaseException | None) -> str:
+    """What a command had to say as it was stopped, if anything."""
+    while fault is not None and not (isinstance(fault, KeyboardInterrupt) and fault.args):
+        fault = fault.__cause__ or fault.__context__
+    return str(fault or "stopped; the same command can be given again.")

@@ -1,6 +1,7 @@
 """What a person sees while a command works: one bar on a terminal, and no messages of the libraries.
 
-Enters: how much of what is done. Leaves: a bar on standard error, gone at the end. Does not know: what is done.
+Enters: how much of what is done. Leaves: a bar on standard error, gone at the end; a word on what is kept when a person
+stops it. Does not know: what is done.
 """
 
 from __future__ import annotations
@@ -10,11 +11,21 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a bar, shown only on a terminal, that moves by calling it with (what, done, total)."""
+def progress_bar(unit: str = "it") -> Iterator[Callable[[str, int, int], None]]:
+    """Give a bar, shown only on a terminal, that moves by calling it with (what, done, total).
+
+    It shows `unit`s a second and the time left.
+    """
     from tqdm.auto import tqdm
 
-    with tqdm(total=0, leave=False, disable=None, dynamic_ncols=True, miniters=1) as bar:
+    with tqdm(
+        total=0,
+        leave=False,
+        disable=None,
+        dynamic_ncols=True,
+        miniters=1,
+        unit=f" {unit}" if unit != "it" else unit,
+    ) as bar:
 
         def move(what: str, done: int, total: int) -> None:
             bar.set_description_str(what, refresh=False)
@@ -23,6 +34,30 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
             bar.update(done - bar.n)
 
         yield move
+
+
+@contextmanager
+def kept_when_stopped(kept: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a bar of pictures; a person who stops it is told how many were looked at, and whether they are kept."""
+    done = total = 0
+
+    def note(what: str, now: int, of: int) -> None:
+        nonlocal done, total
+        done, total = now, of
+        move(what, now, of)
+
+    try:
+        with progress_bar("pictures") as move:
+            yield note
+    except KeyboardInterrupt as stop:
+        if not total:
+            raise
+        then = (
+            "all but the last few are kept, and the same command goes on from there"
+            if kept
+            else "none is kept"
+        )
+        raise KeyboardInterrupt(f"stopped after {done:,} of {total:,} pictures; {then}.") from stop
 
 
 def quiet_libraries() -> None:

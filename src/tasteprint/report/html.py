@@ -6,7 +6,6 @@ Enters: a `Page`. Leaves: a file. Does not know: how anything on the page was me
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import math
 import re
@@ -15,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from PIL import Image
 
 from tasteprint.data.decode import open_image
 from tasteprint.evaluate.results import COMPARED, Figure
 from tasteprint.files import write_bytes
 from tasteprint.report.page import WAYS, LearningPoint, Page
+from tasteprint.report.templates import page_environment
 
 SIDE = 256
 """Pixels of a picture's longer side at most: enough for the page, and the file stays small."""
@@ -76,25 +76,16 @@ def write_page(path: Path, page: Page) -> None:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("tasteprint", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return page_environment(
+        picture=_data_uri,
+        percent=lambda share: f"{100 * share:.1f}\N{NO-BREAK SPACE}%",
+        about=lambda share: f"{100 * share:.0f}\N{NO-BREAK SPACE}%",
+        sure=lambda p: f"{min(99, max(50, round(100 * p)))}\N{NO-BREAK SPACE}%",
+        q=lambda q: f"{q:.2f}" if 0.01 <= q <= 0.99 else f"{q:.4f}",
+        number=lambda value: f"{value:.4g}" if math.isfinite(value) else "–",
+        measured=lambda value: value is not None and math.isfinite(value),
+        strongest=_strongest,
     )
-    environment.filters |= {
-        "picture": _data_uri,
-        "digest": _digest,
-        "percent": lambda share: f"{100 * share:.1f}\N{NO-BREAK SPACE}%",
-        "about": lambda share: f"{100 * share:.0f}\N{NO-BREAK SPACE}%",
-        "sure": lambda p: f"{min(99, max(50, round(100 * p)))}\N{NO-BREAK SPACE}%",
-        "q": lambda q: f"{q:.2f}" if 0.01 <= q <= 0.99 else f"{q:.4f}",
-        "number": lambda value: f"{value:.4g}" if math.isfinite(value) else "–",
-        "measured": lambda value: value is not None and math.isfinite(value),
-        "strongest": _strongest,
-    }
-    return environment
 
 
 def _view(page: Page) -> dict[str, Any]:
@@ -234,8 +225,3 @@ def _data_uri(source: Image.Image | bytes, side: int = SIDE) -> str:
     kind, buffer = ("PNG" if max(image.size) <= SIDE // 2 == side // 2 else "JPEG"), io.BytesIO()
     image.save(buffer, kind, optimize=True, quality=88)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _digest(text: str) -> str:
-    """The hash by which the content security policy knows the page's own style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -88,7 +88,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class CandidateRanking:
     """Candidates for one prompt, in any order (the page sorts by Q); `liked` points at the liked one."""
 
     prompt: str
@@ -133,7 +133,7 @@ class PersonPage:
     user_id: str
     history: tuple[Choice, ...]
     pairs: tuple[Choice, ...] = ()
-    rankings: tuple[Ranking, ...] = ()
+    rankings: tuple[CandidateRanking, ...] = ()
     memberships: tuple[float, ...] = ()
 
     @property

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from tasteprint.data.decode import open_image
 from tasteprint.data.histories import fixed_examples
 from tasteprint.report.page import (
+    CandidateRanking,
     Choice,
     LearningPoint,
     PersonPage,
-    Ranking,
     Reason,
     ScoredPicture,
     TasteCard,
@@ -168,11 +168,11 @@ def _choice(vote: Vote, images: ImageStore, q: Mapping[str, float]) -> Choice:
     return Choice(vote.prompt, first, second, 0 if vote.label_0 == 1 else 1)
 
 
-def _ranking(votes: Sequence[Vote], images: ImageStore, q: Mapping[str, float]) -> Ranking:
+def _ranking(votes: Sequence[Vote], images: ImageStore, q: Mapping[str, float]) -> CandidateRanking:
     names = [votes[0].liked, *(vote.disliked for vote in votes[:3])]
     random.Random(0).shuffle(names)
     candidates = tuple(ScoredPicture(images.open(name), q.get(name)) for name in names)
-    return Ranking(votes[0].prompt, candidates, names.index(votes[0].liked))
+    return CandidateRanking(votes[0].prompt, candidates, names.index(votes[0].liked))
 
 
 def _sides(pairs: Sequence[Choice]) -> tuple[list[ScoredPicture], list[ScoredPicture]]:

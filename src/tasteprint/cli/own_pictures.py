@@ -1,0 +1,106 @@
+"""A person's own pictures on the command line: where they are, what the person said of them, what was passed over.
+
+Enters: options that `rank` and `ask` share. Leaves: a `History` of files; sentences on standard error.
+Does not know: models, rankings, questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tasteprint.library.names import plain
+
+if TYPE_CHECKING:
+    from tasteprint.types import History, TasteModel, Vote
+
+NAMED = 20
+"""So many files that could not be looked at are named; of more, the number is."""
+
+Pictures = Annotated[
+    list[str], typer.Argument(help="Folders with all that is below, files, patterns, or - for a list.")
+]
+Liked = Annotated[
+    list[str] | None, typer.Option(help="A folder, file or pattern of liked pictures; may be repeated.")
+]
+Disliked = Annotated[list[str] | None, typer.Option(help="The same of disliked pictures.")]
+Votes = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--votes",
+        "--history",
+        help="A CSV with columns liked and disliked, or first, second and preferred; paths relative to it. May be "
+        "repeated.",
+    ),
+]
+Stars = Annotated[
+    list[Path] | None, typer.Option(help="A CSV with columns image and stars, and out_of where it is not 5.")
+]
+Model = Annotated[str, typer.Option(help="photos, or a model folder, a run's folder, a Hub repository.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing of the pictures for the next time.")]
+
+
+def read_opinions(
+    liked: Sequence[str] | None,
+    disliked: Sequence[str] | None,
+    votes: Sequence[Path] | None,
+    stars: Sequence[Path] | None,
+    data: Path | None = None,
+    user: str | None = None,
+) -> History:
+    """Read what the person said of files. ValueError for half of --data and --user, or both they and --votes."""
+    from tasteprint.library.opinions import gather_opinions
+
+    if (data is None) != (user is None) or (data is not None and votes):
+        raise ValueError(
+            "the person is missing or named twice; expected --votes FILE, or --data DIR and --user ID: name one."
+        )
+    if data is None or user is None:
+        return gather_opinions(liked or (), disliked or (), votes, stars)
+    return gather_opinions(liked or (), disliked or (), _votes_of(data, user), stars)
+
+
+def say_what_was_missed(
+    skipped: Mapping[str, int], failed: Sequence[tuple[Path, str]], notes: Sequence[str]
+) -> None:
+    """Tell on standard error what was passed over, which files failed and why, and other notes."""
+    from tasteprint.library.folder import skipped_in_words
+
+    lines = list(notes)
+    if skipped:
+        lines.append(f"passed over: {skipped_in_words(skipped)}.")
+    if failed:
+        lines.append(f"{len(failed):,} {'file' if len(failed) == 1 else 'files'} could not be looked at:")
+        lines += [f"  {plain(reason)}" for _, reason in failed[:NAMED]]
+        lines += [f"  and {len(failed) - NAMED:,} more."] if len(failed) > NAMED else []
+    for line in lines:
+        typer.echo(line if line.startswith("  ") else f"tasteprint: {line}", err=True)
+
+
+def open_own(model: str) -> TasteModel:
+    """Open a model without messages of its libraries."""
+    from tasteprint.cli.progress import quiet_libraries
+    from tasteprint.library.rank import PHOTOS
+    from tasteprint.methods import open_model
+
+    if model != PHOTOS:  # which needs no library that speaks, and none that takes seconds to load
+        quiet_libraries()
+    return open_model(model)
+
+
+def _votes_of(data: Path, user: str) -> list[Vote]:
+    from tasteprint.data.dataset import Dataset
+
+    dataset = Dataset(data)
+    votes = dataset.votes_of(user)
+    if not dataset.summary.has_images:
+        return list(votes)
+    images = dataset.images
+    return [
+        replace(vote, image_0=str(images.path(vote.image_0)), image_1=str(images.path(vote.image_1)))
+        for vote in votes
+    ]

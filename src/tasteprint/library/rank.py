@@ -1,0 +1,108 @@
+"""Ranking a person's own pictures by what they said of some: `tasteprint rank` in Python.
+
+Enters: folders, files or patterns; likes, dislikes, votes, stars; a model. Leaves: a `Ranking`.
+Does not know: how a model knows a person, how pictures are embedded or shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasteprint.library.folder import find_pictures
+from tasteprint.library.looking import rank_by_looking
+from tasteprint.library.opinions import (
+    Sources,
+    StarsFrom,
+    VotesFrom,
+    as_list,
+    count_said,
+    gather_opinions,
+    words_by_image,
+)
+from tasteprint.library.person import KnownPerson, Progress, ReadsEmbeddings, know_person
+from tasteprint.library.ranking import Ranking, ranked_pictures
+from tasteprint.library.store import cache_folder
+from tasteprint.types import History
+
+if TYPE_CHECKING:
+    from tasteprint.types import TasteModel
+
+PHOTOS = "photos"
+"""The model that needs nobody else's votes."""
+
+BEST, WORST = 960, 40
+"""Pictures at both ends of a ranking, of near-duplicates one, for which it is looked what speaks for them."""
+
+
+def rank(
+    pictures: Sources,
+    liked: Sources = (),
+    disliked: Sources = (),
+    votes: VotesFrom = (),
+    stars: StarsFrom = (),
+    model: str | Path | TasteModel = PHOTOS,
+    *,
+    prompt: str = "",
+    history_length: int = 8,
+    cached: bool = True,
+    progress: Progress = lambda what, done, total: None,
+) -> Ranking:
+    """Rank pictures by what one person said, the best first: `rank("photos/", liked="liked/").save("ranking.html")`.
+
+    `pictures`, `liked` and `disliked` are folders, files or patterns, one or several; `votes` a CSV of liked and
+    disliked pictures, `stars` one of images and stars, or such votes and ratings themselves. All opinions are read; an
+    in-context model reads the latest `history_length` votes, and `prompt`. `cached`: embeddings are kept for the next
+    time.
+
+    ValueError without a picture or an opinion, and where none can be looked at; a file that cannot be is named in
+    `Ranking.failed` and costs nothing else.
+    """
+    from tasteprint.methods import open_model
+
+    found = find_pictures(as_list(pictures))
+    history = gather_opinions(liked, disliked, votes, stars)
+    opened = open_model(str(model)) if isinstance(model, str | Path) else model
+    cache = cache_folder() if cached else None
+    ranking = rank_files(opened, found.paths, history, cache, progress, prompt, history_length)
+    return replace(ranking, skipped=found.skipped, model=str(model) if isinstance(model, str | Path) else "")
+
+
+def rank_files(
+    model: TasteModel,
+    paths: Sequence[Path],
+    history: History,
+    cache: Path | None,
+    progress: Progress,
+    prompt: str = "",
+    history_length: int = 8,
+) -> Ranking:
+    """Rank files by a person's opinions, whose images are named by paths, with any model."""
+    if not history.opinions:
+        raise ValueError(
+            "nothing is said of any picture; expected likes, dislikes, votes or stars: give some, as --liked FOLDER."
+        )
+    if isinstance(model, ReadsEmbeddings):
+        return rank_known(know_person(model, paths, history, cache, progress))
+    return rank_by_looking(model, paths, history, prompt, history_length, progress)
+
+
+def rank_known(person: KnownPerson) -> Ranking:
+    """Rank the pictures of a person who is known; what speaks for a picture is looked for at both ends."""
+    files, scores = person.files, person.scores()
+    paths = [files.paths[row] for row in person.shown]
+    rows = ranked_pictures(paths, scores, person.standings(scores), person.groups[person.shown])
+    leaders = [one for one in rows if one.leads]
+    ends = [*leaders[:BEST], *leaders[BEST:][-WORST:]]
+    place = {path: place for place, path in enumerate(paths)}
+    because = dict(
+        zip([one.path for one in ends], person.reasons([place[one.path] for one in ends]), strict=True)
+    )
+    said = words_by_image(person.history)
+    content = {files.paths[row]: files.hashes[row] for row in person.shown}
+    pictures = (
+        replace(one, said=said.get(content[one.path], ""), because=because.get(one.path, ())) for one in rows
+    )
+    return Ranking(tuple(pictures), files.failed, notes=files.notes, opinions=count_said(person.history))
