@@ -91,9 +91,9 @@ def rank_files(
 
 def rank_known(person: KnownPerson) -> Ranking:
     """Rank the pictures of a person who is known; what speaks for a picture is looked for at both ends."""
-    files, scores = person.files, person.scores()
+    files, (scores, standings) = person.files, person.assessed()
     paths = [files.paths[row] for row in person.shown]
-    rows = ranked_pictures(paths, scores, person.standings(scores), person.groups[person.shown])
+    rows = ranked_pictures(paths, scores, standings, person.groups[person.shown])
     leaders = [one for one in rows if one.leads]
     ends = [*leaders[:BEST], *leaders[BEST:][-WORST:]]
     place = {path: place for place, path in enumerate(paths)}

@@ -22,6 +22,7 @@ from tasteprint.posterior.inference import answer_shares, infer
 from tasteprint.posterior.likelihoods import Answers, images_of, opinion_numbers, opinions_of
 from tasteprint.posterior.mixture import MixturePosterior
 from tasteprint.posterior.storage import read_print, write_print
+from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import Embeddings, ImageUtilities, UtilityModel
 from tasteprint.types import History, Opinion, Scorer
 
@@ -127,12 +128,18 @@ class PosteriorPrint:
         return self.belief.predict_proba(pairs).to(features_a)
 
     @torch.no_grad()
-    def standing(self, embeddings: Float[Tensor, "b e"], names: Sequence[str] = ()) -> Float[Tensor, " b"]:
-        """Probability that the person prefers each image to one at random of the pictures at hand.
+    def assess(
+        self, embeddings: Float[Tensor, "b e"], names: Sequence[str] = ()
+    ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+        """Give scores and standings of images by their embeddings, which are read once.
 
-        Of a posterior without pictures at hand, to an image of utility 0: an average one.
+        A standing is the probability that the person prefers the image to one at random of the pictures at hand; of a
+        posterior that has none at hand, to an image of utility 0: an average one.
         """
         shared, features = self.model.utilities(embeddings, names)
+        return shared + features @ self.belief.taste.to(features), self._standing(shared, features)
+
+    def _standing(self, shared: Float[Tensor, " b"], features: Float[Tensor, "b d"]) -> Float[Tensor, " b"]:
         against = [part.double() for part in self.model.fitted.references()]
         parts = zip(shared.double().split(ROWS), features.double().split(ROWS), strict=True)
         found = [self.belief.preferred(*part, *against).mean(dim=-1) for part in parts]
@@ -215,7 +222,8 @@ def infer_prints(
     """
     ordered = [(user, tuple(sorted(opinions, key=repr))) for user, opinions in people]
     rows = [opinions_of(opinions, images.place) for _, opinions in ordered]
-    belief = infer(model.prior, model.fitted.answers_of(rows, images.shared, images.features), near=near)
+    with one_thread():
+        belief = infer(model.prior, model.fitted.answers_of(rows, images.shared, images.features), near=near)
     return [
         PosteriorPrint(model, user, opinions, images.selected(sorted(images_of(opinions))), belief.of(person))
         for person, (user, opinions) in enumerate(ordered)
