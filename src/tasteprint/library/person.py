@@ -83,8 +83,8 @@ class KnownPerson:
         """
         blocks = self._blocks(self.shown)
         if not hasattr(self.taste, "assess"):
-            scores = [_numbers(self.taste.score_embeddings(rows)) for rows, _ in blocks]
-            return np.concatenate(scores), standings_of(np.concatenate(scores))
+            alone = np.concatenate([_numbers(self.taste.score_embeddings(rows)) for rows, _ in blocks])
+            return alone, standings_of(alone)
         both = [self.taste.assess(rows, names=of) for rows, of in blocks]
         scores, standings = (
             np.concatenate([_numbers(part) for part in parts]) for parts in zip(*both, strict=True)
