@@ -201,9 +201,11 @@ def test_a_panorama_opens_and_a_small_copy_of_a_larger_jpeg() -> None:
 
 
 def test_a_jpeg_that_is_held_whole_is_bounded_like_others() -> None:
-    huge = encoded(Image.new("L", (16_000, 12_000), 77), "JPEG", progressive=True)
-    with pytest.raises(ImageError, match="expected at most 150,000,000"):
-        open_image(huge, side=200)
+    """A header that says 12,000 x 16,000 pixels, of which a progressive JPEG would need all the memory."""
+    data = bytearray(encoded(SCENE, "JPEG", progressive=True))
+    struct.pack_into(">HH", data, data.index(b"\xff\xc2") + 5, 16_000, 12_000)
+    with pytest.raises(ImageError, match="12,000 x 16,000 pixels; expected at most 150,000,000"):
+        open_image(bytes(data), side=200)
 
 
 # --- what does not ---
