@@ -5,13 +5,15 @@ import json
 import pytest
 import torch
 import transformers
+from safetensors.torch import save_file
 from transformers import AutoModel
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.levit.image_processing_pil_levit import LevitImageProcessorPil
 
 from tasteprint.vision.encoder import ImageEncoder
-from tasteprint.vision.families import FAMILIES, plain_steps
+from tasteprint.vision.families import FAMILIES
 from tasteprint.vision.pixels import as_floats, has_twin, prepared
+from tasteprint.vision.processors import convnext_steps, timm_steps
 from test_embeddings import photograph
 
 pytestmark = pytest.mark.numerical
@@ -87,7 +89,7 @@ def own(family, whole, pixels):
 
 
 def test_every_family_is_tried():
-    assert set(FAMILIES) == {*PUBLISHED, "siglip", "clip", "dinov2", "dinov3_vit"}
+    assert set(FAMILIES) == {*PUBLISHED, "siglip", "clip", "dinov2", "dinov3_vit", "timm_wrapper"}
 
 
 def test_embeddings_are_transformers_own(opened):
@@ -115,13 +117,77 @@ def test_the_twin_is_the_processor_and_gradients_reach_the_pixels(opened):
 
 
 @pytest.mark.parametrize(("side", "crop"), [(32, 0.875), (32, 0.95), (383, 0.9), (384, 0.875), (400, 1.0)])
-def test_what_convnext_does_is_said_in_plain_steps(side, crop):
+def test_what_convnext_does_is_said_in_convnext_steps(side, crop):
     processor = ConvNextImageProcessorPil(size={"shortest_edge": side}, crop_pct=crop)
     for picture in SHOWN:
         theirs = processor(picture, return_tensors="pt")["pixel_values"]
-        torch.testing.assert_close(prepared(picture, plain_steps(processor)), theirs)
+        torch.testing.assert_close(prepared(picture, convnext_steps(processor)), theirs)
 
 
 def test_a_processor_with_a_step_of_its_own_has_no_twin():
-    assert not has_twin(ConvNextImageProcessorPil()) and has_twin(plain_steps(ConvNextImageProcessorPil()))
+    assert not has_twin(ConvNextImageProcessorPil()) and has_twin(convnext_steps(ConvNextImageProcessorPil()))
     assert not has_twin(LevitImageProcessorPil())
+
+
+# Models of timm: their file of settings as the Hub has it.
+TIMM = {
+    "architecture": "resnet18", "num_classes": 2, "num_features": 512, "label_names": ["a", "b"],
+    "pretrained_cfg": {
+        "input_size": [3, 64, 64], "interpolation": "bicubic", "crop_pct": 0.888, "crop_mode": "center",
+        "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
+    },
+}  # fmt: skip
+
+
+def test_what_timm_does_is_said_in_convnext_steps():
+    said = {**TIMM["pretrained_cfg"], "crop_pct": 0.9}
+    centre = timm_steps(said)
+    assert centre.size.shortest_edge == 71 and centre.crop_size.height == 64 and centre.resample == 3
+    assert list(centre.image_mean) == said["mean"] and list(centre.image_std) == said["std"]
+    squash = timm_steps({**said, "crop_mode": "squash", "interpolation": "bilinear", "crop_pct": 1.0})
+    assert (squash.size.height, squash.size.width, squash.resample) == (64, 64, 2)
+    assert has_twin(centre) and has_twin(squash)
+    for changed in ({"crop_mode": "border"}, {"interpolation": "lanczos"}, {"input_size": [3, 64, 32]}):
+        assert not has_twin(timm_steps({**said, **changed}))
+
+
+def timm_or_skip():
+    try:
+        import timm
+    except (ImportError, RuntimeError):  # RuntimeError: a torchvision that does not fit torch
+        pytest.skip("timm is not there")
+    return timm
+
+
+def test_a_model_of_timm_is_opened_by_name(tmp_path):
+    timm = timm_or_skip()
+    torch.manual_seed(0)
+    network = timm.create_model("resnet18", num_classes=2).eval()
+    save_file(network.state_dict(), tmp_path / "model.safetensors", {"format": "pt"})
+    (tmp_path / "config.json").write_text(json.dumps(TIMM))
+    encoder = ImageEncoder.from_pretrained(tmp_path)
+    transform = timm.data.create_transform(**timm.data.resolve_data_config(TIMM["pretrained_cfg"]))
+    pixels = torch.stack([transform(picture) for picture in SHOWN])
+    torch.testing.assert_close(torch.cat([encoder.prepare(picture) for picture in SHOWN]), pixels)
+    with torch.no_grad():
+        expected = network.forward_head(network.forward_features(pixels), pre_logits=True)
+    assert encoder.width == 512
+    torch.testing.assert_close(encoder.embed_pictures(SHOWN), expected, atol=1e-5, rtol=1e-5)
+    (tmp_path / "config.json").write_text(json.dumps({**TIMM, "model_args": {"checkpoint_path": "evil.pth"}}))
+    with pytest.raises(ValueError, match="could not be read"):
+        ImageEncoder.from_pretrained(tmp_path)
+
+
+def test_a_model_of_timm_without_timm_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text(json.dumps(TIMM))
+
+    def refuse(*_, **__):
+        raise ImportError("TimmWrapperConfig requires the timm library\nbut it was not found")
+
+    for place in ("AutoConfig.from_pretrained", "_tower"):  # without its labels, and with them
+        with monkeypatch.context() as broken:
+            broken.setattr(f"tasteprint.vision.families.{place}", refuse)
+            with pytest.raises(
+                ValueError, match=r"is a model of timm, .* pip install 'tasteprint\[timm\]'\.$"
+            ):
+                ImageEncoder.from_pretrained(tmp_path)

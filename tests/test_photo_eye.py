@@ -170,10 +170,10 @@ def test_gradients_are_those_of_finite_differences():
         return (eye.embed(pixels) @ slope).sum()
 
     value(images).backward()
-    step = torch.randn(images.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 1e-7
+    step = torch.randn(images.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 1e-9
     with torch.no_grad():
         change = value(images + step) - value(images - step)  # a small step, since each ReLU6 bends
-    assert change.item() == pytest.approx(2 * (images.grad * step).sum().item(), rel=1e-4)
+    assert change.item() == pytest.approx(2 * (images.grad * step).sum().item(), rel=1e-3)
     assert (images.grad != 0).all()
 
 

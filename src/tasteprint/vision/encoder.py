@@ -142,7 +142,7 @@ class ImageEncoder:
         in_torch = partial(twin, processor=processor)
         return cls(
             name=name,
-            width=embedding_width(tower, family),
+            width=embedding_width(tower, family, in_torch(torch.zeros(1, 3, 64, 64))),
             parts=[tower.to(device) if device else tower],
             prepare=(lambda image: in_torch(as_floats(image)))
             if family.floats

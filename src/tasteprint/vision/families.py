@@ -17,19 +17,20 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor
-from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.utils.logging import get_verbosity, set_verbosity, set_verbosity_error
 
 from tasteprint.vision.pixels import has_twin
+from tasteprint.vision.processors import convnext_steps, timm_steps
 
 
 class Family(NamedTuple):
     """A family's vision tower in transformers, which of its outputs is the embedding, the setting of its width.
 
-    Of an output that has tokens the first is taken, the class token. Of a list of widths the last counts. `floats`: its
-    processor resizes numbers and not bytes, and transformers has it on torchvision only.
+    Of an output that has tokens the first is taken, the class token. Of a list of widths the last counts; where no
+    setting says it, it is measured. `floats`: its processor resizes numbers and not bytes, and transformers has it on
+    torchvision only.
     """
 
     tower: str
@@ -37,6 +38,8 @@ class Family(NamedTuple):
     width: str = "hidden_size"
     floats: bool = False
 
+
+TIMM = "TimmWrapperModel"
 
 FAMILIES = {
     "siglip": Family(
@@ -60,17 +63,24 @@ FAMILIES = {
     "convnextv2": Family("ConvNextV2Model", width="hidden_sizes"),
     "resnet": Family("ResNetModel", width="hidden_sizes"),
     "regnet": Family("RegNetModel", width="hidden_sizes"),
+    "timm_wrapper": Family(TIMM, width=""),  # any of timm's on the Hub; needs the extra `timm`
 }
+
+
+LOADING = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
+"""Arguments by which a configuration could have timm read other files, pickles among them."""
 
 
 def family_of(name: str | Path) -> tuple[str, Any]:
     """Read the family and the configuration behind a name, "" and None where there is none to read.
 
-    A vision tower that was saved alone is of its model's family.
+    A vision tower that was saved alone is of its model's family. ValueError for a model of timm without timm.
     """
     try:
         with _quiet():
             config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except ImportError as fault:
+        raise _without_timm(name) from fault
     except (OSError, ValueError):
         return "", None
     return config.model_type.removesuffix("_vision_model"), config
@@ -84,8 +94,10 @@ def open_tower(name: str, family: Family, config: Any) -> tuple[nn.Module, Any]:
     """
     try:
         with _quiet():
-            tower, processor = _tower(name, family, config), _processor(name, family)
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as fault:
+            tower, processor = _tower(name, family, config), _processor(name, family, config)
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, ImportError, SafetensorError) as fault:
+        if isinstance(fault, ImportError) and family.tower == TIMM:
+            raise _without_timm(name) from fault
         raise ValueError(
             f"image encoder {name!r} could not be read ({type(fault).__name__}); expected whole weights in "
             "safetensors that fit config.json, and a preprocessor_config.json: fetch it again or name another."
@@ -104,8 +116,11 @@ def embedding_of(tower: nn.Module, family: Family, pixels: Float[Tensor, "n 3 h 
     return output[:, 0] if output.dim() == 3 else output.flatten(1)
 
 
-def embedding_width(tower: nn.Module, family: Family) -> int:
-    """How long the embeddings of a family's tower are."""
+def embedding_width(tower: nn.Module, family: Family, pixels: Float[Tensor, "1 3 h w"]) -> int:
+    """How long the embeddings of a family's tower are; `pixels` are any, looked at where no setting says it."""
+    if not family.width:
+        with torch.no_grad():
+            return embedding_of(tower, family, pixels).shape[1]
     width = getattr(tower.config, family.width)
     return width if isinstance(width, int) else width[-1]
 
@@ -114,6 +129,8 @@ def _tower(name: str, family: Family, config: Any) -> nn.Module:
     vision = getattr(config, "vision_config", config)
     if hasattr(config, "projection_dim"):
         vision.projection_dim = config.projection_dim  # a whole CLIP says it outside its vision part
+    if family.tower == TIMM and LOADING & set(config.model_args or {}):
+        raise ValueError(f"{name} has timm load what it names itself.")
     tower, found = getattr(transformers, family.tower).from_pretrained(
         name,
         config=vision,
@@ -129,23 +146,19 @@ def _tower(name: str, family: Family, config: Any) -> nn.Module:
     return tower.eval().requires_grad_(False)
 
 
-def _processor(name: str, family: Family) -> Any:
+def _processor(name: str, family: Family, config: Any) -> Any:
+    if family.tower == TIMM:
+        return timm_steps(config.pretrained_cfg)
     if family.floats:  # SigLIP's holds the same numbers
         return SiglipImageProcessorPil.from_pretrained(name)
     processor = AutoImageProcessor.from_pretrained(name, backend="pil", trust_remote_code=False)
-    return plain_steps(processor) if isinstance(processor, ConvNextImageProcessorPil) else processor
+    return convnext_steps(processor) if isinstance(processor, ConvNextImageProcessorPil) else processor
 
 
-def plain_steps(processor: Any) -> BitImageProcessorPil:
-    """Say what ConvNeXt's processor does in plain steps: a margin is cut off below 384 pixels, none from there on."""
-    side = processor.size.shortest_edge
-    square = {"height": side, "width": side}
-    return BitImageProcessorPil(
-        size={"shortest_edge": int(side / processor.crop_pct)} if side < 384 else square,
-        crop_size=square,
-        resample=processor.resample,
-        image_mean=processor.image_mean,
-        image_std=processor.image_std,
+def _without_timm(name: str | Path) -> ValueError:
+    return ValueError(
+        f"image encoder {str(name)!r} is a model of timm, which could not be imported; expected it to be installed: "
+        "pip install 'tasteprint[timm]'."
     )
 
 
