@@ -102,9 +102,12 @@ def rank_known(person: KnownPerson) -> Ranking:
     because = dict(
         zip([one.path for one in ends], person.reasons([place[one.path] for one in ends]), strict=True)
     )
-    said, content = words_by_image(person.history), at_hand.contents()
-    pictures = (
-        replace(one, said=said.get(content[str(one.path)], ""), because=because.get(one.path, ()))
+    words = words_by_image(person.history)
+    said = {files.paths[row]: words[files.hashes[row]] for row in at_hand.shown if files.hashes[row] in words}
+    pictures = tuple(
+        replace(one, said=said.get(one.path, ""), because=because.get(one.path, ()))
+        if one.path in said or one.path in because
+        else one
         for one in rows
     )
-    return Ranking(tuple(pictures), files.failed, notes=files.notes, opinions=count_said(person.history))
+    return Ranking(pictures, files.failed, notes=files.notes, opinions=count_said(person.history))
