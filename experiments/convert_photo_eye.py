@@ -89,7 +89,8 @@ def main() -> None:
     state = {name: value.half().contiguous() for name, value in converted(published_state()).items()}
     out.write_bytes(save(state))
     licence = metadata.distribution("efficientnet-lite-pytorch").read_text("LICENSE")
-    out.with_suffix(".LICENSE").write_text(licence or "", encoding="utf-8")
+    assert licence, "the port's package no longer brings its licence"
+    out.with_suffix(".LICENSE").write_text(licence, encoding="utf-8")
     out.with_suffix(".NOTICE").write_text(NOTICE, encoding="utf-8")
     print(
         f"{out}: {sum(value.numel() for value in state.values()):,} numbers, {out.stat().st_size / 1e6:.1f} MB"

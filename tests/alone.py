@@ -37,15 +37,15 @@ class AlonePrint:
             return first - second
         return self.model.features(np.asarray(embeddings([opinion.image])))[0]
 
-    def evidence(self, rows):
+    def evidence(self, rows, names=()):
         return torch.tensor(self.model.features(rows.numpy()) @ self.rows.T * self.weights)
 
-    def score_embeddings(self, rows):
+    def score_embeddings(self, rows, names=()):
         return self.evidence(rows).sum(dim=1)
 
-    def standing(self, rows):
-        others = self.score_embeddings(torch.tensor(self.model.rows))
-        return torch.sigmoid(self.score_embeddings(rows)[:, None] - others).mean(dim=1)
+    def assess(self, rows, names=()):
+        scores, others = self.score_embeddings(rows), self.score_embeddings(torch.tensor(self.model.rows))
+        return scores, torch.sigmoid(scores[:, None] - others).mean(dim=1)
 
 
 class Alone:

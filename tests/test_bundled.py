@@ -54,7 +54,7 @@ def candidates(asked):
 def test_they_open_by_name_and_are_small(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     kinds = {name: type(open_model(name)) for name in BUNDLED}
-    assert kinds == {"mini": InContextModel, "mini-posterior": TastePosterior}
+    assert kinds == {"mini": InContextModel, "mini-posterior": TastePosterior, "photos": TastePosterior}
     weights = Path(tasteprint.__file__).parent / "weights"
     files = [weights / "eye.safetensors", *(file for name in BUNDLED for file in find_model(name).iterdir())]
     assert sum(path.stat().st_size for path in files) < 12_000_000

@@ -41,10 +41,10 @@ class BrightnessPrint:
     def score(self, images, prompts=()):
         return -(images.mean(dim=(1, 2, 3)) - sum(self.liked) / max(1, len(self.liked))).abs()
 
-    def score_pictures(self, pictures, prompts=()):
+    def score_pictures(self, pictures, prompts=(), *, names=()):
         return self.score(pixels_of(pictures))
 
-    def prefers(self, a, b, prompts=()):
+    def prefers(self, a, b, prompts=(), *, names=()):
         a, b = (x if isinstance(x, torch.Tensor) else pixels_of(x) for x in (a, b))
         return (self.score(a) - self.score(b)).sigmoid()
 

@@ -193,12 +193,22 @@ class Print(Scorer, Protocol):
     @property
     def fingerprint(self) -> str: ...
 
-    def score_pictures(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Float[Tensor, " b"]:
-        """Score PIL pictures through the model's own processor, without gradients; one prompt a picture."""
+    def score_pictures(
+        self, pictures: Sequence[Image.Image], prompts: Sequence[str], *, names: Sequence[str] = ()
+    ) -> Float[Tensor, " b"]:
+        """Score PIL pictures through the model's own processor, without gradients; one prompt a picture.
+
+        `names`, one a picture or none at all, serve models that were told of the very pictures.
+        """
         ...
 
-    def prefers(self, a: Pictures, b: Pictures, prompts: Sequence[str] = ()) -> Float[Tensor, " b"]:
-        """Probability that the person prefers each of `a` to the one of `b` at its place; no prompts are empty ones."""
+    def prefers(
+        self, a: Pictures, b: Pictures, prompts: Sequence[str] = (), *, names: Sequence[tuple[str, str]] = ()
+    ) -> Float[Tensor, " b"]:
+        """Probability that the person prefers each of `a` to the one of `b` at its place; no prompts are empty ones.
+
+        `names` are both pictures', a pair each; see `score_pictures`.
+        """
         ...
 
     def extended(self, opinions: Iterable[Opinion], open_image: OpenImage) -> Print:

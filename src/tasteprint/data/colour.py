@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from tasteprint.data.depth import Flatten, bands, flattening
+from tasteprint.data.profiles import profile_of
 
 MAX_PROFILE_BYTES = 4 << 20
 """Profiles for print take up to 3 MB; what is larger is not applied."""
@@ -30,7 +31,7 @@ def to_srgb(image: Image.Image, factor: int = 1) -> tuple[Image.Image, tuple[str
     left out, and a note says so. Where there is nothing to do, the same image comes back.
     """
     flat, notes = flattening(image)
-    profile, more = _usable(image.info.get("icc_profile"), flat(image.crop((0, 0, 1, 1))).mode)
+    profile, more = _usable(profile_of(image), flat(image.crop((0, 0, 1, 1))).mode)
     if image.mode == "RGB" and profile is None and not image.has_transparency_data:
         return (image.reduce(factor) if factor > 1 else image), more
     return _in_bands(image, factor, lambda part: _coloured(flat(part), profile)), (*notes, *more)

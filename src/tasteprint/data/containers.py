@@ -6,7 +6,7 @@ Does not know: colours, paths.
 
 from __future__ import annotations
 
-import itertools
+import os
 from dataclasses import dataclass, replace
 
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError, features
@@ -20,8 +20,17 @@ from tasteprint.data.tiff_pages import TiffImage, is_raw, mend_planes, to_full_p
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF", "RAW")
 """What is opened; PIL's other readers (EPS, PSD, ...) are never handed untrusted bytes."""
 
-GAP = 1.5
-"""A picture is decoded at least so many times as large as needed: what scales it down then still sees enough."""
+MAX_BYTES = 1 << 30
+"""Some readers take a whole file into memory; 150 megapixels of 16 bits take 900 MB."""
+
+MAX_SEGMENTS = 1000
+"""So many segments of a JPEG are passed over in search of its first scan."""
+
+CODEC_GAP = 1.5
+"""A decoder that can (JPEG's) gives a picture at least so many times as large as needed: it costs what it gives."""
+
+GAP = 3
+"""What was decoded whole is kept so many times as large as needed: what scales it down then sees all that matters."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,11 @@ class Opened:
 
 def open_container(file: File, name: str, suffix: str = "", side: int | None = None) -> Opened:
     """Open the first picture in a file. ImageError for what is none, whatever PIL raises for what is damaged."""
+    if file.seek(0, os.SEEK_END) > MAX_BYTES:
+        raise ImageError(
+            "image too large", f"{name} has more than {MAX_BYTES:,} bytes; expected fewer: make it smaller."
+        )
+    file.seek(0)
     head = file.read(HEAD)
     file.seek(0)
     kind = format_of(head)
@@ -59,9 +73,9 @@ def of_pil(image: Image.Image) -> Opened:
     return Opened(image, image.format or "", image.size)
 
 
-def reduction(size: tuple[int, int], side: int | None) -> int:
-    """By how much a picture of this size can be reduced and still be GAP times as large as needed."""
-    return max(1, int(min(size) / (side * GAP))) if side else 1
+def reduction(size: tuple[int, int], side: int | None, gap: float = GAP) -> int:
+    """By how much a picture of this size can be reduced and still be `gap` times as large as needed."""
+    return max(1, int(min(size) / (side * gap))) if side else 1
 
 
 def _by_pil(file: File, name: str, kind: str, side: int | None) -> Opened:
@@ -103,7 +117,7 @@ def _jpeg(file: File, name: str, kind: str, side: int | None) -> Opened:
 
 def _drafted(opened: Opened, side: int | None) -> Opened:
     image, size = opened.image, opened.image.size
-    scale = next((scale for scale in (8, 4, 2) if scale <= reduction(size, side)), 1)
+    scale = next((scale for scale in (8, 4, 2) if scale <= reduction(size, side, CODEC_GAP)), 1)
     if scale > 1:
         image.draft(None, (size[0] // scale, size[1] // scale))
     return replace(opened, size=size, scale=scale)
@@ -111,17 +125,16 @@ def _drafted(opened: Opened, side: int | None) -> Opened:
 
 def _one_scan(file: File) -> bool:
     """Whether a JPEG is sequential and has one scan: others are held whole while they are decoded."""
-    at = 2
-    sequential, components = True, 0
-    for _ in itertools.repeat(None, 1000):
+    at, components = 2, 0
+    for _ in range(MAX_SEGMENTS):
         file.seek(at)
         head = file.read(10)
         if len(head) < 10 or head[0] != 0xFF:
             return False
-        if head[1] == 0xDA:
-            return sequential and head[4] == components
-        if head[1] in (0xC0, 0xC1, 0xC2):
-            sequential, components = head[1] != 0xC2, head[9]
+        if head[1] == 0xDA:  # the first scan: of how many components?
+            return head[4] == components
+        if head[1] in (0xC0, 0xC1):  # the frame of a sequential one
+            components = head[9]
         at += 1 if head[1] == 0xFF else 2 + int.from_bytes(head[2:4])
     return False
 
@@ -133,7 +146,7 @@ def _heif(file: File, name: str, kind: str, side: int | None) -> Opened:
         raise needs_extra(name, "a HEIC picture") from error
     image = HeifImageFile(file)
     if side:
-        times = reduction(image.size, side)
+        times = reduction(image.size, side, CODEC_GAP)
         image.draft(None, (image.width // times, image.height // times))
     return Opened(
         image, kind, image.size, notes=("the main one of several pictures",) if image.is_animated else ()

@@ -53,9 +53,12 @@ def decode(source: str | Path | bytes | Image.Image, side: int | None = None) ->
     """Decode the first picture of a file, of bytes, or what PIL has opened, to RGB.
 
     The colour profile is applied (to sRGB), CMYK is converted, 16-bit is scaled to 8 (not clipped), transparency is
-    laid on white, and the EXIF rotation is applied. With `side`, a picture comes reduced where its sides are longer
-    than 1.5 x `side` pixels and still have at least `side` pixels each; what is scaled down to `side` from there
-    differs from what is scaled down from all pixels by less than 1 of 255 on average. Nothing is ever enlarged.
+    laid on white, and the EXIF rotation is applied. 32-bit pixels are scaled by `depth.flattening`, which a note says.
+
+    With `side`, a large picture comes smaller, but its shorter side never below 1.5 x `side` (JPEG) or 3 x `side`
+    (all others); nothing is enlarged. Scaled down to `side` from there, a photograph differs from one
+    scaled down from all its pixels by less than 1 of 255 on average (JPEG; 0.4 all others).
+
     Raises ImageError (a ValueError) for what is missing, truncated, not an image, of another format than FORMATS, or
     larger than MAX_PIXELS (a JPEG of one scan, with `side`: MAX_STREAMED_PIXELS), or where memory is too short.
     """

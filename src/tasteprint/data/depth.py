@@ -49,11 +49,12 @@ def flattening(image: Image.Image) -> tuple[Flatten, tuple[str, ...]]:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
+    plain = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
         image = image.convert("LA") if image.mode == "La" else image
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    return image if image.mode in ("L", "RGB", "CMYK", "LAB") else image.convert("RGB")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert(plain)
+    return image if image.mode in ("L", "RGB", "CMYK", "LAB") else image.convert(plain)
 
 
 def _of_sixteen(image: Image.Image) -> Flatten:

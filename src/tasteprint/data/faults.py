@@ -29,10 +29,8 @@ def decoding_fault(name: str, error: Exception, pixels: int = 0) -> ImageError:
     """Tell a decoder's error: too little memory, or a damaged picture."""
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         megabytes = max(1, pixels * 4 // 1_000_000)
-        return ImageError(
-            NO_MEMORY,
-            f"there is not enough memory to decode {name}; expected {megabytes:,} MB free: end other programs.",
-        )
+        remedy = f"expected at least {megabytes:,} MB free: end other programs."
+        return ImageError(NO_MEMORY, f"there is not enough memory to decode {name}; {remedy}")
     return ImageError(
         "image truncated",
         f"{name} is truncated or damaged ({type(error).__name__}); expected a whole image: fetch it again.",

@@ -15,7 +15,7 @@ from tasteprint.data.faults import MAX_PIXELS, ImageError, decoding_fault, needs
 from tasteprint.data.signatures import File
 
 PREVIEW_SIDE = 320
-"""A preview whose shorter side is smaller is not the picture, unless even less is asked for."""
+"""A preview whose shorter side is smaller is a thumbnail, often with black bars, unless the sensor has no more."""
 
 _ORIENTATIONS = {3: 3, 5: 8, 6: 6}
 """LibRaw's turns as EXIF's: by half, left, right."""
@@ -31,7 +31,7 @@ class RawPicture:
 
 
 def raw_picture(file: File, name: str, side: int | None) -> RawPicture:
-    """Give the embedded preview if its shorter side is `side` or at least 320 pixels, else develop at half size.
+    """Give the embedded preview if its shorter side has at least `side` and 320 pixels, else develop at half size.
 
     ImageError for what LibRaw cannot read, or where rawpy is not installed.
     """
@@ -41,7 +41,7 @@ def raw_picture(file: File, name: str, side: int | None) -> RawPicture:
         raise needs_extra(name, "a camera's RAW file") from error
     try:
         with rawpy.imread(file) as raw:
-            return _preview(rawpy, raw, side or PREVIEW_SIDE) or _developed(raw, name)
+            return _preview(rawpy, raw, max(side or 0, PREVIEW_SIDE)) or _developed(raw, name)
     except (rawpy.LibRawUnsufficientMemoryError, MemoryError) as error:
         raise decoding_fault(name, MemoryError()) from error
     except rawpy.LibRawError as error:
@@ -64,11 +64,11 @@ def _preview(rawpy: Any, raw: Any, side: int) -> RawPicture | None:
 
 
 def _orientation(image: Image.Image, sizes: Any) -> int | None:
-    # Cameras turn the preview, or mark it, or leave it as the sensor saw it.
-    turned_already = (image.width > image.height) != (sizes.width > sizes.height)
-    if turned_already or (sizes.flip and 0x0112 in image.getexif()):
-        return None
-    return _ORIENTATIONS.get(sizes.flip, 1)
+    # Cameras turn the preview, or mark it, or leave it as the sensor saw it. LibRaw marks what is not marked, even
+    # what is turned already.
+    if (image.width > image.height) != (sizes.width > sizes.height):
+        return 1
+    return None if 0x0112 in image.getexif() else _ORIENTATIONS.get(sizes.flip, 1)
 
 
 def _developed(raw: Any, name: str) -> RawPicture:

@@ -14,13 +14,13 @@ TiffImage = TiffImagePlugin.TiffImageFile
 MAX_THUMBNAIL_PAGES = 8
 """So many pages are passed over in search of one that is no thumbnail."""
 
-_SUBFILE_TYPE, _BITS, _PLANAR, _SUB_IFDS, _DNG_VERSION = 254, 258, 284, 330, 50_706
+_SUBFILE_TYPE, _BITS, _MAKE, _PLANAR, _SUB_IFDS, _DNG_VERSION = 254, 258, 271, 284, 330, 50_706
 
 
 def is_raw(image: TiffImage) -> bool:
     """Whether the page is a camera's: a DNG, or a thumbnail before the sensor's own data."""
     tags = image.tag_v2
-    return _DNG_VERSION in tags or (is_thumbnail(image) and _SUB_IFDS in tags)
+    return _DNG_VERSION in tags or (is_thumbnail(image) and (_SUB_IFDS in tags or _MAKE in tags))
 
 
 def is_thumbnail(image: TiffImage) -> bool:

@@ -61,7 +61,7 @@ class PrintPredictor:
         """Score each person's candidates by that person's print."""
         prints = self.model.prints_of(histories, self.open_image)
         return [
-            person.score_pictures(*self._opened(some)).double().numpy(force=True)
+            person.score_pictures(*self._opened(some), names=_names(some)).double().numpy(force=True)
             for person, some in zip(prints, candidates, strict=True)
         ]
 
@@ -72,11 +72,18 @@ class PrintPredictor:
         found = []
         for person, some in zip(self.model.prints_of(histories, self.open_image), candidates, strict=True):
             pictures, prompts = self._opened(some)
-            found.append(_half_log_odds(person.prefers(pictures[0::2], pictures[1::2], prompts[0::2])))
+            names = _names(some)
+            pairs = list(zip(names[0::2], names[1::2], strict=True))
+            chances = person.prefers(pictures[0::2], pictures[1::2], prompts[0::2], names=pairs)
+            found.append(_half_log_odds(chances))
         return found
 
     def _opened(self, candidates: Sequence[Candidate]) -> tuple[list[Image.Image], list[str]]:
         return [self.open_image(name) for name, _ in candidates], [prompt for _, prompt in candidates]
+
+
+def _names(candidates: Sequence[Candidate]) -> list[str]:
+    return [name for name, _ in candidates]
 
 
 def _half_log_odds(probabilities: Float[Tensor, " pairs"]) -> np.ndarray:

@@ -59,14 +59,21 @@ class InContextPrint:
         return score_requests([self] * len(images), images, prompts)
 
     @torch.no_grad()
-    def score_pictures(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Float[Tensor, " b"]:
-        """Score PIL pictures through the backbone's own processor, without gradients; one prompt an image."""
+    def score_pictures(
+        self, pictures: Sequence[Image.Image], prompts: Sequence[str], *, names: Sequence[str] = ()
+    ) -> Float[Tensor, " b"]:
+        """Score PIL pictures through the backbone's own processor, without gradients; one prompt an image.
+
+        `names` are not read: this model knows no picture by its name.
+        """
         if not pictures:
             return torch.zeros(0)
         pixels = self.model.network.pixels
         return self._margins(len(pictures), prompts, lambda chosen: pixels([pictures[n] for n in chosen]))
 
-    def prefers(self, a: Pictures, b: Pictures, prompts: Sequence[str] = ()) -> Float[Tensor, " b"]:
+    def prefers(
+        self, a: Pictures, b: Pictures, prompts: Sequence[str] = (), *, names: Sequence[tuple[str, str]] = ()
+    ) -> Float[Tensor, " b"]:
         """Probability that the person prefers each of `a` to the one of `b` at its place: σ(margin a - margin b).
 
         How well it is calibrated is measured (docs/results.md, `calibration.ece`). Without prompts every pair has an

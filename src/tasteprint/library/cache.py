@@ -7,11 +7,11 @@ Leaves: the rows again, and notes on what could not be kept. Does not know: pict
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from zlib import crc32
 
 import numpy as np
 from jaxtyping import Float16
@@ -74,22 +74,22 @@ class EmbeddingCache:
         100,000 rows of 3,600 numbers take about a second.
         """
         hashes = [b""] * len(files)
+        if not files:
+            return hashes
 
         def read(store: sqlite3.Connection) -> None:
-            store.execute(
-                "CREATE TEMP TABLE asked (place INTEGER, path BLOB, size INTEGER, modified INTEGER)"
-            )
-            store.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", ((i, *f) for i, f in enumerate(files)))
+            _ask(store, files)
             found = store.execute(
                 "SELECT place, content, embedding, checksum FROM asked JOIN files USING (path, size, modified) "
                 "JOIN pictures ON picture = number"
             )
+            flat, length = rows.data.cast("B"), 2 * self._width
             for place, content, embedding, checksum in found:
-                if (row := self._row(content, embedding, checksum)) is not None:
-                    rows[place], hashes[place] = row, content
+                if self._is_whole(embedding, checksum):
+                    flat[place * length : place * length + length] = embedding
+                    hashes[place] = content
 
         self._guarded(read, None)
-        self._guarded(lambda store: store.execute("DROP TABLE IF EXISTS asked"), None)
         return hashes
 
     def contents(self, sizes: Iterable[int]) -> dict[int, list[bytes]]:
@@ -108,9 +108,9 @@ class EmbeddingCache:
         """Give the embedding of a content, None where it is not kept."""
 
         def read(store: sqlite3.Connection) -> np.ndarray | None:
-            asked = "SELECT content, embedding, checksum FROM pictures WHERE content = ?"
-            row = store.execute(asked, (content,)).fetchone()
-            return self._row(*row) if row else None
+            asked = "SELECT embedding, checksum FROM pictures WHERE content = ?"
+            found = store.execute(asked, (content,)).fetchone()
+            return np.frombuffer(found[0], np.float16) if found and self._is_whole(*found) else None
 
         return self._guarded(read, None)
 
@@ -186,11 +186,22 @@ class EmbeddingCache:
         if sentence and sentence not in self.notes:
             self.notes.append(sentence)
 
-    def _row(self, content: bytes, embedding: bytes, checksum: int) -> np.ndarray | None:
+    def _is_whole(self, embedding: bytes, checksum: int) -> bool:
         """A row that a disk changed is as good as none: its picture is embedded anew."""
-        if len(embedding) != 2 * self._width or _checksum(content, embedding) != checksum:
-            return None
-        return np.frombuffer(embedding, np.float16)
+        return len(embedding) == 2 * self._width and crc32(embedding) == checksum
+
+
+def _ask(store: sqlite3.Connection, files: Sequence[FileState]) -> None:
+    """Put files into a table of this connection alone, which joins in a tenth of the time of as many questions."""
+    store.execute("DROP TABLE IF EXISTS temp.asked")
+    store.execute("CREATE TEMP TABLE asked (place INTEGER, path BLOB, size INTEGER, modified INTEGER)")
+    store.execute("BEGIN")
+    try:
+        store.executemany(
+            "INSERT INTO asked VALUES (?, ?, ?, ?)", ((i, *file) for i, file in enumerate(files))
+        )
+    finally:
+        store.execute("COMMIT")
 
 
 def _picture_number(store: sqlite3.Connection, size: int, content: bytes, row: np.ndarray) -> int:
@@ -198,13 +209,9 @@ def _picture_number(store: sqlite3.Connection, size: int, content: bytes, row: n
     store.execute(
         "INSERT INTO pictures (content, size, embedding, checksum) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (content) DO UPDATE SET embedding = excluded.embedding, checksum = excluded.checksum",
-        (content, size, embedding, _checksum(content, embedding)),
+        (content, size, embedding, crc32(embedding)),
     )
     return store.execute("SELECT number FROM pictures WHERE content = ?", (content,)).fetchone()[0]
-
-
-def _checksum(content: bytes, embedding: bytes) -> int:
-    return zlib.crc32(embedding, zlib.crc32(content))
 
 
 def _unusable(done: str, path: Path, fault: BaseException) -> str:

@@ -134,11 +134,11 @@ class _Job:
 
     def _states(self) -> list[FileState]:
         """What the files are now; one that cannot be looked at has failed, and is a file that no cache knows."""
-        states, here = [], os.fsencode(Path.cwd())
+        states, folders = [], _Folders()
         for i, path in enumerate(self.paths):
             try:
                 about = os.stat(path)  # noqa: PTH116 - a Path takes three times as long
-                states.append(FileState(_absolute(here, path), about.st_size, about.st_mtime_ns))
+                states.append(FileState(folders.absolute(path), about.st_size, about.st_mtime_ns))
             except (OSError, ValueError) as fault:
                 why = getattr(fault, "strerror", None) or str(fault)
                 self.faults[i] = f"{path!r} could not be opened ({why}); expected a file: look at it."
@@ -208,8 +208,17 @@ def _halves(encoder: ImageEncoder, pictures: Sequence[np.ndarray]) -> Float16[np
         torch.set_num_threads(before)
 
 
-def _absolute(here: bytes, path: str) -> bytes:
-    return os.path.normpath(os.path.join(here, os.fsencode(path)))  # noqa: PTH118
+class _Folders(dict[str, str]):
+    """Absolute names of folders by the names they were given, each worked out once; with the separator at the end."""
+
+    def __missing__(self, folder: str) -> str:
+        self[folder] = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118
+        return self[folder]
+
+    def absolute(self, path: str) -> bytes:
+        """Give a file's absolute name."""
+        folder, separator, name = path.rpartition(os.sep)
+        return os.fsencode(self[folder + separator] + name)
 
 
 def _cores() -> int:

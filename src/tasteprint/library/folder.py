@@ -71,7 +71,6 @@ class _Search:
     skipped: Counter[str] = field(default_factory=Counter)
     entered: set[tuple[int, int]] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
-    homes: dict[str, str] = field(default_factory=dict)
 
     def take(self, source: str) -> None:
         """Take a source as a person writes it."""
@@ -130,11 +129,12 @@ class _Search:
             except OSError:
                 self.skipped["folders that could not be read"] += 1
                 continue
-            below = [entry.path for entry in inside if self._entry(entry)]
+            home = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118
+            below = [entry.path for entry in inside if self._entry(entry, home)]
             folders += reversed(below)
 
-    def _entry(self, entry: os.DirEntry[str]) -> bool:
-        """Take or pass over what stands in a folder; whether it is a folder to go into."""
+    def _entry(self, entry: os.DirEntry[str], home: str) -> bool:
+        """Take or pass over what stands in the folder whose real name is `home`; whether it is one to go into."""
         if entry.name.startswith("."):
             self.skipped["hidden"] += 1
             return False
@@ -149,7 +149,7 @@ class _Search:
                 "links that lead nowhere" if entry.is_symlink() else "neither files nor folders"
             ] += 1
         elif not self._passed_over(entry.name):
-            self._add(entry.path, link=entry.is_symlink())
+            self._add(entry.path, None if entry.is_symlink() else home + entry.name)
         return False
 
     def _thumbnails(self, name: str) -> bool:
@@ -165,15 +165,9 @@ class _Search:
         self.skipped[_reason(name, suffix)] += 1
         return True
 
-    def _add(self, path: str, link: bool = True) -> None:
-        """Take a file unless it was taken; only what may be a link is followed, for 100,000 files take their time."""
-        if link:
-            real = os.path.realpath(path)
-        else:
-            folder, name = os.path.split(path)
-            if folder not in self.homes:
-                self.homes[folder] = os.path.realpath(folder)
-            real = os.path.join(self.homes[folder], name)  # noqa: PTH118
+    def _add(self, path: str, real: str | None = None) -> None:
+        """Take a file once, by its real name; that is looked for where it is not given, which takes its time."""
+        real = real or os.path.realpath(path)
         if real in self.taken:
             self.skipped["files met before"] += 1
         else:
@@ -183,12 +177,14 @@ class _Search:
 
 def _natural(name: str) -> tuple[list[str | int], str]:
     """Sort by numbers where names have numbers; the name itself breaks ties ("1" and "01")."""
-    parts = _NUMBER.split(name.casefold())
-    return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], name
+    parts: list[str | int] = [*_NUMBER.split(name.casefold())]
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
 
 
 def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
 
 
 def _reason(name: str, suffix: str) -> str:

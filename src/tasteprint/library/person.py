@@ -41,7 +41,7 @@ class ReadsEmbeddings(Protocol):
         ...
 
     def prints_of(self, histories: Sequence[History], *, embeddings: Any) -> Sequence[Any]:
-        """Make prints with `score_embeddings`; perhaps `standing`, `evidence` and `opinions`."""
+        """Make prints with `score_embeddings`; perhaps `assess`, `evidence` and `opinions`."""
         ...
 
 
@@ -53,17 +53,20 @@ class KnownPerson:
     pictures: PicturesAtHand
     history: History
 
-    def scores(self) -> Float[np.ndarray, " n"]:
-        """Expected utility of each shown picture, in logits."""
-        blocks = self._blocks(self.pictures.shown)
-        return np.concatenate([_numbers(self.taste.score_embeddings(block)) for block in blocks])
+    def assessed(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        """Expected utility of each shown picture, in logits, and its standing.
 
-    def standings(self, scores: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """Probability that the person prefers each shown picture to one at random."""
-        if not hasattr(self.taste, "standing"):
-            return standings_of(scores)
+        A standing is the probability that the person prefers the picture to one at random.
+        """
         blocks = self._blocks(self.pictures.shown)
-        return np.concatenate([_numbers(self.taste.standing(block)) for block in blocks])
+        if not hasattr(self.taste, "assess"):
+            alone = np.concatenate([_numbers(self.taste.score_embeddings(rows)) for rows, _ in blocks])
+            return alone, standings_of(alone)
+        both = [self.taste.assess(rows, names=of) for rows, of in blocks]
+        scores, standings = (
+            np.concatenate([_numbers(part) for part in parts]) for parts in zip(*both, strict=True)
+        )
+        return scores, standings
 
     def reasons(self, places: Sequence[int]) -> list[tuple[Evidence, ...]]:
         """The liked pictures that speak most for each of some shown ones, the strongest first; none where not known."""
@@ -72,7 +75,8 @@ class KnownPerson:
         if not liked or not hasattr(self.taste, "evidence"):
             return [()] * len(places)
         columns, rows = [says_liked(opinion) for opinion in opinions], self.pictures.shown[list(places)]
-        evidence = (_numbers(self.taste.evidence(block))[:, columns] for block in self._blocks(rows))
+        blocks = self._blocks(rows)
+        evidence = (_numbers(self.taste.evidence(block, names=of))[:, columns] for block, of in blocks)
         return list(self._reasons(rows, evidence, liked))
 
     def _reasons(
@@ -95,12 +99,15 @@ class KnownPerson:
                 Evidence(self.pictures.path_of(names[c]), words[names[c]], float(moves[c])) for c in strong
             )
 
-    def _blocks(self, rows: Int[np.ndarray, " n"]) -> Iterator[Any]:
+    def _blocks(self, rows: Int[np.ndarray, " n"]) -> Iterator[tuple[Any, list[str]]]:
+        """Embeddings, a block at a time, and their contents: the names by which raters' images are known."""
         import torch
 
-        embeddings = self.pictures.files.embeddings
+        files = self.pictures.files
         for start in range(0, len(rows), BLOCK):
-            yield torch.from_numpy(embeddings[rows[start : start + BLOCK]].astype(np.float32))
+            some = rows[start : start + BLOCK]
+            embeddings = torch.from_numpy(files.embeddings[some].astype(np.float32))
+            yield embeddings, [files.hashes[row] for row in some.tolist()]
 
 
 def know_person(

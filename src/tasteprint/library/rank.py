@@ -92,10 +92,10 @@ def rank_files(
 
 def rank_known(person: KnownPerson) -> Ranking:
     """Rank the pictures of a person who is known; what speaks for a picture is looked for at both ends."""
-    at_hand, scores = person.pictures, person.scores()
+    at_hand, (scores, standings) = person.pictures, person.assessed()
     files = at_hand.files
     paths = [files.paths[row] for row in at_hand.shown]
-    rows = ranked_pictures(paths, scores, person.standings(scores), at_hand.groups[at_hand.shown])
+    rows = ranked_pictures(paths, scores, standings, at_hand.groups[at_hand.shown])
     leaders = [one for one in rows if one.leads]
     ends = [*leaders[:BEST], *leaders[BEST:][-WORST:]]
     place = {path: place for place, path in enumerate(paths)}

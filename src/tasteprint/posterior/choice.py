@@ -19,8 +19,9 @@ from tasteprint.config import PosteriorConfig
 from tasteprint.posterior.alone import AlonePrior
 from tasteprint.posterior.basis import MOST_COMPONENTS, Components
 from tasteprint.posterior.cross_validation import CachedEstimation, Fold, folds, log_loss, search_scales
-from tasteprint.posterior.learned_prior import Progress, learn_prior, one_thread, with_opinions
+from tasteprint.posterior.learned_prior import Progress, learn_prior, with_opinions
 from tasteprint.posterior.likelihoods import Opinions
+from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import FittedPrior
 
 MANY = 200

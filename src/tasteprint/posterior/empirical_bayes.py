@@ -6,11 +6,11 @@ map and a prior of one taste. Does not know: where the scales come from, encoder
 A person's utility is `u(z) = m(z) + w · h(z)` with `w ~ N(0, I)`, so that what a person adds to the shared m has over
 images the covariance `h(z) · h(z')`. It is estimated (empirical Bayes) as
 
-    linear² l(z) · l(z') + rbf² r(z) · r(z') + others² Σ_i f_i(z) f_i(z') / N
+    linear² l(z) · l(z') + rbf² r(z) · r(z') + others² Σ_i f_i(z) f_i(z') / N + what is not known of m(z) and m(z')
 
 with l and r the features of `basis.py`, and f_i the effect of each of N raters (`rater_effects.py`). At images that
-they rated, m and f_i hold an effect of the image itself as well; at others, that of its features alone. Of h the
-leading directions over the raters' images are kept.
+they rated, m and f_i hold an effect of the image itself as well; at others, that of its features alone, and m is known
+the less. Of h the leading directions over the images are kept.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def assemble_prior(
     """
     images = torch.cat([one.images for one in people])
     rated = torch.unique(images[images != ALONE])
-    weights, own = _kernel_root(basis, raters, scales)
+    weights, own = _kernel_root(basis, taste, raters, scales)
     weights = torch.cat([taste.weights[:, None], weights], dim=1)
     table = basis.rows @ weights + torch.cat([taste.own[:, None], own], dim=1)
     choices_only = not (images == ALONE).any()
@@ -174,14 +174,16 @@ def assemble_prior(
 
 
 def _kernel_root(
-    basis: Basis, raters: RaterEffects, scales: Scales
+    basis: Basis, taste: SharedTaste, raters: RaterEffects, scales: Scales
 ) -> tuple[Float[Tensor, "q k"], Float[Tensor, "images k"]]:
     """The covariance's square root: h is `rows · weights`, and on top each image's own."""
     size = torch.full_like(basis.sizes, scales.rbf)
     size[: basis.linear] = scales.linear
     others = scales.others / len(raters.own) ** 0.5
-    weights = torch.cat([torch.diag(size), others * raters.weights.T], dim=1)
-    return weights, torch.cat([torch.zeros_like(basis.rows), others * raters.own.T], dim=1)
+    doubt_of_weights, doubt_of_own = taste.root.split([len(size), len(basis.rows)])
+    weights = torch.cat([torch.diag(size), others * raters.weights.T, doubt_of_weights], dim=1)
+    own = torch.cat([torch.zeros_like(basis.rows), others * raters.own.T, doubt_of_own], dim=1)
+    return weights, own
 
 
 def _keeping_shared(table: Float[Tensor, "images k"], width: int) -> Float[Tensor, "_ _"]:

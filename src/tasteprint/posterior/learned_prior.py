@@ -6,8 +6,7 @@ Does not know: image names, encoders, files. Everything is learned end to end th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from tasteprint.config import PosteriorConfig
 from tasteprint.posterior.likelihoods import ALONE, Cutpoints, Opinions
 from tasteprint.posterior.mixture import MixturePrior
+from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import FittedPrior, UtilityMap
 
 MAX_GRAD_NORM = 1.0
@@ -95,17 +95,6 @@ def learn_prior(
     if not any((one.images == ALONE).any() for one in people):
         fitted.centre(embeddings)
     return fitted.eval().requires_grad_(False)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Small matrices gain a seventh from a second thread, and lose severalfold where another process wants its core."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def with_opinions(people: Sequence[Opinions], least: int = 2) -> list[Opinions]:

@@ -27,6 +27,7 @@ from tasteprint.posterior.likelihoods import images_of, opinions_of
 from tasteprint.posterior.predictor import PosteriorPredictor
 from tasteprint.posterior.prints import PosteriorPrint, read_histories
 from tasteprint.posterior.storage import load_posterior, overlaps, save_posterior, smallest_hashes
+from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import Embeddings, UtilityModel, checked_embeddings, embed_named
 from tasteprint.types import History, Opinion
 from tasteprint.vision.encoder import ImageEncoder
@@ -93,7 +94,8 @@ class TastePosterior(UtilityModel):
         """
         encoder = encoder or ImageEncoder.from_pretrained(config.encoder)
         rows = _differing(checked_embeddings(embeddings, encoder))
-        fitted = AlonePrior.of(rows, encoder.column_weights)
+        with one_thread():
+            fitted = AlonePrior.of(rows, encoder.column_weights)
         return cls(encoder, replace(config, prior="alone"), fitted)
 
     def at_hand(self, embeddings: Float[np.ndarray, "n e"]) -> TastePosterior:

@@ -22,6 +22,7 @@ from tasteprint.posterior.inference import answer_shares, infer
 from tasteprint.posterior.likelihoods import Answers, images_of, opinion_numbers, opinions_of
 from tasteprint.posterior.mixture import MixturePosterior
 from tasteprint.posterior.storage import read_print, write_print
+from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import Embeddings, ImageUtilities, UtilityModel
 from tasteprint.types import History, Opinion, Scorer
 
@@ -66,26 +67,35 @@ class PosteriorPrint:
         return sum(part.nbytes for part in (self.images.shared, self.images.features, *self.belief))
 
     def score(
-        self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str] = (), pessimism: float = 0.0
+        self,
+        images: Float[Tensor, "b 3 h w"],
+        prompts: Sequence[str] = (),
+        pessimism: float = 0.0,
+        names: Sequence[str] = (),
     ) -> Float[Tensor, " b"]:
-        """Score images in [0, 1], with gradients to the pixels; see `score_embeddings` for `pessimism`."""
-        return self.score_embeddings(self.model.encoder.embed(images), pessimism)
+        """Score images in [0, 1], with gradients to the pixels; see `score_embeddings` for the rest."""
+        return self.score_embeddings(self.model.encoder.embed(images), pessimism, names)
 
     @torch.no_grad()
     def score_pictures(
-        self, pictures: Sequence[Image.Image], prompts: Sequence[str] = (), pessimism: float = 0.0
+        self,
+        pictures: Sequence[Image.Image],
+        prompts: Sequence[str] = (),
+        pessimism: float = 0.0,
+        names: Sequence[str] = (),
     ) -> Float[Tensor, " b"]:
         """Score PIL pictures through the encoder's own processor, without gradients."""
-        return self.score_embeddings(self.model.encoder.embed_pictures(pictures), pessimism)
+        return self.score_embeddings(self.model.encoder.embed_pictures(pictures), pessimism, names)
 
     def score_embeddings(
-        self, embeddings: Float[Tensor, "b e"], pessimism: float = 0.0
+        self, embeddings: Float[Tensor, "b e"], pessimism: float = 0.0, names: Sequence[str] = ()
     ) -> Float[Tensor, " b"]:
         """Score images by their embeddings; `pessimism` takes off so many standard deviations of the utility.
 
-        The expected utility is `m + E[w] · h`, one dot product; a pessimistic one does not reward what is unknown.
+        The expected utility is `m + E[w] · h`, one dot product; a pessimistic one does not reward what is unknown. With
+        `names`, one an image, what raters said of the very image counts, where the posterior was estimated from them.
         """
-        shared, features = self.model.utilities(embeddings)
+        shared, features = self.model.utilities(embeddings, names)
         if not pessimism:
             return shared + features @ self.belief.taste.to(features)
         mean, variance = self.belief.utility(shared.double(), features.double())
@@ -97,37 +107,53 @@ class PosteriorPrint:
             raise ValueError(f"pessimism is {deviations}; expected a number of at least 0: correct it.")
         return PessimisticScorer(self, deviations)
 
-    def prefers(self, a: Pictures, b: Pictures, prompts: Sequence[str] = ()) -> Float[Tensor, " b"]:
-        """Probability that the person prefers each of `a` to the one of `b` at its place; calibrated."""
+    def prefers(
+        self, a: Pictures, b: Pictures, prompts: Sequence[str] = (), names: Sequence[tuple[str, str]] = ()
+    ) -> Float[Tensor, " b"]:
+        """Probability that the person prefers each of `a` to the one of `b` at its place; calibrated.
+
+        `names` are both images', a pair each; see `score_embeddings`.
+        """
         if len(a) != len(b):
             raise ValueError(f"{len(a)} pictures were set against {len(b)}; expected as many: give pairs.")
-        return self.prefers_embeddings(self._embedded(a), self._embedded(b))
+        return self.prefers_embeddings(self._embedded(a), self._embedded(b), names)
 
-    def prefers_embeddings(self, a: Float[Tensor, "b e"], b: Float[Tensor, "b e"]) -> Float[Tensor, " b"]:
+    def prefers_embeddings(
+        self, a: Float[Tensor, "b e"], b: Float[Tensor, "b e"], names: Sequence[tuple[str, str]] = ()
+    ) -> Float[Tensor, " b"]:
         """Do the same by embeddings: the weighted mean over tastes of σ(k mean), k = 1 / sqrt(1 + π/8 variance)."""
-        (shared_a, features_a), (shared_b, features_b) = map(self.model.utilities, (a, b))
+        shared_a, features_a = self.model.utilities(a, [pair[0] for pair in names])
+        shared_b, features_b = self.model.utilities(b, [pair[1] for pair in names])
         pairs = Answers.choices((features_a - features_b).double(), (shared_a - shared_b).double())
         return self.belief.predict_proba(pairs).to(features_a)
 
     @torch.no_grad()
-    def standing(self, embeddings: Float[Tensor, "b e"]) -> Float[Tensor, " b"]:
-        """Probability that the person prefers each image to one at random of the pictures at hand.
+    def assess(
+        self, embeddings: Float[Tensor, "b e"], names: Sequence[str] = ()
+    ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+        """Give scores and standings of images by their embeddings, which are read once.
 
-        Of a posterior without pictures at hand, to an image of utility 0: an average one.
+        A standing is the probability that the person prefers the image to one at random of the pictures at hand; of a
+        posterior that has none at hand, to an image of utility 0: an average one.
         """
-        shared, features = self.model.utilities(embeddings)
+        shared, features = self.model.utilities(embeddings, names)
+        return shared + features @ self.belief.taste.to(features), self._standing(shared, features)
+
+    def _standing(self, shared: Float[Tensor, " b"], features: Float[Tensor, "b d"]) -> Float[Tensor, " b"]:
         against = [part.double() for part in self.model.fitted.references()]
         parts = zip(shared.double().split(ROWS), features.double().split(ROWS), strict=True)
         found = [self.belief.preferred(*part, *against).mean(dim=-1) for part in parts]
         return torch.cat([shared.new_zeros(0), *found]).to(shared)
 
     @torch.no_grad()
-    def evidence(self, embeddings: Float[Tensor, "b e"]) -> Float[Tensor, "b opinions"]:
+    def evidence(
+        self, embeddings: Float[Tensor, "b e"], names: Sequence[str] = ()
+    ) -> Float[Tensor, "b opinions"]:
         """What each of `opinions` adds to the expected utility of each image, in logits; above 0 it speaks for it.
 
         The mean taste is the prior's and a sum over answers on top, so what they add to a utility is a sum too.
         """
-        _, features = self.model.utilities(embeddings)
+        _, features = self.model.utilities(embeddings, names)
         rows = [opinions_of(self.opinions, self.images.place)]
         observed = self.model.fitted.answers_of(rows, self.images.shared, self.images.features)
         adds = answer_shares(self.model.prior, self.belief, Answers(*(part[0] for part in observed)))
@@ -196,7 +222,8 @@ def infer_prints(
     """
     ordered = [(user, tuple(sorted(opinions, key=repr))) for user, opinions in people]
     rows = [opinions_of(opinions, images.place) for _, opinions in ordered]
-    belief = infer(model.prior, model.fitted.answers_of(rows, images.shared, images.features), near=near)
+    with one_thread():
+        belief = infer(model.prior, model.fitted.answers_of(rows, images.shared, images.features), near=near)
     return [
         PosteriorPrint(model, user, opinions, images.selected(sorted(images_of(opinions))), belief.of(person))
         for person, (user, opinions) in enumerate(ordered)

@@ -39,11 +39,15 @@ JITTER = 1e-9
 
 
 class SharedTaste(NamedTuple):
-    """Utility `features · weights`, and for images that were rated what is the image's `own` on top; the cuts."""
+    """Utility `features · weights`, and for images that were rated what is the image's `own` on top; the cuts.
+
+    What is not known of it has the covariance `root rootᵀ` over weights and own parts together.
+    """
 
     weights: Float[Tensor, " q"]
     own: Float[Tensor, " images"]
     cutpoints: Cutpoints
+    root: Float[Tensor, "k k"]
 
     def utility(self, features: Float[Tensor, "images q"]) -> Float[Tensor, " images"]:
         """Utility of the images of the table that it was found on."""
@@ -93,9 +97,29 @@ def shared_taste(
 
     with torch.enable_grad():
         optimiser.step(penalised_log_loss)
-    return SharedTaste(
-        spread * weights.detach(), own * parts.detach(), cutpoints.float().eval().requires_grad_(False)
-    )
+    found = spread * weights.detach(), own * parts.detach()
+    cutpoints = cutpoints.float().eval().requires_grad_(False)
+    return SharedTaste(*found, cutpoints, _doubt(features, whole, *found, cutpoints, spread, own))
+
+
+def _doubt(
+    features: Float[Tensor, "images q"],
+    whole: Opinions,
+    weights: Float[Tensor, " q"],
+    parts: Float[Tensor, " images"],
+    cutpoints: Cutpoints,
+    spread: float,
+    own: float,
+) -> Float[Tensor, "k k"]:
+    """A root of the covariance that Laplace's approximation gives weights and own parts, the cuts taken as they are."""
+    eye = torch.eye(len(features), dtype=features.dtype)
+    everything = torch.cat([spread * features, own * eye], dim=1)
+    observed = answers([whole], features @ weights + parts, everything, cutpoints.table())
+    _, bends = slope_and_bend(observed.offsets[0], observed.low[0], observed.high[0])
+    rows = observed.rows[0] * (observed.weights[0] * bends).sqrt()[:, None]
+    factor = torch.linalg.cholesky(rows.T @ rows + torch.eye(rows.shape[1], dtype=rows.dtype))
+    scales = torch.cat([torch.full((features.shape[1],), spread), torch.full((len(features),), own)]).double()
+    return scales[:, None] * torch.linalg.inv(factor).T
 
 
 def _beginning(

@@ -220,7 +220,7 @@ def _flat(table: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, Any
 
 def _data_uri(source: Image.Image | bytes, side: int = SIDE) -> str:
     """A picture as text inside the page: encoded afresh, so that nothing but its pixels is kept."""
-    image = open_image(source)
+    image = open_image(source, side)
     image.thumbnail((side, side))
     kind, buffer = ("PNG" if max(image.size) <= SIDE // 2 == side // 2 else "JPEG"), io.BytesIO()
     image.save(buffer, kind, optimize=True, quality=88)

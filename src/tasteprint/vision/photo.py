@@ -42,7 +42,6 @@ PHOTO_WIDTH = sum(length for length, _ in BLOCKS.values())
 FLOOR = 1e-6
 """Added under the square root of a variance, whose slope at 0 has no bound: a deviation below 0.001 counts as 0.001."""
 
-
 AT_ONCE = 4
 """So many pictures go through the network together on a CPU: the memory of their maps stays with the process. Of 64 at
 once each took twice as long (zeroing memory anew) and all took fifteen times the memory."""
