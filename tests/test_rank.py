@@ -12,8 +12,10 @@ import pytest
 
 from tasteprint import rank
 from tasteprint.data.history_files import named_file
+from tasteprint.library.at_hand import PicturesAtHand
+from tasteprint.library.embedding import EmbeddedFiles
 from tasteprint.library.opinions import gather_opinions
-from tasteprint.library.person import know_person, passed_over
+from tasteprint.library.person import know_person
 from tasteprint.library.questions import candidate_pairs, require_new_table, write_questions
 from tasteprint.library.ranking import Evidence, RankedPicture, Ranking, ranked_pictures, standings_of
 from tasteprint.types import Rating, Vote
@@ -66,15 +68,16 @@ def test_likes_alone_let_the_others_count_as_passed(folder, model):
 
 
 def test_of_many_passed_ones_a_draw_that_no_order_bends():
-    contents = [f"{(number * 7919) % 2003:04x}" for number in range(2000)]
+    contents = tuple(f"{(number * 7919) % 2003:04x}" for number in range(2000))
     groups = np.arange(2000)
     groups[1] = groups[0]  # a near-duplicate of the liked one
-    rows = np.arange(1000)
-    drawn = passed_over(contents, groups, rows, frozenset(contents[:1]))
-    assert len(drawn) == 500 and not {contents[0], contents[1]} & set(drawn)
-    assert set(drawn) == set(passed_over(contents, groups, rows[::-1].copy(), frozenset(contents[:1])))
-    assert set(drawn) <= set(contents[:1000])
-    assert max(drawn) < max(set(contents[:1000]) - set(drawn) - set(contents[:2]))
+    files = EmbeddedFiles(tuple(map(Path, contents)), contents, np.zeros((2000, 1), np.float16), (), ())
+    drawn = PicturesAtHand(files, np.arange(1000), groups).passed(frozenset(contents[:1]))
+    assert drawn == PicturesAtHand(files, np.arange(1000)[::-1].copy(), groups).passed(
+        frozenset(contents[:1])
+    )
+    others = set(contents[2:1000])
+    assert len(drawn) == 500 and set(drawn) <= others and max(drawn) < min(others - set(drawn))
 
 
 def test_a_contradiction_counts_as_both(folder, model):
@@ -119,8 +122,8 @@ def test_reasons_are_what_the_model_says_summed_by_picture(folder, model):
     ratings = [Rating("you", "", str(shown[9]), 5, 5), Rating("you", "", str(shown[8]), 1, 5)]
     person = know_person(model, shown, gather_opinions((), (), votes, ratings), None, lambda *_: None)
     reasons = person.reasons([3, 0])
-    rows = model.at_hand(person.files.embeddings.astype(np.float32)).features(
-        person.files.embeddings.astype(np.float32)
+    rows = model.at_hand(person.pictures.files.embeddings.astype(np.float32)).features(
+        person.pictures.files.embeddings.astype(np.float32)
     )
     differences = np.stack([rows[0] - rows[5], rows[0] - rows[6], rows[9], rows[8]])
     weights = np.linalg.solve(differences @ differences.T + RIDGE * np.eye(4), [1, 1, 1, -1]) * 3

@@ -137,7 +137,7 @@ def test_push_to_hub_uploads_what_was_saved(model, monkeypatch):
             calls.append(sorted(path.name for path in folder_path.iterdir()))
             return f"https://hub/{repo_id}"
 
-    monkeypatch.setattr("tasteprint.hub.HfApi", Api)
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
     assert model.push_to_hub("me/taste") == "https://hub/me/taste"
     assert (
         calls[0] == "me/taste"

@@ -11,9 +11,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
 FORMAT = 1
 ABOUT = "tasteprint.json"
 """The record in a model's folder: its format, its kind, its settings."""
@@ -35,6 +32,9 @@ def find_model(name: str | Path) -> Path:
     if Path(name).is_dir():
         inside = Path(name) / "model"
         return inside if inside.is_dir() else Path(name)
+    from huggingface_hub import snapshot_download  # here and below: it takes half a second to import
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
     try:
         return Path(snapshot_download(str(name), allow_patterns=PATTERNS))
     except (HfHubHTTPError, HFValidationError, OSError) as fault:
@@ -68,6 +68,8 @@ def write_about(folder: Path, about: dict[str, Any]) -> None:
 
 def push_folder(folder: Path, repository: str, private: bool) -> str:
     """Upload a saved folder to the Hub; returns the address of the commit."""
+    from huggingface_hub import HfApi
+
     api = HfApi()
     api.create_repo(repository, private=private, exist_ok=True)
     return str(api.upload_folder(repo_id=repository, folder_path=folder))

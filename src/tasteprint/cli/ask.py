@@ -32,7 +32,8 @@ from tasteprint.library.names import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasteprint.library.person import KnownPerson, Progress
+    from tasteprint.library.at_hand import Progress
+    from tasteprint.library.person import KnownPerson
     from tasteprint.library.questions import Question
     from tasteprint.types import History
 
@@ -71,7 +72,7 @@ def ask_command(
     _print(questions, as_json)
     if out is not None:
         _write(questions, out)
-    say_what_was_missed(found.skipped, person.files.failed, person.files.notes)
+    say_what_was_missed(found.skipped, person.pictures.files.failed, person.pictures.files.notes)
 
 
 def _check(count: int, out: Path | None) -> None:
@@ -105,9 +106,9 @@ def _questions(person: KnownPerson, count: int, seed: int) -> list[Question]:
     from tasteprint.library.questions import Question, candidate_pairs
     from tasteprint.posterior.active import most_informative_pairs
 
-    chosen = most_informative_pairs(person.taste, candidate_pairs(person, seed), count, person.rows)
-    files = person.path_of
-    return [Question(files[one.first], files[one.second], one.nats) for one in chosen]
+    pictures = person.pictures
+    chosen = most_informative_pairs(person.taste, candidate_pairs(person, seed), count, pictures.embeddings)
+    return [Question(pictures.path_of(one.first), pictures.path_of(one.second), one.nats) for one in chosen]
 
 
 def _print(questions: Sequence[Question], as_json: bool) -> None:

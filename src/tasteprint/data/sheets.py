@@ -14,8 +14,6 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple
 
-from tasteprint.data.logs import refuse_pickle
-
 SEPARATORS = (",", ";", "\t")
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
@@ -59,6 +57,8 @@ def refuse_no_sheet(path: Path, kind: str, forms: Sequence[Sequence[str]]) -> No
         raise ValueError(
             f"{kind} {str(path)!r} is a workbook; expected a CSV with {columns_of(forms)}: save it as CSV."
         )
+    from tasteprint.data.logs import refuse_pickle  # only here: it needs DuckDB
+
     refuse_pickle(path)
 
 

@@ -35,7 +35,8 @@ def candidate_pairs(person: KnownPerson, seed: int) -> list[tuple[str, str]]:
 
     ValueError where there are not two different pictures.
     """
-    of_group = {person.groups[row]: person.files.hashes[row] for row in reversed(person.shown.tolist())}
+    at_hand = person.pictures
+    of_group = {at_hand.groups[row]: at_hand.files.hashes[row] for row in reversed(at_hand.shown.tolist())}
     contents = sorted(of_group.values())
     voted = {frozenset(vote.images) for vote in person.history.votes}
     found = [pair for pair in _pairs(contents, random.Random(seed)) if frozenset(pair) not in voted]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasteprint.library.at_hand import Progress
 from tasteprint.library.folder import find_pictures
 from tasteprint.library.looking import rank_by_looking
 from tasteprint.library.opinions import (
@@ -22,7 +23,7 @@ from tasteprint.library.opinions import (
     gather_opinions,
     words_by_image,
 )
-from tasteprint.library.person import KnownPerson, Progress, ReadsEmbeddings, know_person
+from tasteprint.library.person import KnownPerson, ReadsEmbeddings, know_person
 from tasteprint.library.ranking import Ranking, ranked_pictures
 from tasteprint.library.store import cache_folder
 from tasteprint.types import History
@@ -80,7 +81,7 @@ def rank_files(
     history_length: int = 8,
 ) -> Ranking:
     """Rank files by a person's opinions, whose images are named by paths, with any model."""
-    if not history.opinions:
+    if not count_said(history):
         raise ValueError(
             "nothing is said of any picture; expected likes, dislikes, votes or stars: give some, as --liked FOLDER."
         )
@@ -91,18 +92,22 @@ def rank_files(
 
 def rank_known(person: KnownPerson) -> Ranking:
     """Rank the pictures of a person who is known; what speaks for a picture is looked for at both ends."""
-    files, (scores, standings) = person.files, person.assessed()
-    paths = [files.paths[row] for row in person.shown]
-    rows = ranked_pictures(paths, scores, standings, person.groups[person.shown])
+    at_hand, (scores, standings) = person.pictures, person.assessed()
+    files = at_hand.files
+    paths = [files.paths[row] for row in at_hand.shown]
+    rows = ranked_pictures(paths, scores, standings, at_hand.groups[at_hand.shown])
     leaders = [one for one in rows if one.leads]
     ends = [*leaders[:BEST], *leaders[BEST:][-WORST:]]
     place = {path: place for place, path in enumerate(paths)}
     because = dict(
         zip([one.path for one in ends], person.reasons([place[one.path] for one in ends]), strict=True)
     )
-    said = words_by_image(person.history)
-    content = {files.paths[row]: files.hashes[row] for row in person.shown}
-    pictures = (
-        replace(one, said=said.get(content[one.path], ""), because=because.get(one.path, ())) for one in rows
+    words = words_by_image(person.history)
+    said = {files.paths[row]: words[files.hashes[row]] for row in at_hand.shown if files.hashes[row] in words}
+    pictures = tuple(
+        replace(one, said=said.get(one.path, ""), because=because.get(one.path, ()))
+        if one.path in said or one.path in because
+        else one
+        for one in rows
     )
-    return Ranking(tuple(pictures), files.failed, notes=files.notes, opinions=count_said(person.history))
+    return Ranking(pictures, files.failed, notes=files.notes, opinions=count_said(person.history))
