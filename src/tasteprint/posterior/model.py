@@ -146,9 +146,16 @@ class TastePosterior(UtilityModel):
         """
         return read_histories(self, histories, embeddings or partial(self.embed, open_image=open_image))
 
-    def predictor(self, open_image: OpenImage, folder: str | Path) -> PosteriorPredictor:
-        """Give what evaluation reads people through; embeddings are kept in `folder`."""
-        return PosteriorPredictor(self, FeatureStore(Path(folder), self.encoder, open_image).rows)
+    def predictor(
+        self, open_image: OpenImage, folder: str | Path, at_hand: Sequence[str] = ()
+    ) -> PosteriorPredictor:
+        """Give what evaluation reads people through; embeddings are kept in `folder`.
+
+        `at_hand` names the pictures at hand, from which a prior that needs nobody has its features.
+        """
+        rows = FeatureStore(Path(folder), self.encoder, open_image).rows
+        model = self.at_hand(rows(at_hand)) if at_hand and isinstance(self.fitted, AlonePrior) else self
+        return PosteriorPredictor(model, rows)
 
 
 def _differing(rows: Float[Tensor, "n e"]) -> Float[Tensor, "n e"]:
