@@ -119,7 +119,7 @@ def measure_ratings(seen: Seen, model: TastePosterior, found: Margins) -> None:
         made = [one for turn in range(TURNS) for one in episodes(seen.log, 0, turn)]
         for name, said in (("stars", stars), ("likes", likes)):
             pairs = [(one, said(one, count)) for one in made]
-            there = [(one, history) for one, history in pairs if history]
+            there = [(one, history) for one, history in pairs if history is not None]
             for (one, _), taste in zip(there, seen.read(model, [h for _, h in there]), strict=True):
                 found[f"alone.{name}.{count}"][one.person.user].append(seen.margins(taste, one.targets))
 
@@ -164,20 +164,26 @@ def measure_logistic(seen: Seen, model: TastePosterior, found: Margins) -> None:
 def measure_asked(seen: Seen, model: TastePosterior, found: Margins) -> None:
     """Pairs of which each was the most informative of some that the person can answer, against pairs at random."""
     for one in (made for turn in range(TURNS) for made in episodes(seen.log, max(ASKED), turn)):
-        rng = random.Random(one.person.user)
-        pool = one.person.choices(set(one.visible))
-        taste = seen.read(model, [History(one.person.user)])[0]
-        for count in range(1, max(ASKED) + 1):
-            offered = rng.sample(pool, min(CANDIDATES, len(pool)))
-            best = most_informative_pairs(taste, offered, 1, seen.embeddings)[0]
-            vote = Vote(one.person.user, "", best.first, best.second, 1.0)
-            taste = taste.extended([vote], embeddings=seen.embeddings)
-            pool = [pair for pair in pool if not {best.first, best.second} & set(pair)]
-            if count in ASKED:
-                found[f"asked.{count}"][one.person.user].append(seen.margins(taste, one.targets))
-                random_votes = History(one.person.user, one.context[:count])
-                drawn = seen.read(model, [random_votes])[0]
-                found[f"random.{count}"][one.person.user].append(seen.margins(drawn, one.targets))
+        answers = asked(seen, model, one)
+        for count in ASKED if len(answers) == max(ASKED) else ():
+            for name, votes in (("asked", answers), ("random", one.context)):
+                taste = seen.read(model, [History(one.person.user, tuple(votes[:count]))])[0]
+                found[f"{name}.{count}"][one.person.user].append(seen.margins(taste, one.targets))
+
+
+def asked(seen: Seen, model: TastePosterior, one: Episode) -> list[Vote]:
+    """Answers to the pairs that tell most, one after the other; no picture is shown twice."""
+    rng = random.Random(one.person.user)
+    pool = one.person.choices(set(one.visible))
+    answers: list[Vote] = []
+    taste = seen.read(model, [History(one.person.user)])[0]
+    while pool and len(answers) < max(ASKED):
+        offered = rng.sample(pool, min(CANDIDATES, len(pool)))
+        best = most_informative_pairs(taste, offered, 1, seen.embeddings)[0]
+        answers.append(Vote(one.person.user, "", best.first, best.second, 1.0))
+        taste = taste.extended(answers[-1:], embeddings=seen.embeddings)
+        pool = [pair for pair in pool if not {best.first, best.second} & set(pair)]
+    return answers
 
 
 def measure_raters(seen: Seen, found: Margins, counts: Sequence[int]) -> None:

@@ -24,7 +24,7 @@ from tasteprint.data.decode import ImageError, open_image
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.vision.encoder import ImageEncoder
 
-CONFIG = PosteriorConfig(encoder="photo", prior="alone", features=128)
+CONFIG = PosteriorConfig(encoder="photo", prior="alone")
 CUTS = 4
 SMALLEST = 40_000
 """Bytes below which a file is taken for an icon or a thumbnail."""

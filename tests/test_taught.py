@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from tasteprint.config import load_config
 from tasteprint.incontext.model import InContextModel
 from tasteprint.posterior import cross_validation as crossval
+from tasteprint.posterior.basis import DIRECTIONS
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.train.objective import READOUTS
@@ -79,7 +80,7 @@ def test_an_estimated_prior_can_teach(estimated):
     posterior = TastePosterior.from_pretrained(estimated / "posterior")
     assert isinstance(posterior.fitted, EmpiricalBayesPrior)
     readouts = load_file(estimated / "stage1" / READOUTS)
-    assert len(readouts["share.weight"]) == 1 and len(readouts["taste.weight"]) == 16
+    assert len(readouts["share.weight"]) == 1 and len(readouts["taste.weight"]) == DIRECTIONS
     points = json.loads((estimated / "learning.json").read_text())
     assert points[0]["posterior"] > 0 and points[0]["utility"] > 0 and np.isfinite(points[0]["loss"])
 

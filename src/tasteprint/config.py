@@ -71,7 +71,7 @@ class PosteriorConfig:
     up to `max_targets` others.
     """
 
-    encoder: str = "eye"
+    encoder: str = "photo"
     prior: Literal["auto", "learned", "estimated", "alone"] = "auto"
     components: Positive = 16
     features: Positive = 16

@@ -35,7 +35,7 @@ FIRST_SEED = 100
 """No `--seed` draws the people and pictures from which `mini` learned (`experiments/world_log.py`)."""
 
 TARGETS = 16
-QUICK = ("posterior.components=12", "posterior.steps=500")
+QUICK = ("posterior.encoder=eye", "posterior.components=12", "posterior.steps=500")
 """A posterior in half a minute; the config's own numbers are for results."""
 
 SHORT = ("init_from=mini", "stage1.steps=0", "stage2.steps=100", "stage2.lr=5e-4", "stage2.evaluate_every=25")

@@ -59,7 +59,7 @@ def find_prior(
     if config.prior == "alone" or len(people) == 1:
         return AlonePrior.of(embeddings, column_weights)
     if config.prior == "learned" or (config.prior == "auto" and len(people) >= MANY):
-        return learn_prior(embeddings, people, config, held_out, seed, progress)
+        return learn_prior(embeddings, people, config, held_out, seed, progress, column_weights)
     components = Components.of(embeddings, MOST_COMPONENTS, column_weights)
     made = [fold for turn in range(ROUNDS) for fold in folds(people, len(names), seed + turn)]
     estimations = [CachedEstimation(names, embeddings, components, fold.train) for fold in made]
@@ -70,11 +70,12 @@ def find_prior(
         tried["alone"] = [AlonePrior.of(embeddings, column_weights)] * len(trials)
         if len(people) >= FEW:
             tried["learned"] = [
-                learn_prior(embeddings, fold.train, config, held_out, seed) for fold in trials
+                learn_prior(embeddings, fold.train, config, held_out, seed, column_weights=column_weights)
+                for fold in trials
             ]
         best = _best(tried, trials, names, embeddings)
         if best == "learned":
-            return learn_prior(embeddings, people, config, held_out, seed, progress)
+            return learn_prior(embeddings, people, config, held_out, seed, progress, column_weights)
         if best == "alone":
             return tried["alone"][0]
     progress(config.steps, nats)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tasteprint.config import PosteriorConfig
+from tasteprint.posterior.basis import Components
 from tasteprint.posterior.likelihoods import ALONE, Cutpoints, Opinions
 from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.posterior.threads import one_thread
@@ -22,6 +23,12 @@ from tasteprint.posterior.utilities import FittedPrior, UtilityMap
 MAX_GRAD_NORM = 1.0
 CHECKS = 10
 """How often, during training, the people held out are predicted."""
+
+WIDE = 1024
+"""Numbers of an embedding from which on the network reads components: it would learn the rest by heart."""
+
+INPUTS = 184
+"""So many components it reads then (method.md section 12)."""
 
 LEARNING_STEPS = 6
 """Newton steps in training, where the prior changes from step to step anyway."""
@@ -36,20 +43,40 @@ class LearnedPrior(FittedPrior):
     kind = "learned"
     map: UtilityMap
 
-    def __init__(self, embeddings: Float[Tensor, "images e"], config: PosteriorConfig) -> None:
-        """Begin at random, from torch's current seed; constant columns of embeddings are left as they are."""
+    def __init__(
+        self,
+        embeddings: Float[Tensor, "images e"],
+        config: PosteriorConfig,
+        column_weights: Float[Tensor, " e"] | None = None,
+    ) -> None:
+        """Begin at random, from torch's current seed; constant columns of embeddings are left as they are.
+
+        Of embeddings that are wider than `WIDE` the network reads the leading components.
+        """
         super().__init__()
-        deviation = embeddings.std(dim=0)
-        scale = torch.where(deviation > 0, deviation, 1.0)
         hidden = [config.hidden] * config.layers
-        self.map = UtilityMap(embeddings.mean(dim=0), scale, hidden, config.features)
+        self.map = UtilityMap(*_standard(embeddings), hidden, config.features)
+        if embeddings.shape[1] > WIDE:
+            found = Components.of(embeddings, INPUTS, column_weights)
+            mean, axes, scale = (part.float() for part in (found.mean, found.axes, found.rows.std(dim=0)))
+            self.map = UtilityMap(mean, scale, hidden, config.features, axes)
         self.prior = MixturePrior(config.components, config.features)
         self.cutpoints = Cutpoints()
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor], config: PosteriorConfig, width: int) -> LearnedPrior:
         """Make it again from its state dict, frozen. RuntimeError where that does not fit config or embeddings."""
-        made = cls(torch.zeros(2, width), config)
+        made = cls(torch.zeros(2, 1), config)
+        axes = state.get("map.axes")
+        inputs = width if axes is None else axes.shape[1]
+        hidden = [config.hidden] * config.layers
+        made.map = UtilityMap(
+            torch.zeros(width),
+            torch.ones(inputs),
+            hidden,
+            config.features,
+            None if axes is None else torch.zeros(width, inputs),
+        )
         made.load_state_dict(state)
         return made.eval().requires_grad_(False)
 
@@ -81,6 +108,7 @@ def learn_prior(
     held_out: Sequence[Opinions] = (),
     seed: int = 0,
     progress: Progress = lambda step, loss: None,
+    column_weights: Float[Tensor, " e"] | None = None,
 ) -> LearnedPrior:
     """Learn from people with at least two opinions each; with `held_out`, the state that predicts theirs best is kept.
 
@@ -91,10 +119,18 @@ def learn_prior(
     people = with_opinions(people)
     with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(seed)
-        fitted = _trained(LearnedPrior(embeddings, config), embeddings, people, config, held_out, progress)
+        begun = LearnedPrior(embeddings, config, column_weights)
+        fitted = _trained(begun, embeddings, people, config, held_out, progress)
     if not any((one.images == ALONE).any() for one in people):
         fitted.centre(embeddings)
     return fitted.eval().requires_grad_(False)
+
+
+def _standard(
+    embeddings: Float[Tensor, "images e"],
+) -> tuple[Float[Tensor, " e"], Float[Tensor, " e"]]:
+    deviation = embeddings.std(dim=0)
+    return embeddings.mean(dim=0), torch.where(deviation > 0, deviation, 1.0)
 
 
 def with_opinions(people: Sequence[Opinions], least: int = 2) -> list[Opinions]:

@@ -220,6 +220,8 @@ def infer_prints(
     A print keeps its opinions in one order, whatever order they come in, so that nothing depends on it. The search
     begins `near` what was believed of these people before, if given.
     """
+    if not people:
+        return []
     ordered = [(user, tuple(sorted(opinions, key=repr))) for user, opinions in people]
     rows = [opinions_of(opinions, images.place) for _, opinions in ordered]
     with one_thread():

@@ -41,20 +41,32 @@ class UtilityMap(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    axes: Tensor | None
 
     def __init__(
-        self, mean: Float[Tensor, " e"], scale: Float[Tensor, " e"], hidden: Sequence[int], features: int
+        self,
+        mean: Float[Tensor, " e"],
+        scale: Float[Tensor, " i"],
+        hidden: Sequence[int],
+        features: int,
+        axes: Float[Tensor, "e i"] | None = None,
     ) -> None:
-        """Take the statistics by which embeddings are standardised; GELU between layers."""
+        """Take the statistics by which embeddings are standardised; GELU between layers.
+
+        With `axes` the network reads the i components that they give, and `scale` is that of the components.
+        """
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
-        inner = [layer for pair in pairwise((len(mean), *hidden)) for layer in (nn.Linear(*pair), nn.GELU())]
-        self.layers = nn.Sequential(*inner, nn.Linear((len(mean), *hidden)[-1], 1 + features))
+        self.register_buffer("axes", axes)
+        widths = (len(scale), *hidden)
+        inner = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.GELU())]
+        self.layers = nn.Sequential(*inner, nn.Linear(widths[-1], 1 + features))
 
     def forward(self, embeddings: Float[Tensor, "*n e"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
         """Give m and h, in logits."""
-        out = self.layers((embeddings - self.mean) / self.scale)
+        centred = embeddings - self.mean
+        out = self.layers((centred if self.axes is None else centred @ self.axes) / self.scale)
         return out[..., 0], out[..., 1:]
 
 
