@@ -86,7 +86,9 @@ def look_at(
         raise ValueError(
             f"none of {len(shown)} files could be looked at; expected pictures, but {files.failed[0][1]}"
         )
-    return PicturesAtHand(files, rows, np.asarray(near_duplicates(files.embeddings)))
+    weights = encoder.column_weights
+    counts = None if weights is None else weights.numpy(force=True)
+    return PicturesAtHand(files, rows, near_duplicates(files.embeddings, counts))
 
 
 def _embedded(
