@@ -32,7 +32,7 @@ from sklearn.linear_model import LogisticRegression
 from experiments.real_people import LIKED, Episode, Log, Person, avt, calista, episode, folds, parted
 from tasteprint.config import PosteriorConfig
 from tasteprint.evaluate.metrics import calibration_error, mean_interval, pair_outcomes, paired_difference
-from tasteprint.evaluate.results import Figure, write_results
+from tasteprint.evaluate.results import Figure, read_results, write_results
 from tasteprint.posterior.active import most_informative_pairs
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.posterior.prints import PosteriorPrint
@@ -78,7 +78,9 @@ class Seen:
     def fit(self, people: Sequence[Person], visible: set[str]) -> TastePosterior:
         """A prior estimated from raters' opinions of visible pictures."""
         said = {person.user: person.opinions(visible) for person in people}
-        return TastePosterior.fit(said, ESTIMATED, encoder=self.encoder, embeddings=self.embeddings)
+        return TastePosterior.fit(
+            said, ESTIMATED, encoder=self.encoder, embeddings=self.embeddings, at_hand=list(self.rows)
+        )
 
     def margins(
         self, taste: PosteriorPrint, pairs: Sequence[tuple[str, str]], named: bool = False
@@ -145,12 +147,12 @@ def likes(one: Episode, count: int) -> History | None:
     return History(one.person.user, ratings=given, passed=passed)
 
 
-def measure_logistic(seen: Seen, model: TastePosterior, found: Margins) -> None:
+def measure_logistic(seen: Seen, model: TastePosterior, found: Margins, counts: Sequence[int]) -> None:
     """A regression of one person's choices on the features that the model alone has."""
     features = {
         name: model.utilities(torch.from_numpy(row)[None])[1][0].numpy() for name, row in seen.rows.items()
     }
-    for count in COUNTS[1:]:
+    for count in counts[1:]:
         for one in (made for turn in range(TURNS) for made in episodes(seen.log, count, turn)):
             x = np.stack([features[vote.liked] - features[vote.disliked] for vote in one.context])
             line = LogisticRegression(fit_intercept=False).fit(
@@ -246,9 +248,10 @@ def figures(log: str, found: Margins) -> Iterator[Figure]:
 
 
 def gain(log: str, found: Margins, first: str, second: str) -> Figure:
-    """First minus second over the people of both, on the same pairs."""
+    """First minus second, over the people who have both, on the same pairs."""
+    users = sorted(found[first].keys() & found[second].keys())
     one, other = (
-        [pair_outcomes(np.concatenate(parts)) for parts in found[name].values()] for name in (first, second)
+        [pair_outcomes(np.concatenate(found[name][user])) for user in users] for name in (first, second)
     )
     return Figure(f"{log}.{first}.minus.{second}", *paired_difference(one, other, 0))
 
@@ -256,43 +259,50 @@ def gain(log: str, found: Margins, first: str, second: str) -> Figure:
 def main(
     data: Annotated[Path, typer.Option()] = DATA,
     out: Annotated[Path, typer.Option()] = OUT,
+    only_raters: Annotated[bool, typer.Option()] = False,
 ) -> None:
-    """Measure both logs and write the figures."""
+    """Measure both logs and write the figures; with `--only-raters` all others stay as they are in the file."""
     torch.set_num_threads(1)
-    written: list[Figure] = []
+    before = read_results(out) if only_raters else []
+    written: dict[str, Figure] = {figure.name: figure for figure in before}
     for log in (avt(data), calista(data)):
         found: Margins = defaultdict(lambda: defaultdict(list))
+        counts = COUNTS if log.name == "avt" else COUNTS[:4]
         seen = _seen(log, "photo")
-        alone, many = seen.alone(), log.name == "avt"
-        counts = COUNTS if many else COUNTS[:4]
-        measure_alone(seen, alone, found, "alone.unrated", counts)
-        if many:
-            measure_ratings(seen, alone, found)
-            measure_logistic(seen, alone, found)
-            measure_asked(seen, alone, found)
-            measure_eyes(seen, found)
-        plain = _seen(log, "statistics")
-        measure_alone(plain, plain.alone(), found, "statistics", counts)
+        if not only_raters:
+            measure_without_raters(seen, found, counts)
         measure_raters(seen, found, counts)
         found["population"], found["population.rated"] = found["raters.unrated.0"], found["raters.rated.0"]
-        written += figures(log.name, found)
-        if many:
-            written.append(_gain_of_votes(log.name, found))
-            written += [gain(log.name, found, f"asked.{n}", f"random.{n}") for n in ASKED]
-        write_results(out, "python -m experiments.photos", [0], written)
+        made = [*figures(log.name, found), *gains(log.name, found)]
+        written |= {figure.name: figure for figure in made}
+        write_results(out, "python -m experiments.photos", [0], list(written.values()))
+
+
+def measure_without_raters(seen: Seen, found: Margins, counts: Sequence[int]) -> None:
+    """Everything that is measured of one person alone; of a log of choices, choices only."""
+    alone, plain = seen.alone(), _seen(seen.log, "statistics")
+    measure_alone(seen, alone, found, "alone.unrated", counts)
+    measure_alone(plain, plain.alone(), found, "statistics", counts)
+    measure_logistic(seen, alone, found, counts)
+    if seen.log.name == "avt":
+        measure_ratings(seen, alone, found)
+        measure_asked(seen, alone, found)
+        measure_eyes(seen, found)
+
+
+def gains(log: str, found: Margins) -> Iterator[Figure]:
+    """Differences on the same pairs: own choices and nobody's, asked pairs and random ones."""
+    most = max(int(name.rpartition(".")[2]) for name in found if name.startswith("raters.unrated."))
+    yield gain(log, found, f"raters.unrated.{most if most < 32 else 32}", "raters.unrated.0")
+    yield gain(log, found, f"raters.rated.{most if most < 32 else 32}", "raters.rated.0")
+    for count in ASKED:
+        if f"asked.{count}" in found:
+            yield gain(log, found, f"asked.{count}", f"random.{count}")
 
 
 def _seen(log: Log, encoder: str) -> Seen:
     opened = ImageEncoder.from_pretrained(encoder)
     return Seen(log, opened, log.embedded(opened))
-
-
-def _gain_of_votes(log: str, found: Margins) -> Figure:
-    """32 choices minus none, of the people who gave both."""
-    both = found["raters.unrated.32"].keys() & found["raters.unrated.0"].keys()
-    for name in ("raters.unrated.32", "raters.unrated.0"):
-        found[name] = {user: found[name][user] for user in sorted(both)}
-    return gain(log, found, "raters.unrated.32", "raters.unrated.0")
 
 
 if __name__ == "__main__":

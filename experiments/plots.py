@@ -17,6 +17,7 @@ from matplotlib.figure import Figure as Drawing
 
 from experiments.figures import DOCS, RESULTS
 from experiments.people import COUNTS
+from experiments.photo_tables import curves as photo_curves
 from experiments.prediction_tables import Named, by_name, in_world
 from tasteprint.config import GuideConfig
 from tasteprint.evaluate.results import Figure, read_results
@@ -201,6 +202,7 @@ DRAWINGS: dict[str, dict[str, Callable[[Named], Drawing]]] = {
     "posterior.json": {"posterior.png": posterior_curves, "calibration.png": posterior_reliability},
     "world.json": {"in-context.png": world_curves, "in-context-calibration.png": world_reliability},
     "guidance.json": {"guidance.png": courses},
+    "photos.json": {"photos.png": photo_curves},
 }
 """Each results file, and what is drawn of it into docs/pictures."""
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from experiments.figures import DOCS, RESULTS
 from experiments.guidance_tables import TABLES as GUIDANCE
+from experiments.photo_tables import TABLES as PHOTOS
 from experiments.prediction_tables import TABLES as PREDICTION
 from experiments.prediction_tables import Named, by_name, value
 from tasteprint.evaluate.results import Figure, markdown, read_results
@@ -170,6 +171,7 @@ KINDS: dict[str, Callable[[Sequence[Figure]], str]] = {
     "parts": ablation,
     **PREDICTION,
     **GUIDANCE,
+    **PHOTOS,
 }
 
 

@@ -30,6 +30,17 @@ def colour_encoder(name="colours", width=3):
     return ImageEncoder(name, width, [nn.LayerNorm(1)], tensor, lambda images: images, mean, name)
 
 
+def vector_encoder(width, column_weights=None):
+    """Stands beside embeddings that are given as rows; it embeds nothing itself."""
+
+    def refuse(_):
+        raise AssertionError("no picture is to be looked at")
+
+    return ImageEncoder(
+        "vectors", width, [nn.LayerNorm(1)], refuse, refuse, refuse, "none", column_weights=column_weights
+    )
+
+
 def picture(name):
     return Image.new("RGB", (4, 4), COLOURS[name])
 

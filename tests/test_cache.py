@@ -53,6 +53,8 @@ def test_rows_come_back_by_content(tmp_path):
         assert cache.contents([100, 3, 100]) == {100: [bytes([1] * 32), bytes([2] * 32)]}
         np.testing.assert_array_equal(cache.embedding(bytes([2] * 32)), [2, 3, 4, 5, 6])
         assert cache.embedding(bytes(32)) is None
+        cache.add([kept(number) for number in range(100)])
+        assert len(cache.contents([100])[100]) == 16
 
 
 def test_a_picture_that_changed_is_another(tmp_path):

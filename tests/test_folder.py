@@ -98,6 +98,16 @@ def test_a_pattern_takes_pictures_and_folders(tmp_path, monkeypatch):
     assert [str(path) for path in found.paths] == ["b9.jpg", "b10.jpg", "bag/in.jpg", "bag/deep/x.jpg"]
     assert found.skipped == {".txt": 1}
     assert [str(path) for path in find_pictures(["**/[ix]*.jpg"]).paths] == ["bag/deep/x.jpg", "bag/in.jpg"]
+    assert names(find_pictures([f"{tmp_path}/*/*.jpg"]), tmp_path) == ["bag/in.jpg"]
+
+
+def test_a_pattern_ends_where_links_go_in_circles_and_leaves_out_what_is_hidden(tmp_path, monkeypatch):
+    put(tmp_path, "in/a.jpg", "in/.b.jpg", ".old/c.jpg", ".old/d.jpg")
+    for link in ("one", "two", "three"):
+        (tmp_path / "in" / link).symlink_to("..")
+    monkeypatch.chdir(tmp_path)
+    assert [str(path) for path in find_pictures(["**/*.jpg"]).paths] == ["in/a.jpg"]
+    assert [str(path) for path in find_pictures([".old/*.jpg"]).paths] == [".old/c.jpg", ".old/d.jpg"]
 
 
 @pytest.mark.parametrize("ended", [b"\n", b"\r\n", b"\0"])
@@ -122,6 +132,7 @@ def test_faults_are_one_sentence(tmp_path, monkeypatch):
         ("empty",): r"^'empty' holds no pictures, nor anything else; expected .*\.$",
         ("nowhere",): r"^'nowhere' is not there; expected a folder, .*: check the spelling\.$",
         ("now*",): r"^nothing matches 'now\*'; expected .*: check the spelling\.$",
+        ("a**b",): r"^'a\*\*b' is no pattern \(.*: write it so\.$|^nothing matches",
         ("round",): r"^'round' could not be opened \(.*\); expected .*: name another\.$",
         ("pipe",): r"^'pipe' is neither a file nor a folder; expected .*: name another\.$",
         ("bad\0name",): r"^'bad\\x00name' is not there; .*\.$",

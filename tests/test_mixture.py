@@ -143,6 +143,28 @@ def test_probabilities_against_sampling():
     close(belief.taste, tastes)
 
 
+@pytest.mark.parametrize("features", [1, 5])
+def test_every_image_against_every_other_is_the_choice_of_each_pair(features):
+    prior, context = random_prior(3, features), one(random_answers(1, 8, features), 0)
+    draw = torch.Generator().manual_seed(4)
+    (shared, rows), (others, other_rows) = (
+        (
+            torch.randn(n, dtype=torch.float64, generator=draw),
+            torch.randn(n, features, dtype=torch.float64, generator=draw),
+        )
+        for n in (6, 4)
+    )
+    belief = infer(prior, context)
+    found = belief.preferred(shared, rows, others, other_rows)
+    assert found.shape == (6, 4)
+    for j in range(4):
+        pairs = votes_on(rows - other_rows[j], shared - others[j])
+        torch.testing.assert_close(found[:, j], belief.predict_proba(pairs), atol=1e-9, rtol=0)
+    itself = belief.preferred(shared, rows, shared, rows)
+    torch.testing.assert_close(itself + itself.T, torch.ones_like(itself), atol=1e-9, rtol=0)
+    assert itself.diag().tolist() == pytest.approx([0.5] * 6, abs=1e-7)
+
+
 def test_a_known_utility_needs_no_approximation():
     mean, zero = numbers(-2.0, 0.0, 0.7), numbers(0.0, 0.0, 0.0)
     torch.testing.assert_close(answer_probability(mean, zero), torch.sigmoid(mean), atol=1e-15, rtol=0)

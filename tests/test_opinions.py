@@ -13,14 +13,20 @@ from tasteprint.posterior.likelihoods import (
     EVEN,
     FAR,
     LEAST_GAP,
+    SEEN,
     Cutpoints,
     Opinions,
     answers,
+    averaged_slope_and_bend,
     images_of,
+    opinion_numbers,
     opinions_of,
+    own_cutpoints,
+    rating_shares,
+    slope_and_bend,
 )
 from tasteprint.posterior.mixture import MixturePrior
-from tasteprint.types import MOST_STARS, Rating, Vote
+from tasteprint.types import MOST_STARS, Passed, Rating, Vote
 
 pytestmark = pytest.mark.numerical
 
@@ -45,6 +51,14 @@ def dislike(image):
     return rating(image, 1)
 
 
+def passed(image):
+    return Passed("u", image)
+
+
+def logit(probability):
+    return math.log(probability / (1 - probability))
+
+
 @pytest.fixture
 def prior():
     torch.manual_seed(0)
@@ -61,6 +75,7 @@ def prior():
         (vote(0.5), [[0, 1], [1, 0]], [[1, 2], [1, 2]], [0.5, 0.5]),
         (like("c"), [[2, -1]], [[3, 2]], [1.0]),
         (dislike("c"), [[2, -1]], [[0, 3]], [1.0]),
+        (passed("c"), [[2, -1]], [[0, 3]], [SEEN]),
         (rating("b", 3, 5), [[1, -1]], [[10, 11]], [1.0]),
         (rating("b", 1, 5), [[1, -1]], [[0, 9]], [1.0]),
         (rating("b", 5, 5), [[1, -1]], [[12, 2]], [1.0]),
@@ -151,6 +166,49 @@ def test_cuts_begin_where_all_stars_are_alike():
     assert table[6:9].tolist() == pytest.approx([-1.5 * math.log(3), 0.0, 1.5 * math.log(3)], abs=1e-5)
 
 
+# A person's own cuts
+
+
+def own(*opinions):
+    return own_cutpoints(opinions_of(opinions, PLACE)).tolist()
+
+
+def test_cuts_of_ones_own_by_hand():
+    """The share below a cut, one more rating spread evenly over the stars; one scale says nothing of another."""
+    likes = own(like("a"), like("b"), like("c"), dislike("a"), vote(1))
+    assert likes[3] == pytest.approx(logit((1 + 0.5) / (4 + 1)))  # below 0: likes are common
+    assert likes[6:9] == pytest.approx([logit(1 / 4), 0, logit(3 / 4)])
+    stars = own(rating("a", 3, 4), rating("b", 3, 4), rating("c", 4, 4))
+    assert stars[6:9] == pytest.approx([logit(0.25 / 4), logit(0.5 / 4), logit(2.75 / 4)])
+    assert stars[3] == 0 and stars[BELOW] == -FAR and stars[EVEN] == 0 and stars[ABOVE] == FAR
+
+
+def test_what_was_passed_counts_half():
+    """2 likes among 10 pictures: 8 passed ones count 4."""
+    table = own(like("a"), like("b"), *[passed("c")] * 8)
+    assert table[3] == pytest.approx(logit((8 * SEEN + 0.5) / (2 + 8 * SEEN + 1)))
+    assert table[3] == pytest.approx(math.log(4.5 / 2.5))
+
+
+def test_without_ratings_all_stars_are_alike():
+    for table in (own(), own(vote(1), vote(0.5))):
+        assert table[ABOVE + 1 :] == pytest.approx(
+            [logit(k / n) for n in range(2, MOST_STARS + 1) for k in range(1, n)]
+        )
+
+
+def test_cuts_of_each_persons_own_are_bounds_of_their_own():
+    people = [opinions_of([like("c")], PLACE), opinions_of([like("c"), dislike("a"), vote(1)], PLACE)]
+    tables = torch.stack([own_cutpoints(one) for one in people])
+    together = answers(people, SHARED, FEATURES, tables)
+    assert together.low.tolist()[0] == pytest.approx([logit(0.5 / 2), -FAR, -FAR])
+    assert together.low.tolist()[1] == pytest.approx([logit(1.5 / 3), -FAR, 0])
+    for row, one in enumerate(people):
+        alone = answers([one], SHARED, FEATURES, tables[row])
+        for part, other in zip(together, alone, strict=True):
+            assert torch.equal(part[row, : len(one.weights)], other[0])
+
+
 @pytest.mark.parametrize("out_of", range(2, MOST_STARS + 1))
 def test_probabilities_of_all_stars_sum_to_one(prior, out_of):
     """Of a utility that is known exactly, and of one that is not."""
@@ -178,7 +236,27 @@ def test_a_rating_outside_its_scale_is_refused(stars, out_of):
 
 def test_images_are_named_once_in_order():
     assert images_of([vote(1, "b", "a"), like("c"), vote(0, "a", "d")]) == ["b", "a", "c", "d"]
+    assert images_of([vote(1), passed("d"), passed("a")]) == ["a", "b", "d"]
     assert images_of([]) == []
+
+
+def test_every_row_is_some_opinions():
+    """A tie is two rows, anything else one."""
+    everything = [like("c"), vote(0.5), passed("a"), vote(1), vote(0.5), rating("b", 3, 5)]
+    numbers = opinion_numbers(everything)
+    assert numbers.tolist() == [0, 1, 1, 2, 3, 4, 4, 5]
+    assert len(numbers) == len(opinions_of(everything, PLACE).images)
+    assert opinion_numbers([]).tolist() == []
+
+
+@pytest.mark.parametrize("out_of", range(2, MOST_STARS + 1))
+def test_a_rating_is_a_scale_and_a_share_of_it(out_of):
+    """The fewest stars are 0, the most 1, evenly between; what was passed is the least of two."""
+    every = opinions_of([rating("c", stars, out_of) for stars in range(1, out_of + 1)], PLACE)
+    scale, share = rating_shares(every.bounds)
+    assert scale.tolist() == [out_of] * out_of
+    assert share.tolist() == pytest.approx([stars / (out_of - 1) for stars in range(out_of)])
+    assert [part.item() for part in rating_shares(opinions_of([passed("c")], PLACE).bounds)] == [2, 0]
 
 
 def test_some_opinions_in_another_order():
@@ -201,3 +279,22 @@ def test_gradients_reach_features_and_cuts(prior):
     belief.predict_proba(target).log().sum().backward()
     for tensor in (shared, features, cutpoints.first, cutpoints.gaps, *prior.parameters()):
         assert tensor.grad.isfinite().all() and tensor.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("bounds", [(0.0, FAR), (-FAR, 0.7), (-1.0, 1.0), (0.5, 4.0), (-FAR, FAR)])
+def test_means_of_slope_and_bend_are_near_their_integrals(bounds):
+    """Within 0.02 of a slope and of a bend, twice that between two bounds; exact where nothing is in doubt."""
+    means, variances = torch.meshgrid(
+        torch.linspace(-12, 12, 49).double(), torch.logspace(-2, 3, 21).double(), indexing="ij"
+    )
+    points = torch.linspace(-9, 9, 4001).double()
+    density = (-points.square() / 2).exp() / (-points.square() / 2).exp().sum()
+    low, high = torch.tensor(bounds).double()
+    utilities = means[..., None] + variances.sqrt()[..., None] * points
+    most = 0.02 if FAR in map(abs, bounds) else 0.04
+    found = averaged_slope_and_bend(means, variances, low, high)
+    for mean, part in zip(found, slope_and_bend(utilities, low, high), strict=True):
+        assert (mean - part @ density).abs().max() < most
+    known = averaged_slope_and_bend(means, variances * 0, low, high)
+    for mean, part in zip(known, slope_and_bend(means, low, high), strict=True):
+        assert torch.equal(mean, part)

@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 from tasteprint.posterior.inference import infer
 from tasteprint.posterior.likelihoods import (
     FAR,
+    SEEN,
     Cutpoints,
     answer_probability,
     answers,
     log_likelihood,
     opinions_of,
+    own_cutpoints,
     slope_and_bend,
 )
 from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.posterior.prints import PosteriorPrint
-from tasteprint.types import MOST_STARS, History, Rating, Vote
+from tasteprint.types import MOST_STARS, History, Passed, Rating, Vote
 from tastes import COLOURS, fitted, picture
 
 TABLE = Cutpoints().table()
@@ -41,7 +43,8 @@ VOTES = st.builds(
 RATINGS = st.integers(2, MOST_STARS).flatmap(
     lambda n: st.builds(Rating, st.just("u"), PROMPTS, st.sampled_from(IMAGES), st.integers(1, n), st.just(n))
 )
-OPINIONS = st.lists(VOTES | RATINGS, max_size=12)
+PASSED = st.builds(Passed, st.just("u"), st.sampled_from(IMAGES))
+OPINIONS = st.lists(VOTES | RATINGS | PASSED, max_size=12)
 
 
 def scale_bounds(n):
@@ -59,8 +62,8 @@ def number(value):
 
 
 def history(opinions, user="u"):
-    votes = tuple(one for one in opinions if isinstance(one, Vote))
-    return History(user, votes, tuple(one for one in opinions if isinstance(one, Rating)))
+    kinds = (tuple(one for one in opinions if isinstance(one, kind)) for kind in (Vote, Rating, Passed))
+    return History(user, *kinds)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,25 @@ def test_answers_on_one_scale_are_all_there_is(utility, variance, n):
     ):
         assert (probabilities >= 0).all()
         assert probabilities.sum().item() == pytest.approx(1, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=25)
+@given(OPINIONS)
+def test_cuts_of_ones_own_rise_and_give_back_how_often_stars_were_given(opinions):
+    """Of utility 0, k of n stars are as likely as their count, and one more rating spread over all n, says."""
+    table = own_cutpoints(opinions_of(opinions, PLACE))
+    for n in range(2, MOST_STARS + 1):
+        weights = [0.0] * n
+        for one in opinions:
+            if isinstance(one, Rating) and one.out_of == n:
+                weights[one.stars - 1] += 1
+            elif isinstance(one, Passed) and n == 2:
+                weights[0] += SEEN
+        bounds = opinions_of([Rating("u", "", "c", stars, n) for stars in range(1, n + 1)], {"c": 0}).bounds
+        low, high = table[bounds].T
+        assert (low < high).all()
+        found = log_likelihood(torch.zeros(n).double(), low, high).exp().tolist()
+        assert found == pytest.approx([(one + 1 / n) / (sum(weights) + 1) for one in weights], abs=1e-12)
 
 
 @settings(deadline=None)

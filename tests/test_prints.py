@@ -19,7 +19,7 @@ from tasteprint.incontext.images import PixelCache
 from tasteprint.incontext.model import InContextModel
 from tasteprint.incontext.prints import InContextPrint, rounding_loss, score_requests
 from tasteprint.incontext.shelf import PrintShelf
-from tasteprint.types import History, Rating
+from tasteprint.types import History, Passed, Rating
 
 pytestmark = pytest.mark.numerical
 
@@ -219,13 +219,15 @@ def test_a_preference_is_the_sigmoid_of_the_difference_of_margins(model, opened,
         taste.prefers(shown, shown[:2])
 
 
-def test_ratings_are_refused(model, opened):
-    rating = Rating("u", "", "1", 2)
+def test_opinions_on_one_image_are_refused(model, opened):
+    rating, passed = Rating("u", "", "1", 2), Passed("u", "1")
     for use in (
         lambda: model.print_of(History("u", (), (rating,)), opened),
+        lambda: model.print_of(History("u", passed=(passed,)), opened),
         lambda: model.print_of(history(1), opened).extended([rating], opened),
+        lambda: model.print_of(history(1), opened).extended([passed], opened),
     ):
-        with pytest.raises(ValueError, match="user 'u' rated one image; expected votes between two"):
+        with pytest.raises(ValueError, match="of user 'u' is about one image; expected votes between two"):
             use()
 
 

@@ -153,6 +153,11 @@ class Dataset:
         """Give every different prompt, sorted."""
         return [row[0] for row in self._rows("SELECT DISTINCT prompt FROM votes ORDER BY prompt")]
 
+    def image_names(self) -> list[str]:
+        """Give every image that a vote shows, sorted."""
+        sql = "SELECT image_0 FROM votes UNION SELECT image_1 FROM votes ORDER BY 1"
+        return [name for (name,) in self._rows(sql)]
+
     def _votes(self, condition: str, value: str) -> Iterator[Vote]:
         # The file is sorted by user and time; one thread reads it in that order.
         for row in self._rows(f"SELECT {', '.join(COLUMNS)} FROM votes WHERE {condition}", value):

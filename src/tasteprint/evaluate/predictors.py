@@ -32,8 +32,11 @@ PEOPLE_A_CALL = 16
 class HasPredictor(Protocol):
     """A model with a predictor of its own, quicker than through its prints."""
 
-    def predictor(self, open_image: OpenImage, folder: Path) -> Predictor:
-        """Give a predictor for images known by name, which may keep what it computes of them in `folder`."""
+    def predictor(self, open_image: OpenImage, folder: Path, at_hand: Sequence[str] = ()) -> Predictor:
+        """Give a predictor for images known by name, which may keep what it computes of them in `folder`.
+
+        `at_hand` names all of them, for models that learn from pictures without votes.
+        """
         ...
 
 
@@ -44,7 +47,7 @@ def predictor_of(model: TasteModel, dataset: Dataset) -> Predictor:
     """
     images = dataset.images
     if isinstance(model, HasPredictor):
-        return model.predictor(images.open, dataset.folder / "features")
+        return model.predictor(images.open, dataset.folder / "features", dataset.image_names())
     return PrintPredictor(model, images.open)
 
 

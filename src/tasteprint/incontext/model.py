@@ -82,8 +82,11 @@ class InContextModel(FrozenNetwork):
         """Read many people, one after the other."""
         return [self.print_of(history, open_image) for history in histories]
 
-    def predictor(self, open_image: OpenImage, folder: Path) -> Predictor:
-        """Read people whose images are known by name, several in one pass; visual tokens are kept in `folder`."""
+    def predictor(self, open_image: OpenImage, folder: Path, at_hand: Sequence[str] = ()) -> Predictor:
+        """Read people whose images are known by name, several in one pass; visual tokens are kept in `folder`.
+
+        What is `at_hand` is not read: the model learns nothing from pictures without votes.
+        """
         store = FeatureStore(folder, self.image_encoder, open_image)
         return partial(self.network.margins, images=StoredTokens(store, self.network.backbone.width))
 

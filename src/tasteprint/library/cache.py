@@ -28,6 +28,9 @@ from tasteprint.library.store import (
 if TYPE_CHECKING:
     from tasteprint.vision.encoder import ImageEncoder
 
+OF_A_SIZE = 16
+"""With so many contents a file is compared before it is decoded."""
+
 _T = TypeVar("_T")
 
 
@@ -93,12 +96,16 @@ class EmbeddingCache:
         return hashes
 
     def contents(self, sizes: Iterable[int]) -> dict[int, list[bytes]]:
-        """Give the SHA-256 of all that is kept of files of these sizes, by size: what a moved file may hold."""
+        """Give the SHA-256 of what is kept of files of these sizes, by size: what a moved file may hold.
+
+        At most `OF_A_SIZE` each: all files of a format without compression have one size.
+        """
 
         def read(store: sqlite3.Connection) -> dict[int, list[bytes]]:
             found: dict[int, list[bytes]] = defaultdict(list)
             for size in set(sizes):
-                for (content,) in store.execute("SELECT content FROM pictures WHERE size = ?", (size,)):
+                asked = "SELECT content FROM pictures WHERE size = ? LIMIT ?"
+                for (content,) in store.execute(asked, (size, OF_A_SIZE)):
                     found[size].append(content)
             return dict(found)
 

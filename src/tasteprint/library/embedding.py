@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,7 +93,10 @@ class _Job:
         self.paths, self.encoder, self.cache = paths, encoder, cache
         self.rows = np.empty((len(paths), encoder.width), np.float16)
         self.faults: dict[int, str] = {}
+        memory = Thread(target=self.rows.fill, args=(0,))  # gigabytes take a second to be had: meanwhile
+        memory.start()
         self.files = self._states()
+        memory.join()
         self.contents = cache.recall(self.files, self.rows) if cache else [b""] * len(paths)
         self.places: dict[bytes, int] = {}
         self.batch: list[tuple[int, np.ndarray]] = []

@@ -102,16 +102,15 @@ class _Search:
             raise ValueError(f"{name!r} is neither a file nor a folder; expected one of them: name another.")
 
     def _matches(self, pattern: str) -> None:
-        matches = sorted(glob.iglob(pattern, recursive=True), key=_natural)  # noqa: PTH207 - any pattern, absolute ones too
+        matches = sorted(_matching(pattern), key=_natural)
         if not matches:
             raise ValueError(
                 f"nothing matches {pattern!r}; expected a pattern of files that are there: check the spelling."
             )
         for match in matches:
-            name = os.path.basename(match.rstrip(os.sep))  # noqa: PTH119
             if os.path.isdir(match):  # noqa: PTH112
                 self._folder(match)
-            elif os.path.isfile(match) and not self._passed_over(name):  # noqa: PTH113
+            elif os.path.isfile(match) and not self._passed_over(match.rpartition(os.sep)[2]):  # noqa: PTH113
                 self._add(match)
 
     def _folder(self, top: str) -> None:
@@ -173,6 +172,19 @@ class _Search:
         else:
             self.taken.add(real)
             self.paths.append(path)
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """What a pattern matches, hidden things only where it names them; `**` goes through no links, which may circle."""
+    parts, top = Path(pattern).parts, Path(Path(pattern).anchor)
+    try:
+        for match in top.glob(str(Path(pattern).relative_to(top))):
+            if not any(part.startswith(".") and part not in parts for part in match.parts):
+                yield str(match)
+    except (ValueError, NotImplementedError) as fault:
+        raise ValueError(
+            f"{pattern!r} is no pattern ({fault}); expected one such as 'photos/**/*.jpg': write it so."
+        ) from fault
 
 
 def _natural(name: str) -> tuple[list[str | int], str]:

@@ -6,11 +6,9 @@ Does not know: how pairs are shown or answered.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,8 +18,11 @@ from tasteprint.posterior.mixture import MixturePosterior
 from tasteprint.posterior.prints import PosteriorPrint
 from tasteprint.posterior.utilities import Embeddings
 
-NODES = 24
-"""Points of the Gauss-Hermite rule; more change nothing beyond the sixth digit."""
+NODES = 129
+"""Points of the trapezoidal rule, which converges geometrically: of deviations up to 20 logits, within 1e-4 nats."""
+
+REACH = 6.0
+"""So many deviations each way the rule goes."""
 
 
 def expected_information_gain(
@@ -33,10 +34,10 @@ def expected_information_gain(
     difference of utility is normal within each component, so both are one-dimensional integrals. `offsets` and
     `rows` are the pairs' differences of m and h.
     """
-    points, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    points = torch.linspace(-REACH, REACH, NODES, dtype=torch.float64)
     means, variances = belief.moments(offsets, rows)
-    utilities = means[..., None] + variances.sqrt()[..., None] * torch.as_tensor(points)
-    shares = belief.log_weights.exp()[..., None, None] * torch.as_tensor(weights / math.sqrt(2 * math.pi))
+    utilities = means[..., None] + variances.sqrt()[..., None] * points
+    shares = belief.log_weights.exp()[..., None, None] * (-points.square() / 2).softmax(0)
     probabilities = torch.sigmoid(utilities)
     predicted = (shares * probabilities).sum(dim=(-3, -1))
     return _entropy(predicted) - (shares * _entropy(probabilities)).sum(dim=(-3, -1))

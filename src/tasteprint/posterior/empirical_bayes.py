@@ -43,8 +43,9 @@ class Scales(NamedTuple):
     """Standard deviations in logits at an average image, and the RBF kernel's `width` in median distances.
 
     `shared` and `image` are the shared taste's, by features and of the image itself; `rater` is that of a rater's
-    effect while it is found; `linear`, `rbf` and `others` make the prior. `trust` is what the shared taste of an image
-    that nobody rated is multiplied by, `components` how many the features are made of.
+    effect while it is found; `linear`, `rbf` and `others` make the prior. The shared taste is multiplied by `strength`,
+    since choices may be surer than the ratings that it was found from, and where nobody rated by `trust` as well.
+    `components` is how many the features are made of.
     """
 
     shared: float = 1.0
@@ -55,6 +56,7 @@ class Scales(NamedTuple):
     others: float = 2.0
     width: float = 2.0
     trust: float = 1.0
+    strength: float = 1.0
     components: float = 60
 
 
@@ -122,7 +124,7 @@ class EmpiricalBayesPrior(FittedPrior):
         self, people: Sequence[Opinions], shared: Float[Tensor, " n"], features: Float[Tensor, "n d"]
     ) -> Answers:
         """Opinions of many people on a table of images; where no rater used a scale, between a person's own cuts."""
-        bounds = self.cutpoints.table()
+        bounds = Scales(*self.map.scales.tolist()).strength * self.cutpoints.table()
         if any((one.images[:, 1] == ALONE).any() for one in people):
             bounds = torch.stack([self._bounds(one, bounds) for one in people])
         return answers(people, shared, features, bounds)
@@ -158,7 +160,7 @@ def assemble_prior(
     rotation = _keeping_shared((table + bias)[:, 1:], directions)
     weights, table, bias = weights @ rotation, (table + bias) @ rotation, bias @ rotation
     stretch = torch.ones_like(bias)
-    stretch[0] = _flattening(table[:, 1:], images)
+    stretch[0] = scales.strength * _flattening(table[:, 1:], images)
     unrated = stretch.clone()
     unrated[0] *= scales.trust
     tensors = {

@@ -188,13 +188,14 @@ def _averaged(
     _, bends = averaged_slope_and_bend(density.utilities(v), variances, density.low, density.high)
     for _ in range(AVERAGINGS):
         factors = density.factors(bends)
-        pull, now = averaged_slope_and_bend(
-            density.utilities(v), density.variances(factors), density.low, density.high
-        )
+        variances = density.variances(factors)
+        pull, now = averaged_slope_and_bend(density.utilities(v), variances, density.low, density.high)
         gradient = density.gradient(pull, v)
         step = torch.cholesky_solve(gradient[..., None], factors)[..., 0]
+        # A middle can stand still while the curvature does not, as between two answers that contradict each other.
+        turned = (density.weights * variances * (now - bends)).sum(dim=-1).square()
         v, bends = v + DAMPING * step, bends + DAMPING * (now - bends)
-        if not ((gradient * step).sum(dim=-1) > TOLERANCE).any():
+        if not ((gradient * step).sum(dim=-1) + turned > TOLERANCE).any():
             break
     return v, bends, _lower_bound(density, v, density.factors(bends))
 

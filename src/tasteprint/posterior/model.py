@@ -58,27 +58,30 @@ class TastePosterior(UtilityModel):
         encoder: ImageEncoder | None = None,
         embeddings: Embeddings | None = None,
         held_out: People | None = None,
+        at_hand: Sequence[str] = (),
         seed: int = 0,
         progress: Progress = lambda step, loss: None,
     ) -> TastePosterior:
         """Fit to what many people said; of a learned prior, keep what predicts `held_out` people best, if any.
 
         With "auto" the prior that predicts people best is taken: estimated from few people, nobody's for one alone; the
-        model's config says which, and the log why. Without `encoder` the config's is opened; without `embeddings`,
+        model's config says which, and the log why. `at_hand` names more pictures, of which nobody said anything: they
+        teach the features of priors that are not learned. Without `encoder` the config's is opened; without `embeddings`,
         image names are paths. ValueError where nobody has two opinions, for fewer than two such people where the prior
         is to be learned or estimated, and for embeddings that are not finite, of another width than the encoder's, or
         all the same.
         """
         encoder = encoder or ImageEncoder.from_pretrained(config.encoder)
         groups = [list(group.values()) for group in (people, held_out or {})]
-        names = images_of(opinion for group in groups for opinions in group for opinion in opinions)
+        said = images_of(opinion for group in groups for opinions in group for opinion in opinions)
+        names = list(dict.fromkeys([*said, *at_hand]))
         rows = checked_embeddings((embeddings or partial(embed_named, encoder))(names), encoder)
         if len(rows):
             _differing(rows)
         place = {name: row for row, name in enumerate(names)}
         train, validation = ([opinions_of(opinions, place) for opinions in group] for group in groups)
         fitted = find_prior(names, rows, train, config, validation, seed, progress, encoder.column_weights)
-        return cls(encoder, replace(config, prior=fitted.kind), fitted, smallest_hashes(names))
+        return cls(encoder, replace(config, prior=fitted.kind), fitted, smallest_hashes(said))
 
     @classmethod
     def alone(
@@ -146,9 +149,16 @@ class TastePosterior(UtilityModel):
         """
         return read_histories(self, histories, embeddings or partial(self.embed, open_image=open_image))
 
-    def predictor(self, open_image: OpenImage, folder: str | Path) -> PosteriorPredictor:
-        """Give what evaluation reads people through; embeddings are kept in `folder`."""
-        return PosteriorPredictor(self, FeatureStore(Path(folder), self.encoder, open_image).rows)
+    def predictor(
+        self, open_image: OpenImage, folder: str | Path, at_hand: Sequence[str] = ()
+    ) -> PosteriorPredictor:
+        """Give what evaluation reads people through; embeddings are kept in `folder`.
+
+        `at_hand` names the pictures at hand, from which a prior that needs nobody has its features.
+        """
+        rows = FeatureStore(Path(folder), self.encoder, open_image).rows
+        model = self.at_hand(rows(at_hand)) if at_hand and isinstance(self.fitted, AlonePrior) else self
+        return PosteriorPredictor(model, rows)
 
 
 def _differing(rows: Float[Tensor, "n e"]) -> Float[Tensor, "n e"]:
