@@ -66,10 +66,10 @@ class TastePosterior(UtilityModel):
 
         With "auto" the prior that predicts people best is taken: estimated from few people, nobody's for one alone; the
         model's config says which, and the log why. `at_hand` names more pictures, of which nobody said anything: they
-        teach the features of priors that are not learned. Without `encoder` the config's is opened; without `embeddings`
-        image names are paths. ValueError where nobody has two opinions, for fewer than two such people where the prior
-        is to be learned or estimated, and for embeddings that are not finite, of another width than the encoder's, or
-        all the same.
+        teach the features of priors that are not learned. Without `encoder` the config's is opened; without
+        `embeddings`, image names are paths. ValueError where nobody has two opinions, for fewer than two such people
+        where the prior is to be learned or estimated, and for embeddings that are not finite, of another width than the
+        encoder's, or all the same.
         """
         encoder = encoder or ImageEncoder.from_pretrained(config.encoder)
         groups = [list(group.values()) for group in (people, held_out or {})]
