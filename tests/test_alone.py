@@ -115,8 +115,8 @@ def test_torch_draws_the_same_after_a_prior_was_made():
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (rows_of(0), "of all 0 images are the same"),
-        (rows_of(1), "of all 1 images are the same"),
+        (rows_of(0), "0 pictures are at hand; expected at least two"),
+        (rows_of(1), "1 pictures are at hand; expected at least two"),
         (rows_of(1).repeat(9, 1), "of all 9 images are the same"),
         (rows_of(9)[:, :4], "expected 6 numbers an image"),
         (rows_of(9) * float("nan"), "embedding 0 of 9 is not finite"),

@@ -28,14 +28,11 @@ CONTEXT = 8
 HIDDEN = 0.2
 """Share of the images whose opinions a fold leaves out of its training people."""
 
-ROUNDS = 1
-"""How often the people are parted into folds to choose scales."""
-
 IMPLIED = 64
 """Of the choices that a person's ratings imply, so many are taken at random."""
 
 CLEAR = 0.4
-"""Two ratings imply a choice where they differ by at least this share of their scale: by 2 of 5 stars."""
+"""Two ratings imply a choice where they differ by at least this share of their scale: two stars of five."""
 
 GRID = {
     "others": (0.0, 0.5, 1.0, 2.0, 3.0),

@@ -9,8 +9,8 @@ images the covariance `h(z) · h(z')`. It is estimated (empirical Bayes) as
     linear² l(z) · l(z') + rbf² r(z) · r(z') + others² Σ_i f_i(z) f_i(z') / N + what is not known of m(z) and m(z')
 
 with l and r the features of `basis.py`, and f_i the effect of each of N raters (`rater_effects.py`). At images that
-they rated, m and f_i hold an effect of the image itself as well; at others, that of its features alone, and m is known
-the less. Of h the leading directions over the images are kept.
+they rated, m and f_i hold an effect of the image itself as well; at others, that of its features alone. Of h the
+leading directions over the images are kept; what an unrated image has beyond them is not counted as doubt.
 """
 
 from __future__ import annotations

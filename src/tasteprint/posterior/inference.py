@@ -42,12 +42,12 @@ SLACK = 1e-10
 """Share of a log-density that rounding may take."""
 
 AVERAGINGS = 30
-"""Most steps from the mode to the averaged approximation; a dozen suffice for the widest prior."""
+"""Most steps from the mode to the averaged approximation; twenty are usual for the widest prior."""
 
 DAMPING = 0.7
-"""How far each of them goes: a whole one can swing."""
+"""How far each of them goes: a whole one swings for ever where the prior is wide."""
 
-NODES = 8
+NODES = 16
 """Points of the Gauss-Hermite rule for the expected log-likelihood."""
 
 

@@ -162,7 +162,11 @@ class TastePosterior(UtilityModel):
 
 
 def _differing(rows: Float[Tensor, "n e"]) -> Float[Tensor, "n e"]:
-    if len(rows) < 2 or not (rows.std(dim=0) > 0).any():
+    if len(rows) < 2:
+        raise ValueError(
+            f"{len(rows)} pictures are at hand; expected at least two different ones: give more."
+        )
+    if not (rows.std(dim=0) > 0).any():
         raise ValueError(
             f"the embeddings of all {len(rows)} images are the same; expected some that differ: check the encoder."
         )
