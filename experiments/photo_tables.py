@@ -5,7 +5,7 @@ Enters: figures. Leaves: markdown; a drawing. Does not know: how anything was me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.figure import Figure as Drawing
 
@@ -26,6 +26,17 @@ ALONE = {
 }
 """Words and the name of a row's figures; none without a number."""
 
+FEWEST = 20
+"""People without whom a figure is not shown; it is in the file."""
+
+FRONT = {
+    "`photos`: nobody else's opinions": "alone.unrated",
+    "likes and nothing else": "alone.likes",
+    "with other raters of other pictures": "raters.unrated",
+    "with other raters of these pictures": "raters.rated",
+}
+"""What the README shows."""
+
 EYES = {
     "eye.whole": "the whole eye",
     "eye.head_alone": "its last depth alone",
@@ -42,14 +53,16 @@ EYES = {
 COLOURS = ("#1c5d9f", "#2a9d8f", "#a34a12", "#8a8f98", "#c9a227", "#6d597a", "#b56576", "#355070")
 
 
-def by_answers(log: str) -> Callable[[Sequence[Figure]], str]:
+def by_answers(
+    log: str, title: str, kinds: Mapping[str, str] = ALONE, counts: Sequence[int] = VOTES
+) -> Callable[[Sequence[Figure]], str]:
     """Accuracy of a log by the number of answers, a row a way to know a person; intervals are in the file."""
 
     def table(figures: Sequence[Figure]) -> str:
         named = by_name(figures)
-        votes = [n for n in VOTES if any(f"{log}.{name}.{n}" in named for name in ALONE.values())]
-        lines = [f"| {log} | {' | '.join(map(str, votes))} |", f"| --- |{' ---: |' * len(votes)}"]
-        for words, name in ALONE.items():
+        votes = [n for n in counts if any(f"{log}.{name}.{n}" in named for name in kinds.values())]
+        lines = [f"| {title} | {' | '.join(map(str, votes))} |", f"| --- |{' ---: |' * len(votes)}"]
+        for words, name in kinds.items():
             cells = [_cell(named, f"{log}.{name}.{n}") for n in votes]
             if any(cells):
                 lines.append(f"| {words} | {' | '.join(cells)} |")
@@ -88,7 +101,7 @@ def curves(named: Named) -> Drawing:
     drawing = Drawing(figsize=(9.5, 4.2), layout="constrained")
     for axes, log in zip(drawing.subplots(1, 2, sharey=True), ("avt", "calista"), strict=True):
         for (words, name), colour in zip(ALONE.items(), COLOURS, strict=True):
-            votes = [n for n in VOTES if f"{log}.{name}.{n}" in named]
+            votes = [n for n in VOTES if _cell(named, f"{log}.{name}.{n}")]
             points = [named[f"{log}.{name}.{n}"] for n in votes]
             axes.plot(votes, [f.value for f in points], "-o", markersize=3, color=colour, label=words)
             axes.fill_between(
@@ -104,7 +117,8 @@ def curves(named: Named) -> Drawing:
 
 
 def _cell(named: Named, name: str) -> str:
-    return f"{named[name].value:.3f}" if name in named else ""
+    """A value, where enough people gave so many answers."""
+    return f"{named[name].value:.3f}" if name in named and named[name].n >= FEWEST else ""
 
 
 def _interval(figure: Figure) -> str:
@@ -112,8 +126,9 @@ def _interval(figure: Figure) -> str:
 
 
 TABLES = {
-    "avt": by_answers("avt"),
-    "calista": by_answers("calista"),
+    "avt": by_answers("avt", "avt, answers"),
+    "calista": by_answers("calista", "calista, answers"),
+    "front": by_answers("avt", "answers", FRONT, (4, 8, 16, 32, 64)),
     "ece": calibration,
     "eyes": eyes,
     "gains": gains,

@@ -45,16 +45,11 @@ PARTS = ("predicted", "published.seconds", "seconds", "published.mib", "mib")
 
 SUMMARY_VOTES = (0, 2, 8, 16, 32)
 SUMMARY = {
-    "**simulated people**": ("world", ""),
     "best possible (Bayes bound)": ("world", "bound.bayes.{}"),
     "taste posterior": ("world", "accuracy.posterior.{}"),
     "in-context model": ("world", "accuracy.{}"),
     "the same, another person's votes": ("world", "accuracy.other_history"),
     "logistic regression per person": ("world", "accuracy.logistic"),
-    "**real log: screenshots of web pages**": ("calista-taught", ""),
-    "taste posterior ": ("calista-taught", "accuracy.posterior.{}"),
-    "in-context model ": ("calista-taught", "accuracy.{}"),
-    "majority of other people": ("calista-taught", "accuracy.population"),
 }
 """Words, the results file and the name of its figures; a name without a number is of 8 votes."""
 
@@ -72,7 +67,7 @@ def table_of(name: str) -> str:
 
 
 def summary() -> str:
-    """Accuracy by votes in the simulated world and on the real log, for the README."""
+    """Accuracy by votes in the simulated world, for the README."""
     lines = [f"| votes | {' | '.join(map(str, SUMMARY_VOTES))} |", f"| --- |{' ---: |' * len(SUMMARY_VOTES)}"]
     for words, (file, name) in SUMMARY.items():
         named = by_name(read_results(RESULTS / f"{file}.json"))
