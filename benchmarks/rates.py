@@ -34,7 +34,7 @@ def measure_tastes(person: Person, repeats: int, quick: bool = False) -> Iterato
     """Prints, candidates and people a second; one more vote, against the in-context print's."""
     shrink = 100 if quick else 1
     rows, people = _embeddings(), _people(PEOPLE // shrink)
-    config = PosteriorConfig(steps=100 // shrink)
+    config = PosteriorConfig(encoder=EYE, prior="learned", steps=100 // shrink)
     encoder = ImageEncoder.from_pretrained(EYE)
     posterior = TastePosterior.fit(people, config, encoder=encoder, embeddings=rows)
     histories = [History(user, tuple(votes)) for user, votes in people.items()]

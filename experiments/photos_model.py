@@ -4,6 +4,8 @@
         lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 plasma-workspace-wallpapers
     python -m experiments.photos_model /usr/share/backgrounds /usr/share/wallpapers
 
+Enters: folders of pictures. Leaves: the model's folder. Does not know: anybody's taste.
+
 Of every picture the whole and some cut-outs are embedded, so that three hundred pictures stand for near and far. Kept
 are means, deviations and directions over all of them; no picture can be made again from these. They serve where a print
 is made without a folder at hand; `TastePosterior.at_hand` replaces them.

@@ -30,6 +30,7 @@ CRASHING = (
 """A reader process with a decoder that crashes at some names."""
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 import torch
@@ -37,6 +38,7 @@ from tasteprint.library import embedding, reader_process
 from tasteprint.library.cache import EmbeddingCache
 from tasteprint.vision.encoder import ImageEncoder
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would ignore it
 embedding.BATCH = 4
 torch.set_num_threads(1)
 
