@@ -1,6 +1,6 @@
 """How long `tasteprint rank` takes on a folder of photographs, the first time and the second, and what memory.
 
-    python -m benchmarks.ranking runs/photos 2000
+    python -m benchmarks.ranking runs/photos --count 2000
 
 Enters: a folder to draw in, the number of photographs of 12 megapixels. Leaves: docs/results/rank.json. Does not know:
 what the command does. Twenty photographs are drawn, half of them smooth and half with a telephone's grain; the others
@@ -49,7 +49,7 @@ def main(folder: Path, count: int = 2000, out: Annotated[Path, typer.Option()] =
     for name, value in figures.items():
         print(f"{name} {value:.2f}")
     measured = [Figure(name, value, value, value, 1) for name, value in figures.items()]
-    write_results(out, f"python -m benchmarks.ranking {folder} {count}", [0], measured)
+    write_results(out, f"python -m benchmarks.ranking FOLDER --count {count}", [0], measured)
 
 
 def draw(folder: Path, count: int) -> None:

@@ -96,6 +96,12 @@ def gains(figures: Sequence[Figure]) -> str:
     return "\n".join(["| difference | points of accuracy |", "| --- | ---: |", *rows]) + "\n"
 
 
+def once(figures: Sequence[Figure]) -> str:
+    """Numbers that were measured once."""
+    rows = [f"| `{figure.name}` | {figure.value:,.1f} |" for figure in figures]
+    return "\n".join(["| figure | value |", "| --- | ---: |", *rows]) + "\n"
+
+
 def curves(named: Named) -> Drawing:
     """Accuracy against the number of answers, a panel a log."""
     drawing = Drawing(figsize=(9.5, 4.2), layout="constrained")
@@ -132,4 +138,5 @@ TABLES = {
     "ece": calibration,
     "eyes": eyes,
     "gains": gains,
+    "once": once,
 }
