@@ -135,7 +135,14 @@ class _WhiteAnswers(NamedTuple):
 
     def factors(self, bend: Float[Tensor, "*people r n"]) -> Float[Tensor, "*people r k k"]:
         """Lower Cholesky factors of `I + Σ weight · bend x xᵀ`."""
-        precision = (self.white * (self.weights * bend)[..., None]).mT @ self.white
+        counted = self.weights * bend
+        if (
+            counted.shape[-2] > self.white.shape[-3]
+        ):  # the same rows for many components: their products once for all
+            products = (self.white[..., :, None] * self.white[..., None, :]).flatten(-2).squeeze(-3)
+            precision = (counted @ products).unflatten(-1, (self.white.shape[-1],) * 2)
+        else:
+            precision = (self.white * counted[..., None]).mT @ self.white
         unit = torch.eye(precision.shape[-1], dtype=precision.dtype, device=precision.device)
         return torch.linalg.cholesky(precision + unit)
 
@@ -219,4 +226,7 @@ def _half_log_determinant(factors: Float[Tensor, "*people r k k"]) -> Float[Tens
 
 
 def _times(matrix: Float[Tensor, "*many a b"], vector: Float[Tensor, "*more b"]) -> Float[Tensor, "*all a"]:
+    """Every component's vector by its matrix; a matrix that all of a person's share makes it one product."""
+    if matrix.ndim == 2 or matrix.shape[-3] == 1:
+        return vector @ (matrix if matrix.ndim == 2 else matrix.squeeze(-3)).mT
     return (matrix @ vector[..., None])[..., 0]
