@@ -67,8 +67,8 @@ class PosteriorConfig:
 
     `prior` is "learned", "estimated" (one taste, for few raters), "alone" (nobody's, `posterior/alone.py`) or "auto"
     (`posterior/cross_validation.py`).
-    `components` is R, `features` d. An episode of learning takes 0 to `max_context` opinions of a person and predicts
-    up to `max_targets` others.
+    `components` is R and `features` d of a learned prior. An episode of learning takes 0 to `max_context` opinions of
+    a person and predicts up to `max_targets` others.
     """
 
     encoder: str = "photo"
