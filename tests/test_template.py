@@ -34,7 +34,7 @@ def test_variants_of_others():
     assert conversation(TEMPLATES["lup-eval"], [], "a") == conversation(DEFAULT, [], "a") + " "
     assert conversation(TEMPLATES["viper"], [], "a").startswith("User:<image>Score for this image?<end_of")
     with pytest.raises(
-        ValueError, match="'poem' is not known; expected one of default, lup, lup-eval, viper"
+        ValueError, match="'poem' is not known; expected one of default, lup, lup-eval, viper, no-prompt"
     ):
         template_named("poem")
 

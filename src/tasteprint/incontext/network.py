@@ -151,7 +151,7 @@ class PreferenceNetwork(nn.Module):
         """What sees: the network's own modules, which stay where they are."""
         return self.backbone.vision_part(self.settings.image_size)
 
-    def pixels(self, images: Sequence[Image.Image]) -> Float[Tensor, "n 3 side side"]:
+    def pixels(self, images: Sequence[Image.Image]) -> Float[Tensor, "n channels side side"]:
         """Prepare pictures with the backbone's own processor."""
         return self.vision_part.pixels(images)
 
@@ -163,7 +163,7 @@ class PreferenceNetwork(nn.Module):
         targets: Int[Tensor, "n 2"],
         context: Int[Tensor, "m 2"],
         image_index: Int[Tensor, " i"],
-        pixel_values: Float[Tensor, "u 3 h w"] | None = None,
+        pixel_values: Float[Tensor, "u channels h w"] | None = None,
         image_features: Float[Tensor, "u k d"] | None = None,
         layers: Sequence[int] = (),
         past: ReadBefore | None = None,
