@@ -93,7 +93,11 @@ def open_clip_state(seed, text=True):
                 yield f"{layer}.{norm}.bias", random(32)
             yield f"{layer}.attn.in_proj_weight", random(96, 32)
             yield f"{layer}.attn.in_proj_bias", random(96)
-            for name, shape in (("attn.out_proj", (32, 32)), ("mlp.c_fc", (48, 32)), ("mlp.c_proj", (32, 48))):
+            for name, shape in (
+                ("attn.out_proj", (32, 32)),
+                ("mlp.c_fc", (48, 32)),
+                ("mlp.c_proj", (32, 48)),
+            ):
                 yield f"{layer}.{name}.weight", random(*shape)
                 yield f"{layer}.{name}.bias", random(shape[0])
 
@@ -115,7 +119,9 @@ def open_clip_state(seed, text=True):
 
 
 def attend(x, weight, bias, heads, mask=None):
-    q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in linear(x, weight, bias).chunk(3, dim=-1))
+    q, k, v = (
+        part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in linear(x, weight, bias).chunk(3, dim=-1)
+    )
     scores = q @ k.mT / q.shape[-1] ** 0.5
     return ((scores if mask is None else scores + mask).softmax(-1) @ v).transpose(1, 2).flatten(2)
 
@@ -132,8 +138,14 @@ def open_clip_blocks(x, state, prefix, act, mask=None):
     for n in range(2):
         layer = f"{prefix}transformer.resblocks.{n}"
         weights = (state[f"{layer}.attn.in_proj_{kind}"] for kind in ("weight", "bias"))
-        x = x + apply(attend(norm(x, state, f"{layer}.ln_1"), *weights, 4, mask), state, f"{layer}.attn.out_proj")
-        x = x + apply(act(apply(norm(x, state, f"{layer}.ln_2"), state, f"{layer}.mlp.c_fc")), state, f"{layer}.mlp.c_proj")
+        x = x + apply(
+            attend(norm(x, state, f"{layer}.ln_1"), *weights, 4, mask), state, f"{layer}.attn.out_proj"
+        )
+        x = x + apply(
+            act(apply(norm(x, state, f"{layer}.ln_2"), state, f"{layer}.mlp.c_fc")),
+            state,
+            f"{layer}.mlp.c_proj",
+        )
     return x  # fmt: skip
 
 
@@ -157,12 +169,17 @@ def long_side(picture, side=32):
     scale = side / max(picture.size)
     size = [round(length * scale) for length in picture.size]
     square = Image.new("RGB", (side, side))
-    square.paste(picture.resize(size, Image.Resampling.BICUBIC), ((side - size[0]) // 2, (side - size[1]) // 2))
+    square.paste(
+        picture.resize(size, Image.Resampling.BICUBIC), ((side - size[0]) // 2, (side - size[1]) // 2)
+    )
     return tensor_of(square)
 
 
 def hps_formula(state, pictures, prompts):
-    image = open_clip_image(torch.stack([long_side(picture) for picture in pictures]), state) @ state["visual.proj"]
+    image = (
+        open_clip_image(torch.stack([long_side(picture) for picture in pictures]), state)
+        @ state["visual.proj"]
+    )
     text = torch.stack([open_clip_text(clip_ids(prompt), state) for prompt in prompts])
     image, text = (rows / rows.norm(dim=-1, keepdim=True) for rows in (image, text))
     return torch.diagonal(image @ text.T)
@@ -170,9 +187,14 @@ def hps_formula(state, pictures, prompts):
 
 def csd_state(seed):
     tower = open_clip_state(seed, text=False)
-    state = {name.replace("visual.", "backbone."): value for name, value in tower.items() if "proj" != name[7:]}
+    state = {
+        name.replace("visual.", "backbone."): value for name, value in tower.items() if name[7:] != "proj"
+    }
     draw = torch.Generator().manual_seed(seed)
-    return {**state, **{f"last_layer_{kind}": torch.randn(32, 16, generator=draw) for kind in ("style", "content")}}
+    return {
+        **state,
+        **{f"last_layer_{kind}": torch.randn(32, 16, generator=draw) for kind in ("style", "content")},
+    }
 
 
 def quick_gelu(x):
@@ -221,8 +243,12 @@ def image_reward_state(seed):
         state |= both(f"{block}.mlp.fc1", 160, 128) | both(f"{block}.mlp.fc2", 128, 160)
         for kind, width in (("attention", 64), ("crossattention", 128)):
             state |= both(f"{layer}.{kind}.self.query", 64, 64)
-            state |= both(f"{layer}.{kind}.self.key", 64, width) | both(f"{layer}.{kind}.self.value", 64, width)
-            state |= both(f"{layer}.{kind}.output.dense", 64, 64) | scaled(f"{layer}.{kind}.output.LayerNorm", 64)
+            state |= both(f"{layer}.{kind}.self.key", 64, width) | both(
+                f"{layer}.{kind}.self.value", 64, width
+            )
+            state |= both(f"{layer}.{kind}.output.dense", 64, 64) | scaled(
+                f"{layer}.{kind}.output.LayerNorm", 64
+            )
         state |= both(f"{layer}.intermediate.dense", 96, 64) | both(f"{layer}.output.dense", 64, 96)
         state |= scaled(f"{layer}.output.LayerNorm", 64)
     for number, (inner, outer) in zip(
@@ -246,24 +272,47 @@ def image_reward_formula(state, pixels, prompts):
 
 def _image_reward(state, pixels, prompt):
     see, read = "blip.visual_encoder", "blip.text_encoder"
-    x = conv2d(pixels, state[f"{see}.patch_embed.proj.weight"], state[f"{see}.patch_embed.proj.bias"], stride=8)
+    x = conv2d(
+        pixels, state[f"{see}.patch_embed.proj.weight"], state[f"{see}.patch_embed.proj.bias"], stride=8
+    )
     x = torch.cat([state[f"{see}.cls_token"], x.flatten(2).mT], dim=1) + state[f"{see}.pos_embed"]
     for n in range(2):
         block = f"{see}.blocks.{n}"
         weights = (state[f"{block}.attn.qkv.{kind}"] for kind in ("weight", "bias"))
-        x = x + apply(attend(norm(x, state, f"{block}.norm1", 1e-6), *weights, 2), state, f"{block}.attn.proj")
-        x = x + apply(gelu(apply(norm(x, state, f"{block}.norm2", 1e-6), state, f"{block}.mlp.fc1")), state, f"{block}.mlp.fc2")
+        x = x + apply(
+            attend(norm(x, state, f"{block}.norm1", 1e-6), *weights, 2), state, f"{block}.attn.proj"
+        )
+        x = x + apply(
+            gelu(apply(norm(x, state, f"{block}.norm2", 1e-6), state, f"{block}.mlp.fc1")),
+            state,
+            f"{block}.mlp.fc2",
+        )
     seen = norm(x, state, f"{see}.norm", 1e-6)
-    ids = [2, *(BERT_WORDS.index(word) for word in prompt.lower().split()), 3]  # no pads: they would be masked
-    t = state[f"{read}.embeddings.word_embeddings.weight"][ids] + state[f"{read}.embeddings.position_embeddings.weight"][: len(ids)]
+    ids = [
+        2,
+        *(BERT_WORDS.index(word) for word in prompt.lower().split()),
+        3,
+    ]  # no pads: they would be masked
+    t = (
+        state[f"{read}.embeddings.word_embeddings.weight"][ids]
+        + state[f"{read}.embeddings.position_embeddings.weight"][: len(ids)]
+    )
     t = norm(t[None], state, f"{read}.embeddings.LayerNorm", 1e-12)
     for n in range(2):
         layer = f"{read}.encoder.layer.{n}"
         for kind, other in (("attention", None), ("crossattention", seen)):
             q = apply(t, state, f"{layer}.{kind}.self.query")
-            k, v = (apply(t if other is None else other, state, f"{layer}.{kind}.self.{part}") for part in ("key", "value"))
+            k, v = (
+                apply(t if other is None else other, state, f"{layer}.{kind}.self.{part}")
+                for part in ("key", "value")
+            )
             looked = (q @ k.mT / 8).softmax(-1) @ v  # one head of 64
-            t = norm(apply(looked, state, f"{layer}.{kind}.output.dense") + t, state, f"{layer}.{kind}.output.LayerNorm", 1e-12)
+            t = norm(
+                apply(looked, state, f"{layer}.{kind}.output.dense") + t,
+                state,
+                f"{layer}.{kind}.output.LayerNorm",
+                1e-12,
+            )
         inner = gelu(apply(t, state, f"{layer}.intermediate.dense"))
         t = norm(apply(inner, state, f"{layer}.output.dense") + t, state, f"{layer}.output.LayerNorm", 1e-12)
     row = t[:, 0]
@@ -302,7 +351,9 @@ def mps_formula(state, clip, tokenizer, pixels, prompts, condition, threshold=0.
     """The README's `infer_example`, one image at a time."""
 
     def read(text):
-        ids = tokenizer(text, max_length=77, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        ids = tokenizer(
+            text, max_length=77, padding="max_length", truncation=True, return_tensors="pt"
+        ).input_ids
         hidden = clip.text_model(ids).last_hidden_state
         end = int((ids[0] == WORDS - 1).nonzero()[0])
         return clip.text_projection(hidden), clip.text_projection(hidden[:, end])
@@ -377,7 +428,14 @@ def aesthetic_formula(clip, state, pixels):
 
 # --- HPSv3: Qwen2-VL, its processor's arithmetic, a head
 
-QWEN_SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>"]
+QWEN_SPECIALS = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+]
 
 
 def tiny_qwen(folder, instruction, seed):
@@ -396,7 +454,10 @@ def tiny_qwen(folder, instruction, seed):
     )  # fmt: skip
     wrapped.save_pretrained(folder)
     torch.manual_seed(seed)
-    ids = {name: wrapped.convert_tokens_to_ids(f"<|{name}|>") for name in ("image_pad", "vision_start", "vision_end")}
+    ids = {
+        name: wrapped.convert_tokens_to_ids(f"<|{name}|>")
+        for name in ("image_pad", "vision_start", "vision_end")
+    }
     config = Qwen2VLConfig(
         text_config={
             "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,

@@ -23,7 +23,7 @@ ALLOWED = {
     "simulate": GROUND | {"data"},
     "incontext": GROUND | {"data", "vision"},
     "posterior": GROUND | {"data", "vision"},
-    "scorers": GROUND | {"vision"},
+    "scorers": GROUND | {"data", "vision", "incontext"},
     "methods": GROUND,  # it names the ways' classes as text, and loads them when asked
     "library": GROUND | {"data", "vision", "methods"},  # writers of pages it names as text
     "train": GROUND | WAYS | {"data"},

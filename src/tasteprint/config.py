@@ -30,7 +30,8 @@ class ModelConfig:
     """Which backbone, read in which words; `lora_r` 0 trains it whole, `lora_vision` its tower beside LoRA.
 
     `image_size` is the side of the square that pictures are squashed to before the backbone's own processor (P); 0
-    leaves them as they are. `vision_weights` are put into the vision part of a backbone built from nothing: "eye", the bundled ones, or none.
+    leaves them as they are. `vision_weights` are put into the vision part of a backbone built from nothing: "eye", the
+    bundled ones, or none.
     """
 
     backbone: str = "mini"

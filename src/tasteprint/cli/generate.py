@@ -89,7 +89,10 @@ def generate_command(
     person, opener = read_person(history, data, user, history_length)
     maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
     prints = open_prints(model or ["mini"], person, opener, device)
-    rewards = [*own_rewards(prints, config.weight, loss, pessimism), *other_rewards(weights, device)]
+    rewards = [
+        *own_rewards(prints, config.weight, loss, pessimism),
+        *other_rewards(weights, device, person, opener),
+    ]
     from tasteprint.guide import reno
     from tasteprint.report.generation import GenerationTrace
 

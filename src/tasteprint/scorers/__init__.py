@@ -126,6 +126,6 @@ def require_prompts(name: str, prompts: Sequence[str]) -> None:
     blank = sum(not prompt.strip() for prompt in prompts)
     if published_scorer(name).reads_prompts and blank:
         raise ValueError(
-            f"scorer {name!r} judges a picture by its prompt, and {blank} of {len(prompts)} prompts are empty; expected "
-            "what each picture was made for: give prompts, or take a scorer that reads none, such as aesthetic."
+            f"scorer {name!r} judges a picture by its prompt, and {blank} of {len(prompts)} prompts are empty; "
+            "expected what each picture was made for: give prompts, or take one that reads none, such as aesthetic."
         )

@@ -18,7 +18,7 @@ from torch.nn.functional import normalize
 from tasteprint.scorers.clip import CLIP_L
 from tasteprint.scorers.preparation import Steps
 from tasteprint.scorers.reward import RewardModel
-from tasteprint.scorers.weights import fill_exactly, one_sentence, read_weights
+from tasteprint.scorers.weights import fill_exactly, one_sentence, published_tensors
 from tasteprint.vision.encoder import ImageEncoder
 
 HEAD = "ttj/sac-logos-ava1-l14-linearMSE@1e77fa05081323d99725fc40a9bf9f88180490e7"
@@ -55,7 +55,7 @@ def open_aesthetic(
     eye = ImageEncoder.from_pretrained(encoder or CLIP_L, device)
     head = aesthetic_head(eye.width)
     with one_sentence(name, f"a {FILES[0]} that fits an embedding of {eye.width} numbers"):
-        fill_exactly(head, read_weights(name, FILES))
+        fill_exactly(head, published_tensors(name, FILES))
     dtype = dtype or torch.float32
     for part in eye.parts:
         part.to(eye.device, dtype)
@@ -71,4 +71,3 @@ def aesthetic_head(width: int) -> nn.Module:
         nn.Dropout(0.1), nn.Linear(64, 16), nn.Linear(16, 1),
     )  # fmt: skip
     return nn.Sequential(OrderedDict(layers=layers))  # its weights are published as layers.0.weight and so on
-

@@ -31,7 +31,7 @@ PROMPTS = 1024
 """Prompts whose embeddings are kept, a few kilobytes each."""
 
 WHOLE = (
-    "the repository or folder of a CLIP with whole weights in safetensors, a tokenizer and a preprocessor_config.json"
+    "the folder or repository of a CLIP with whole weights in safetensors, a tokenizer and an image processor"
 )
 
 
@@ -56,7 +56,7 @@ class ClipJudge:
     @torch.no_grad()
     def _read(self, prompt: str) -> Float[Tensor, " e"]:
         """Embed one prompt alone: beside others it would be padded."""
-        warn_where_cut(self._tokenizer, prompt, self._limit)
+        warn_of_cut_prompt(self._tokenizer, prompt, self._limit)
         row = self._tokenizer(prompt, truncation=True, max_length=self._limit, return_tensors="pt")
         return self._model.get_text_features(**row.to(self._model.device)).pooler_output[0]
 
@@ -107,7 +107,7 @@ def clip_tokenizer(source: str | Path, config: Any) -> Any:
     return tokenizer
 
 
-def warn_where_cut(tokenizer: Any, prompt: str, limit: int) -> None:
+def warn_of_cut_prompt(tokenizer: Any, prompt: str, limit: int) -> None:
     """Warn of a prompt of more tokens than are read, the ones that every text has included."""
     tokens = len(tokenizer(prompt, verbose=False).input_ids)
     if tokens > limit:

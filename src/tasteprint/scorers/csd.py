@@ -22,7 +22,7 @@ from tasteprint.scorers.open_clip_names import as_transformers
 from tasteprint.scorers.personal import liked_and_disliked
 from tasteprint.scorers.preparation import Preparation, processor_steps
 from tasteprint.scorers.reward import BATCH, RewardModel
-from tasteprint.scorers.weights import filled, kept_with, one_sentence, read_weights, without
+from tasteprint.scorers.weights import filled, kept_with, one_sentence, published_tensors, without
 from tasteprint.vision.pixels import as_rgb
 
 if TYPE_CHECKING:
@@ -75,7 +75,10 @@ class StyleModel:
     @torch.no_grad()
     def references(self, pictures: Sequence[Image]) -> Float[Tensor, "n e"]:
         """Embed PIL pictures, prepared as the authors do."""
-        weight, rows = self.tower.post_layernorm.weight, [self.projection.new_zeros(0, self.projection.shape[1])]
+        weight, rows = (
+            self.tower.post_layernorm.weight,
+            [self.projection.new_zeros(0, self.projection.shape[1])],
+        )
         for start in range(0, len(pictures), BATCH):
             pixels = [self.preparation.picture(as_rgb(one)) for one in pictures[start : start + BATCH]]
             rows.append(self.embed(torch.cat(pixels).to(weight.device, weight.dtype)))
@@ -107,13 +110,15 @@ def open_csd(
     """
     prepared_by = prepared_by or kept_with(name, CLIP_L)
     with one_sentence(name, f"the weights of CSD ({' or '.join(FILES)}) of the shape of {prepared_by}"):
-        state = without("module.", without("model.", read_weights(name, FILES)))
+        state = without("module.", without("model.", published_tensors(name, FILES)))
         tower = {f"visual.{key}": value for key, value in without("backbone.", state).items()}
         config: Any = CLIPVisionConfig.from_pretrained(prepared_by)
         model = filled(CLIPVisionModel, config, without("vision_model.", as_transformers(tower)))
         projection = state[HEADS[by]].float()
         if projection.shape[0] != config.hidden_size:
-            raise ValueError(f"its {HEADS[by]} has {projection.shape[0]} rows and the tower {config.hidden_size}")
+            raise ValueError(
+                f"its {HEADS[by]} has {projection.shape[0]} rows and the tower {config.hidden_size}"
+            )
         steps = processor_steps(prepared_by)
     place, dtype = device or "cpu", dtype or torch.float32
     exact = torch.promote_types(dtype, torch.float32)

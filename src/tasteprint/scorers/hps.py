@@ -16,7 +16,7 @@ from tasteprint.scorers.clip import CLIP, clip_tokenizer, of_clip
 from tasteprint.scorers.open_clip_names import as_transformers
 from tasteprint.scorers.preparation import CLIP_MEAN, CLIP_STD, LongSide
 from tasteprint.scorers.reward import RewardModel
-from tasteprint.scorers.weights import filled, kept_with, one_sentence, read_weights, without
+from tasteprint.scorers.weights import filled, kept_with, one_sentence, published_tensors, without
 
 AUTHORS = "xswu/HPSv2"
 """Where both versions lie, as pickles of tensors."""
@@ -50,8 +50,10 @@ def open_hps(
         raise ValueError(f"HPS v2 has no version {version!r}; expected one of {', '.join(FILES)}: name one.")
     prepared_by = prepared_by or kept_with(name, CLIP)
     source = name or (HPS_21 if version == "2.1" else AUTHORS)
-    with one_sentence(source, f"weights of HPS v{version} ({' or '.join(FILES[version])}) that fit {prepared_by}"):
-        state = without("model.", read_weights(source, FILES[version], inside="state_dict"))
+    with one_sentence(
+        source, f"weights of HPS v{version} ({' or '.join(FILES[version])}) that fit {prepared_by}"
+    ):
+        state = without("model.", published_tensors(source, FILES[version], inside="state_dict"))
         config: Any = CLIPConfig.from_pretrained(prepared_by)
         model = filled(CLIPModel, config, as_transformers(state))
         tokenizer = clip_tokenizer(prepared_by, config)

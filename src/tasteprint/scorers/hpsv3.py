@@ -20,7 +20,14 @@ from transformers import AutoTokenizer, Qwen2VLConfig, Qwen2VLModel
 from tasteprint.scorers.clip import PROMPTS
 from tasteprint.scorers.preparation import CLIP_MEAN, CLIP_STD, EqualArea
 from tasteprint.scorers.reward import RewardModel
-from tasteprint.scorers.weights import fill_exactly, filled, kept_with, one_sentence, read_weights, without
+from tasteprint.scorers.weights import (
+    fill_exactly,
+    filled,
+    kept_with,
+    one_sentence,
+    published_tensors,
+    without,
+)
 
 HPS_3 = "MizzenAI/HPSv3"
 QWEN = "Qwen/Qwen2-VL-7B-Instruct"
@@ -58,7 +65,7 @@ Textual prompt - {prompt}
 
 
 
-Please provide the overall ratings of this image: <|Reward|>"""  # noqa: E501, W291 - the published text, to the letter
+Please provide the overall ratings of this image: <|Reward|>"""  # noqa: E501 - the published text, to the letter
 """What is asked, up to the token at which the answer is read: attention is causal, so what follows does not count."""
 
 CHAT = (
@@ -124,7 +131,7 @@ def open_hpsv3(
     prepared_by = prepared_by or kept_with(name, QWEN, "tokenizer.json")
     place, dtype = device or "cpu", dtype or torch.bfloat16
     with one_sentence(name, f"{FILES[0]} of the shape of {prepared_by}, and its tokenizer"):
-        state = read_weights(name, FILES)
+        state = published_tensors(name, FILES)
         tokenizer: Any = AutoTokenizer.from_pretrained(prepared_by, trust_remote_code=False)
         tokenizer.add_tokens([REWARD], special_tokens=True)
         config = _config(prepared_by, state)
@@ -132,13 +139,17 @@ def open_hpsv3(
         model = filled(Qwen2VLModel, config, _renamed(state), dtype)
         if len(tokenizer) > config.text_config.vocab_size:
             words = config.text_config.vocab_size
-            raise ValueError(f"the tokenizer of {prepared_by} has {len(tokenizer)} tokens and the model {words}")
+            raise ValueError(
+                f"the tokenizer of {prepared_by} has {len(tokenizer)} tokens and the model {words}"
+            )
     head.to(place, torch.promote_types(dtype, torch.float32))
     model = model.to(place)
     vision = config.vision_config
     factor = vision.patch_size * vision.spatial_merge_size
     steps = EqualArea(factor, TOKENS * factor**2, CLIP_MEAN, CLIP_STD)
-    return RewardModel(steps, HpsThreeJudge(model, head, tokenizer), model.visual.patch_embed.proj.weight, OFFSET)
+    return RewardModel(
+        steps, HpsThreeJudge(model, head, tokenizer), model.visual.patch_embed.proj.weight, OFFSET
+    )
 
 
 def _config(source: str | Path, state: Mapping[str, Tensor]) -> Any:

@@ -20,10 +20,17 @@ from transformers.models.blip.modeling_blip import BlipVisionModel
 from transformers.models.blip.modeling_blip_text import BlipTextModel
 
 from tasteprint.scorers.aesthetic import aesthetic_head
-from tasteprint.scorers.clip import CLIP_L, PROMPTS, warn_where_cut
+from tasteprint.scorers.clip import CLIP_L, PROMPTS, warn_of_cut_prompt
 from tasteprint.scorers.preparation import processor_steps
 from tasteprint.scorers.reward import RewardModel
-from tasteprint.scorers.weights import fill_exactly, filled, kept_with, one_sentence, read_weights, without
+from tasteprint.scorers.weights import (
+    fill_exactly,
+    filled,
+    kept_with,
+    one_sentence,
+    published_tensors,
+    without,
+)
 
 IMAGE_REWARD = "RE-N-Y/ImageReward"
 """A copy in safetensors; its authors' `ImageReward.pt` (THUDM/ImageReward), a pickle of tensors, is read too."""
@@ -80,8 +87,10 @@ class ImageRewardJudge:
         return (self._head(first)[:, 0] - MEAN) / DEVIATION
 
     def _read(self, prompt: str) -> tuple[Tensor, Tensor]:
-        warn_where_cut(self._tokenizer, prompt, LIMIT)
-        row = self._tokenizer(prompt, padding="max_length", truncation=True, max_length=LIMIT, return_tensors="pt")
+        warn_of_cut_prompt(self._tokenizer, prompt, LIMIT)
+        row = self._tokenizer(
+            prompt, padding="max_length", truncation=True, max_length=LIMIT, return_tensors="pt"
+        )
         return row.input_ids[0], row.attention_mask[0]
 
 
@@ -98,9 +107,13 @@ def open_imagereward(
     """
     prepared_by = prepared_by or kept_with(name, CLIP_L)
     words_of = words_of or kept_with(name, BERT, "tokenizer.json")
-    with one_sentence(name, f"the weights of ImageReward ({' or '.join(FILES)}) and the tokenizer of {words_of}"):
-        state = read_weights(name, FILES)
-        tokenizer: Any = AutoTokenizer.from_pretrained(words_of, truncation_side="right", trust_remote_code=False)
+    with one_sentence(
+        name, f"the weights of ImageReward ({' or '.join(FILES)}) and the tokenizer of {words_of}"
+    ):
+        state = published_tensors(name, FILES)
+        tokenizer: Any = AutoTokenizer.from_pretrained(
+            words_of, truncation_side="right", trust_remote_code=False
+        )
         vision = _vision(without("blip.visual_encoder.", state))
         text = _text(without("blip.text_encoder.", state))
         tokenizer.add_tokens(BLIP_WORDS, special_tokens=True)

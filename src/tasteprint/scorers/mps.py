@@ -18,10 +18,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, layer_norm, silu
 from transformers import CLIPConfig, CLIPModel
 
-from tasteprint.scorers.clip import CLIP, PROMPTS, clip_tokenizer, warn_where_cut
+from tasteprint.scorers.clip import CLIP, PROMPTS, clip_tokenizer, warn_of_cut_prompt
 from tasteprint.scorers.preparation import processor_steps
 from tasteprint.scorers.reward import RewardModel
-from tasteprint.scorers.weights import fill_exactly, filled, kept_with, one_sentence, read_weights, without
+from tasteprint.scorers.weights import (
+    fill_exactly,
+    filled,
+    kept_with,
+    one_sentence,
+    published_tensors,
+    without,
+)
 
 MPS = "RE-N-Y/mpsv1"
 """A copy in safetensors; its authors publish a pickled module."""
@@ -77,7 +84,7 @@ class MpsJudge:
     @torch.inference_mode(False)  # as in `ClipJudge`
     @torch.no_grad()
     def _read(self, prompt: str) -> PromptRead:
-        warn_where_cut(self._tokenizer, prompt, self._limit)
+        warn_of_cut_prompt(self._tokenizer, prompt, self._limit)
         embedding, tokens = self._embedded(prompt)
         near = (tokens @ self._condition.T).amax(dim=1)
         seen = near / near.max() > self._threshold
@@ -130,7 +137,9 @@ class CrossAttention(nn.Module):
         self.to_q = nn.Linear(width, heads * HEAD_WIDTH, bias=False)
         self.to_kv = nn.Linear(width, 2 * HEAD_WIDTH, bias=False)
         self.to_out = nn.Linear(heads * HEAD_WIDTH, width, bias=False)
-        self.ff = nn.Sequential(nn.Linear(width, 2 * inner, bias=False), Gated(), nn.Linear(inner, width, bias=False))
+        self.ff = nn.Sequential(
+            nn.Linear(width, 2 * inner, bias=False), Gated(), nn.Linear(inner, width, bias=False)
+        )
 
     def forward(self, image: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """Give what is added to the image's tokens."""
@@ -156,7 +165,11 @@ class SelfAttention(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Give what is added to the image's tokens."""
         queries, keys, values, gates = self.fused_attn_ff_proj(self.norm(image)).split(self.parts, dim=-1)
-        turned = self.rotary_emb(queries.unflatten(-1, (-1, HEAD_WIDTH)).transpose(1, 2)).transpose(1, 2).flatten(2)
+        turned = (
+            self.rotary_emb(queries.unflatten(-1, (-1, HEAD_WIDTH)).transpose(1, 2))
+            .transpose(1, 2)
+            .flatten(2)
+        )
         return self.attn_out(_attended(turned, self.rotary_emb(keys), values)) + self.ff_out(gates)
 
 
@@ -207,10 +220,15 @@ def open_mps(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> RewardModel:
-    """Load MPS from a file, a folder or a repository, in safetensors; see `open_hps` for `prepared_by`. ValueError for what cannot be read."""
+    """Load MPS from a file, a folder or a repository, in safetensors; see `open_hps` for `prepared_by`.
+
+    ValueError for what cannot be read.
+    """
     prepared_by = prepared_by or kept_with(name, CLIP)
-    with one_sentence(name, f"a {FILES[0]} with `mps.model` and `mps.cross_model`, of the shape of {prepared_by}"):
-        state = without("mps.", read_weights(name, FILES))
+    with one_sentence(
+        name, f"a {FILES[0]} with `mps.model` and `mps.cross_model`, of the shape of {prepared_by}"
+    ):
+        state = without("mps.", published_tensors(name, FILES))
         config: Any = CLIPConfig.from_pretrained(prepared_by)
         clip = filled(CLIPModel, config, without("model.", state))
         cross = CrossLayers(config.projection_dim, config.projection_dim // HEAD_WIDTH)
@@ -220,7 +238,9 @@ def open_mps(
     scale = clip.logit_scale.data
     clip, cross = clip.to(place, dtype), cross.to(place, dtype)
     clip.logit_scale.data = scale.to(clip.device)
-    return RewardModel(steps, MpsJudge(clip, cross, tokenizer, threshold), clip.visual_projection.weight, OFFSET)
+    return RewardModel(
+        steps, MpsJudge(clip, cross, tokenizer, threshold), clip.visual_projection.weight, OFFSET
+    )
 
 
 def _attended(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -34,7 +34,9 @@ def liked_and_disliked(history: History) -> tuple[list[str], list[str]]:
     for rating in history.ratings:
         if 2 * rating.stars != rating.out_of + 1:
             said[rating.image] = 2 * rating.stars > rating.out_of + 1
-    return [name for name, liked in said.items() if liked], [name for name, liked in said.items() if not liked]
+    return [name for name, liked in said.items() if liked], [
+        name for name, liked in said.items() if not liked
+    ]
 
 
 def as_choices(history: History) -> History:

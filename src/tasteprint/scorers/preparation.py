@@ -122,7 +122,9 @@ class EqualArea:
             return rounded[0], rounded[1]
         scale = math.sqrt(self.area / (height * width))
         whole = math.floor if area > self.area else math.ceil
-        sides = [max(self.factor, whole(side * scale / self.factor) * self.factor) for side in (height, width)]
+        sides = [
+            max(self.factor, whole(side * scale / self.factor) * self.factor) for side in (height, width)
+        ]
         return sides[0], sides[1]
 
 

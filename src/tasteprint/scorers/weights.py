@@ -34,7 +34,7 @@ def one_sentence(name: str | Path, expected: str) -> Iterator[None]:
         ) from fault
 
 
-def read_weights(source: str | Path, files: Sequence[str], inside: str = "") -> dict[str, Tensor]:
+def published_tensors(source: str | Path, files: Sequence[str], inside: str = "") -> dict[str, Tensor]:
     """Read the first of `files` that a folder or repository ("owner/name", "owner/name@revision") has, or a file.
 
     `inside` is the key under which a pickle has the tensors, if it has it. Errors: see `FAULTS`.
@@ -62,9 +62,7 @@ def kept_with(name: str | Path | None, published: str, mark: str = "preprocessor
     return name if name is not None and (Path(name) / mark).is_file() else published
 
 
-def filled(
-    kind: Any, config: Any, state: Mapping[str, Tensor], dtype: torch.dtype = torch.float32
-) -> Any:
+def filled(kind: Any, config: Any, state: Mapping[str, Tensor], dtype: torch.dtype = torch.float32) -> Any:
     """Build a model of transformers with these weights, frozen. ValueError where one is missing or does not fit.
 
     Weights that the model has no place for are left out, as `from_pretrained` does.

@@ -200,6 +200,7 @@ def normalised(
 ) -> Float[Tensor, "n 3 h w"]:
     """Subtract a channel's mean and divide by its deviation; `factor` is what bytes are multiplied by before."""
     low, spread = (
-        torch.tensor(values, dtype=images.dtype, device=images.device)[:, None, None] for values in (mean, std)
+        torch.tensor(values, dtype=images.dtype, device=images.device)[:, None, None]
+        for values in (mean, std)
     )
     return (images * (255 * factor) - low) / spread
