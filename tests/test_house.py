@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tasteprint"
-GROUND = {"types", "checked", "config", "files", "hub", "provenance"}
+GROUND = {"types", "checked", "config", "files", "hub", "foreign", "provenance"}
 WAYS = {"vision", "incontext", "posterior"}
 ALLOWED = {
     "types": set(),
@@ -18,6 +18,7 @@ ALLOWED = {
     "files": set(),
     "provenance": set(),
     "hub": set(),
+    "foreign": {"hub"},
     "data": GROUND,
     "vision": GROUND | {"data"},
     "simulate": GROUND | {"data"},

@@ -18,7 +18,8 @@ ABOUT = "tasteprint.json"
 BUNDLED = ("mini", "mini-posterior", "photos")
 """Models that come with the package, and need no download."""
 
-PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md"]
+PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md", "prompt_pool*.pt"]
+"""`prompt_pool*.pt` are LUP's preference tokens, which `incontext.published` reads as tensors only."""
 
 
 def find_model(name: str | Path) -> Path:

@@ -54,10 +54,11 @@ def open_model(name: str, device: str | None = None) -> TasteModel:
     A `device`, such as "cuda", moves the models that can be moved. ValueError for what cannot be opened, or was made
     by a method that is not known.
     """
+    from tasteprint.foreign import is_foreign
     from tasteprint.hub import find_model, read_about
 
     folder = find_model(name)
-    kind = read_about(folder).get("kind", IN_CONTEXT)
+    kind = IN_CONTEXT if is_foreign(folder) else read_about(folder).get("kind", IN_CONTEXT)
     if kind not in METHODS:
         raise ValueError(
             f"model {str(name)!r} is of the kind {kind!r}; expected one of {', '.join(METHODS)}: use the release of "
@@ -65,7 +66,7 @@ def open_model(name: str, device: str | None = None) -> TasteModel:
         )
     method = METHODS[kind]
     more = {"device": device} if method.has_device else {}
-    model: TasteModel = method.model_class().from_pretrained(folder, **more)
+    model: TasteModel = method.model_class().from_pretrained(name, **more)
     return model
 
 

@@ -176,6 +176,9 @@ class Idefics2Backbone(nn.Module):
             return head(hidden.to(head.weight.dtype))
 
 
+IDEFICS2_LONGEST = 980
+"""Pixels of the longest edge, where nobody told the processor another number."""
+
 MINI = "mini"
 FAMILIES = {"idefics2": Idefics2ForConditionalGeneration}
 
@@ -190,10 +193,17 @@ def load_backbone(config: ModelConfig, captions: Iterable[str] = ()) -> Idefics2
     else:
         family = _family(config.backbone)
         processor = AutoProcessor.from_pretrained(config.backbone, do_image_splitting=False, backend="pil")
+        _tell_size(processor.image_processor)
         network = family.from_pretrained(config.backbone, **_precision(config))
     if config.lora_r:
         network.add_adapter(lora_config(config))
     return Idefics2Backbone(network, processor)
+
+
+def _tell_size(processor: Any) -> None:
+    """P, LUP and ViPer show Idefics2 pictures of 448 pixels at most, and 378 at least; of itself it takes 980."""
+    if processor.size["longest_edge"] == IDEFICS2_LONGEST:
+        processor.size = {"longest_edge": 448, "shortest_edge": 378}
 
 
 def lora_config(config: ModelConfig) -> LoraConfig:

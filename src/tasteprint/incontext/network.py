@@ -19,11 +19,14 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from tasteprint.config import ModelConfig
+from tasteprint.foreign import is_foreign
+from tasteprint.hub import find_model
 from tasteprint.incontext import storage
 from tasteprint.incontext.backbone import Idefics2Backbone, load_backbone
 from tasteprint.incontext.conversation import TurnEncoder, template_named
 from tasteprint.incontext.loss import AnswerTokens, margin
 from tasteprint.incontext.packing import SLOT, collate, pack, visible, visible_past
+from tasteprint.incontext.published import load_published
 from tasteprint.types import Candidate, History
 from tasteprint.vision.idefics2 import VisionPart
 
@@ -103,11 +106,17 @@ class PreferenceNetwork(nn.Module):
     def from_pretrained(
         cls, name: str | Path, template: str | None = None, n_tokens: int | None = None
     ) -> PreferenceNetwork:
-        """Load "mini", which comes with the package, a folder or a Hub repository.
+        """Load "mini", which comes with the package, a folder or a Hub repository, ours or as LUP or ViPer publish it.
 
-        ValueError where its template or token count is not the one expected.
+        ValueError where its template or token count is not the one expected. What others publish names no template:
+        there `template` chooses one (`incontext.published`).
         """
-        backbone, config, tokens = storage.load(name, template, n_tokens)
+        folder = find_model(name)
+        if is_foreign(folder):
+            backbone, config, tokens = load_published(folder, str(name), template)
+            storage.expect(folder, "n_tokens", len(tokens), n_tokens)
+        else:
+            backbone, config, tokens = storage.load(folder, template, n_tokens)
         network = cls(backbone, config, len(tokens))
         network.set_tokens(tokens)
         return network.eval()

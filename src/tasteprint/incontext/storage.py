@@ -53,8 +53,8 @@ def load(
     folder = find_model(name)
     about = read_about(folder)
     config = ModelConfig(**about["model"])
-    _expect(folder, "template", config.template, template)
-    _expect(folder, "n_tokens", about["n_tokens"], n_tokens)
+    expect(folder, "template", config.template, template)
+    expect(folder, "n_tokens", about["n_tokens"], n_tokens)
     tokens = _tokens(folder, about["n_tokens"])
     if (folder / "adapter_config.json").is_file():
         backbone = load_backbone(replace(config, lora_r=0))
@@ -76,7 +76,8 @@ def load_weights(folder: Path, backbone: Idefics2Backbone) -> Tensor:
     return _tokens(folder, read_about(folder)["n_tokens"])
 
 
-def _expect(folder: Path, what: str, got: str | int, expected: str | int | None) -> None:
+def expect(folder: Path, what: str, got: str | int, expected: str | int | None) -> None:
+    """ValueError where something was expected of a folder, and is not so."""
     if expected is not None and got != expected:
         raise ValueError(
             f"{folder} was trained with {what} {got!r}; expected {expected!r}: use another checkpoint."

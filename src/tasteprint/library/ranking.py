@@ -61,7 +61,8 @@ class Ranking:
 
     `unit` is what a score means where it is no utility in logits; a standing then is the share of the other pictures
     that score lower. `failed` are files that could not be looked at, each with the reason; `skipped` counts files that
-    were passed over, by reason; `notes` are sentences that the person should read; `opinions` counts what the person had said.
+    were passed over, by reason; `notes` are sentences that the person should read; `opinions` counts what the person
+    had said.
     """
 
     pictures: tuple[RankedPicture, ...]

@@ -120,9 +120,10 @@ class CrossLayers(nn.Module):
         self, image: Float[Tensor, "n p e"], text: Float[Tensor, "n t e"], mask: Float[Tensor, "n 1 1 t"]
     ) -> Float[Tensor, "n p e"]:
         """Let the image's tokens look at the text's, then at each other, four times."""
-        for cross, own in self.layers:  # type: ignore[misc]
-            image = image + cross["fn"](image, text, mask)
-            image = image + own["fn"](image)
+        for row in self.layers:
+            cross, own = (part["fn"] for part in row)  # type: ignore[union-attr]
+            image = image + cross(image, text, mask)
+            image = image + own(image)
         return image
 
 
