@@ -101,8 +101,8 @@ def refuse_pickle(path: Path) -> None:
         magic = file.read(4)
     if _suffix(path) in PICKLES or magic.startswith(PICKLE_MAGIC):
         raise ValueError(
-            f"log {path.name!r} is a pickle, which can run code when opened, so it was not; "
-            "expected CSV, JSONL or Parquet: export the table from the program that made it."
+            f"log {path.name!r} is a pickle, which can run code when opened, so it was not; expected CSV, JSONL or "
+            "Parquet: export the table from the program that made it, or try `tasteprint data convert`."
         )
 
 
