@@ -2,7 +2,7 @@
 
 import json
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from transformers import Idefics2ForConditionalGeneration, Idefics2Processor
 from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
 
 from peers import photograph, save_tensors
-from tasteprint.incontext.conversation import TEMPLATES, TurnEncoder
+from tasteprint.incontext.conversation import TEMPLATES, TurnEncoder, conversation
 from tasteprint.incontext.model import InContextModel
 from tasteprint.methods import open_model
 from tasteprint.scorers import open_scorer
@@ -214,16 +214,20 @@ def test_the_framed_twin_gives_gradients_to_the_pixels(stage1):
         assert ((up - down) / 2).item() == pytest.approx((images.grad * step).sum().item(), rel=1e-2)
 
 
-def test_idefics_without_training_asks_in_the_papers_words(base, peft, model):
-    taste = open_scorer("idefics", weights=base).of(HISTORY, SHOWN.__getitem__)
-    plain = Idefics2ForConditionalGeneration.from_pretrained(base)
-    holder = type("Plain", (), {"base_model": type("Base", (), {"model": plain})})
-    words = lup_conversation().replace(" a  cup\n", "a cup").removesuffix(" ")
-    known = published_margin(holder, base, words, squares("01234"))
-    assert taste.history.votes[0].images == ("0", "1") and len(PROMPT) < 130
-    long = TurnEncoder(model.network.backbone.processor, TEMPLATES["default"])
-    if long.fitting(PROMPT) == PROMPT and long.fitting("x" * 130) == "x" * 130:
-        assert taste.score_pictures([SHOWN["4"]], [PROMPT]).item() == pytest.approx(known, abs=1e-5)
+def test_idefics_without_training_asks_in_the_papers_words(base):
+    likes = History("me", (Vote("me", "a cup", "0", "1", 0.0), Vote("me", "a fish", "3", "2", 1.0)))
+    taste = open_scorer("idefics", weights=base).of(likes, SHOWN.__getitem__)
+    shown = [vote.images for vote in taste.history.votes]
+    assert shown == [("0", "1"), ("2", "3")]  # the disliked one first
+    turns = [("-", "a cup"), ("+", "a cup"), ("-", "a fish"), ("+", "a fish")]
+    whole = conversation(TEMPLATES["default"], [(prompt, sign == "+") for sign, prompt in turns], "a tree")
+    plain = SimpleNamespace(
+        base_model=SimpleNamespace(model=Idefics2ForConditionalGeneration.from_pretrained(base))
+    )
+    known = published_margin(plain, base, whole, squares("01234"))
+    assert taste.score_pictures([SHOWN["4"]], ["a tree"]).item() == pytest.approx(known, abs=1e-5)
+    nobody = open_scorer("idefics", weights=base).of(History("you"), SHOWN.__getitem__)
+    assert nobody.score_pictures([SHOWN["4"]], ["a tree"]).item() != pytest.approx(known, abs=1e-3)
 
 
 def test_a_folder_of_ours_comes_of_one_of_theirs(stage1, pool, tmp_path):

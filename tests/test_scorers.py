@@ -1,11 +1,13 @@
 """Scorers on CLIP: how long prompts are cut, what is remembered, precision; what cannot be read is one sentence."""
 
+import json
 import os
 import pickle
 import subprocess
 import sys
 import time
 import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,9 +17,14 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 import peers
 from peers import LIMIT, photograph, save_tensors, tiny_clip
+from tasteprint.cli.rank import rank_command
+from tasteprint.cli.score import score_command
+from tasteprint.cli.steering import other_rewards
+from tasteprint.data.images import open_image
 from tasteprint.scorers import SCORERS, open_scorer
 from tasteprint.scorers.aesthetic import aesthetic_head
 from tasteprint.scorers.clip import PROMPTS
+from tasteprint.types import History
 from tasteprint.vision.pixels import as_floats
 
 pytestmark = pytest.mark.numerical
@@ -236,3 +243,81 @@ def test_score_at_the_front_door(folders, scorers, shown):
     known = scorers["pickscore"].score_pictures(SHOWN[:2], ["a", "a"]).tolist()
     assert done.stdout == "".join(f"{score:+.4f}  {n}.png\n" for n, score in enumerate(known))
     assert "tasteprint: pickscore: 100 x cosine, -100 to 100; higher is better." in done.stderr
+
+
+def test_rank_by_a_scorer(folders, scorers, shown, capsys):
+    weights = str(folders["pickscore"])
+    options = {"scorer": "pickscore", "weights": weights, "prompt": "a"}
+    rank_command([str(shown)], **options, as_json=True)
+    scores = scorers["pickscore"].score_pictures(SHOWN, ["a"] * 4)
+    order = scores.argsort(descending=True).tolist()
+    said = json.loads(capsys.readouterr().out)
+    assert [row["image"] for row in said] == [str(shown / f"{n}.png") for n in order]
+    assert [row["score"] for row in said] == pytest.approx(scores[order].tolist())
+    assert [row["standing"] for row in said] == pytest.approx([1, 2 / 3, 1 / 3, 0]) and "q" not in said[0]
+    rank_command([str(shown)], **options, out=shown / "page.html")
+    told = capsys.readouterr().out
+    assert "ranked by pickscore: 100 x cosine, -100 to 100; higher is better." in told
+    assert "Ranked by pickscore: 100 x cosine" in (shown / "page.html").read_text("utf-8")
+    rank_command([str(shown / "0.png")], **options, as_json=True)
+    assert json.loads(capsys.readouterr().out)[0]["standing"] == 0.5
+
+
+def test_a_command_asks_for_what_a_scorer_needs(folders, shown):
+    picture, weights = shown / "0.png", str(folders["pickscore"])
+    with pytest.raises(
+        ValueError, match="neither a model nor a scorer was named; expected one: give --model, or"
+    ):
+        score_command([picture])
+    with pytest.raises(ValueError, match="both a model and a scorer were named"):
+        score_command([picture], model="mini", scorer="clip")
+    with pytest.raises(
+        ValueError, match="'pickscore' judges a picture by its prompt, and 1 of 1 prompts are empty"
+    ):
+        score_command([picture], scorer="pickscore", weights=weights)
+    with pytest.raises(ValueError, match="there is no scorer 'beauty'; expected one of clip, "):
+        score_command([picture], scorer="beauty")
+    with pytest.raises(ValueError, match="likes and dislikes were given to a model; expected votes"):
+        score_command([picture], model="mini", liked=[str(shown)])
+
+
+def test_a_persons_own_scorer_at_the_front_door(folders, shown, capsys):
+    tiny_clip(shown, 0, hidden_act="quick_gelu")
+    save_tensors(peers.csd_state(11), shown / "csd_clip_model_pytorch.safetensors")
+    names = [shown / f"{n}.png" for n in range(4)]
+    score_command(names, scorer="csd", weights=str(shown), liked=[str(names[0])], as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert said[0]["score"] == pytest.approx(1, abs=1e-5)
+    assert max(row["score"] for row in said[1:]) < 0.999
+    (shown / "votes.csv").write_text("liked,disliked\n2.png,3.png\n")
+    score_command(names, scorer="csd", weights=str(shown), history=shown / "votes.csv", as_json=True)
+    by_votes = {row["image"]: row["score"] for row in json.loads(capsys.readouterr().out)}
+    assert max(by_votes, key=by_votes.get) == str(names[2])
+    with pytest.raises(
+        ValueError, match="csd compares with pictures that a person liked, and there are none"
+    ):
+        score_command(names, scorer="csd", weights=str(shown))
+
+
+def test_a_reward_of_a_persons_own_scorer(monkeypatch):
+    person, opened = History("me"), []
+
+    def scorer(**about):
+        return SimpleNamespace(score=lambda images, prompts: images.flatten(1).mean(dim=1), **about)
+
+    class Maker:
+        def __init__(self, about):
+            self.about = about
+
+        def of(self, history, open_image):
+            opened.append(history)
+            return scorer(**self.about)
+
+    made = {
+        "csd": Maker({"offset": 1.0}), "viper": Maker({"guidance_loss": "q"}), "clip": scorer(offset=100.0)
+    }  # fmt: skip
+    monkeypatch.setattr("tasteprint.scorers.open_scorer", lambda name, device: made[name])
+    rewards = other_rewards({"csd": 2.0, "viper": 1.0, "clip": 0.01}, None, person, open_image)
+    losses = [reward.loss(torch.zeros(1)).item() for reward in rewards]
+    assert losses == [1.0, 0.5, 100.0] and [reward.weight for reward in rewards] == [2.0, 1.0, 0.01]
+    assert opened == [person, person]

@@ -2,8 +2,8 @@
 
 Enters: a file. Leaves: its columns by name. Does not know: what they mean.
 
-A pickle is a program that may name any function of any library and call it. This reader knows the few names that a frame
-consists of, gives each a stand-in that only holds what it is given, and refuses a file that names anything else.
+A pickle is a program that may name any function of any library and call it. This reader knows the few names that a
+frame consists of, gives each a stand-in that only holds what it is given, and refuses a file that names anything else.
 """
 
 from __future__ import annotations

@@ -59,9 +59,11 @@ def _votes(row: Mapping[str, Any], folder: Path, number: int) -> Iterator[Vote]:
             f"row {number} has {len(liked)} liked references, {len(disliked)} disliked and {len(prompts)} prompts; "
             "expected as many of each: repair the file."
         )
-    names = [[_kept(picture, folder, number) for picture in pictures] for pictures in (liked, disliked)]
-    user = sha256("\n".join(sum(names, [])).encode()).hexdigest()[:16]
-    for better, worse, prompt in zip(*names, prompts, strict=True):
+    better_ones, worse_ones = (
+        [_kept(picture, folder, number) for picture in pictures] for pictures in (liked, disliked)
+    )
+    user = sha256("\n".join([*better_ones, *worse_ones]).encode()).hexdigest()[:16]
+    for better, worse, prompt in zip(better_ones, worse_ones, prompts, strict=True):
         if better != worse:
             yield Vote(user, str(prompt), better, worse, 1.0)
     first, second = (_kept(row[name], folder, number) for name in TARGET[:2])

@@ -40,9 +40,9 @@ class PromptPool:
 def load_published(
     folder: Path, name: str, template: str | None = None
 ) -> tuple[Idefics2Backbone, ModelConfig, Tensor]:
-    """Open LUP's stage 1 or 2, or ViPer's proxy: their files do not say which, so a `name` that ends in one with "viper" in it does.
+    """Open LUP's stage 1 or 2, or ViPer's proxy.
 
-    Another `template` may be named. LUP's pictures are squashed to 512 pixels a side, ViPer's keep their proportions.
+    The files do not say whose they are: ViPer's, where the last part of `name` has "viper" in it. Another `template` may be named. LUP's pictures are squashed to 512 pixels a side, ViPer's keep their proportions.
     ValueError for what is missing, damaged, more than tensors, or does not fit the backbone that the adapter names.
     """
     config = _settings(folder, name, template)
