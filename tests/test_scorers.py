@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -321,3 +322,11 @@ def test_a_reward_of_a_persons_own_scorer(monkeypatch):
     losses = [reward.loss(torch.zeros(1)).item() for reward in rewards]
     assert losses == [1.0, 0.5, 100.0] and [reward.weight for reward in rewards] == [2.0, 1.0, 0.01]
     assert opened == [person, person]
+
+
+def test_the_page_has_every_scorer_as_it_is():
+    page = (Path(__file__).parents[1] / "docs/scorers.md").read_text("utf-8")
+    for name, it in SCORERS.items():
+        reads, personal = ("yes" if said else "no" for said in (it.reads_prompts, it.personal))
+        row = f"| `{name}` | {it.knows} | {it.unit} | {it.size} | {reads} | {personal} | {it.licence} |"
+        assert row in page.splitlines()

@@ -42,8 +42,9 @@ def load_published(
 ) -> tuple[Idefics2Backbone, ModelConfig, Tensor]:
     """Open LUP's stage 1 or 2, or ViPer's proxy.
 
-    The files do not say whose they are: ViPer's, where the last part of `name` has "viper" in it. Another `template` may be named. LUP's pictures are squashed to 512 pixels a side, ViPer's keep their proportions.
-    ValueError for what is missing, damaged, more than tensors, or does not fit the backbone that the adapter names.
+    The files do not say whose they are: ViPer's, where the last part of `name` has "viper" in it. Another `template`
+    may be named. LUP's pictures are squashed to 512 pixels a side, ViPer's keep their proportions. ValueError for what
+    is missing, damaged, more than tensors, or does not fit the backbone that the adapter names.
     """
     config = _settings(folder, name, template)
     tokens = _tokens(folder)
