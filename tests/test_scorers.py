@@ -5,7 +5,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -198,10 +197,13 @@ def test_weights_of_another_model_are_refused(folders, tmp_path):
 
 @pytest.mark.parametrize("name", SCORERS)
 def test_without_weights_and_network_the_name_and_the_remedy_are_told(name):
-    start = time.process_time()
-    with pytest.raises(ValueError, match=r"could not be (read|opened)") as caught:
+    """The Hub is asked once, for seconds; libraries would try for a minute."""
+    with pytest.raises(
+        ValueError,
+        match=r"^scorer '[\w./-]+' could not be read \([\w./-]+ is not on this machine, and the Hub does not",
+    ) as caught:
         open_scorer(name)
-    assert "\n" not in str(caught.value) and time.process_time() - start < 5
+    assert "\n" not in str(caught.value) and str(caught.value).endswith("or give a folder that has it.")
 
 
 def test_names_cost_nothing():

@@ -187,6 +187,8 @@ def load_backbone(config: ModelConfig, captions: Iterable[str] = ()) -> Idefics2
     """Build `mini` from nothing (the captions fit its tokenizer), or load a backbone by hub name or folder."""
     if config.lora_r and config.backbone == MINI:
         raise ValueError("mini was given lora_r; expected 0: it is built from nothing and trained whole.")
+    if config.backbone == MINI and not config.image_size:
+        raise ValueError("mini was given image_size 0; expected the side of its square pictures, such as 48.")
     if config.backbone == MINI:
         processor = mini_processor(captions, config.image_size)
         network = mini_model(processor)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from tasteprint.scorers.clip import CLIP_L
+from tasteprint.scorers.clip import CLIP_L, WHOLE
 from tasteprint.scorers.preparation import Steps
 from tasteprint.scorers.reward import RewardModel
 from tasteprint.scorers.weights import fill_exactly, one_sentence, published_tensors
@@ -52,7 +52,8 @@ def open_aesthetic(
 
     Safetensors only. ValueError where either cannot be read, or the head does not fit the embedding.
     """
-    eye = ImageEncoder.from_pretrained(encoder or CLIP_L, device)
+    with one_sentence(encoder or CLIP_L, WHOLE):
+        eye = ImageEncoder.from_pretrained(encoder or CLIP_L, device)
     head = aesthetic_head(eye.width)
     with one_sentence(name, f"a {FILES[0]} that fits an embedding of {eye.width} numbers"):
         fill_exactly(head, published_tensors(name, FILES))

@@ -74,7 +74,7 @@ def open_clip(
     prompt is embedded once. Safetensors only, never code from elsewhere. ValueError where a weight is missing or does
     not fit, where the tokenizer or processor is missing, or pictures are prepared by more than a twin can do.
     """
-    with one_sentence(name, WHOLE):
+    with one_sentence(name, WHOLE, prepared_by or name):
         model = _whole(name)
         tokenizer = clip_tokenizer(prepared_by or name, model.config)
         steps = processor_steps(prepared_by or name)

@@ -109,7 +109,9 @@ def open_csd(
     `best` compares with the nearest of a person's pictures instead of the mean. ValueError for what cannot be read.
     """
     prepared_by = prepared_by or kept_with(name, CLIP_L)
-    with one_sentence(name, f"the weights of CSD ({' or '.join(FILES)}) of the shape of {prepared_by}"):
+    with one_sentence(
+        name, f"the weights of CSD ({' or '.join(FILES)}) of the shape of {prepared_by}", prepared_by
+    ):
         state = without("module.", without("model.", published_tensors(name, FILES)))
         tower = {f"visual.{key}": value for key, value in without("backbone.", state).items()}
         config: Any = CLIPVisionConfig.from_pretrained(prepared_by)

@@ -51,7 +51,9 @@ def open_hps(
     prepared_by = prepared_by or kept_with(name, CLIP)
     source = name or (HPS_21 if version == "2.1" else AUTHORS)
     with one_sentence(
-        source, f"weights of HPS v{version} ({' or '.join(FILES[version])}) that fit {prepared_by}"
+        source,
+        f"weights of HPS v{version} ({' or '.join(FILES[version])}) that fit {prepared_by}",
+        prepared_by,
     ):
         state = without("model.", published_tensors(source, FILES[version], inside="state_dict"))
         config: Any = CLIPConfig.from_pretrained(prepared_by)

@@ -130,7 +130,7 @@ def open_hpsv3(
     """
     prepared_by = prepared_by or kept_with(name, QWEN, "tokenizer.json")
     place, dtype = device or "cpu", dtype or torch.bfloat16
-    with one_sentence(name, f"{FILES[0]} of the shape of {prepared_by}, and its tokenizer"):
+    with one_sentence(name, f"{FILES[0]} of the shape of {prepared_by}, and its tokenizer", prepared_by):
         state = published_tensors(name, FILES)
         tokenizer: Any = AutoTokenizer.from_pretrained(prepared_by, trust_remote_code=False)
         tokenizer.add_tokens([REWARD], special_tokens=True)

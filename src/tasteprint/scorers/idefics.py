@@ -15,6 +15,7 @@ from tasteprint.config import ModelConfig
 from tasteprint.data.decode import open_image as open_file
 from tasteprint.incontext.model import InContextModel
 from tasteprint.scorers.personal import as_choices
+from tasteprint.scorers.weights import one_sentence
 
 if TYPE_CHECKING:
     from tasteprint.incontext.prints import InContextPrint
@@ -46,7 +47,8 @@ def open_idefics(
 
     ValueError for what cannot be read.
     """
-    model = InContextModel.from_config(ModelConfig(backbone=str(name), image_size=SQUARE))
+    with one_sentence(name, "the folder or repository of an Idefics2 with weights in safetensors"):
+        model = InContextModel.from_config(ModelConfig(backbone=str(name), image_size=SQUARE))
     return moved(model, device, dtype)
 
 

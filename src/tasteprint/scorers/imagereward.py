@@ -108,7 +108,10 @@ def open_imagereward(
     prepared_by = prepared_by or kept_with(name, CLIP_L)
     words_of = words_of or kept_with(name, BERT, "tokenizer.json")
     with one_sentence(
-        name, f"the weights of ImageReward ({' or '.join(FILES)}) and the tokenizer of {words_of}"
+        name,
+        f"the weights of ImageReward ({' or '.join(FILES)}) and the tokenizer of {words_of}",
+        words_of,
+        prepared_by,
     ):
         state = published_tensors(name, FILES)
         tokenizer: Any = AutoTokenizer.from_pretrained(

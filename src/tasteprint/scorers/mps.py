@@ -120,10 +120,10 @@ class CrossLayers(nn.Module):
         self, image: Float[Tensor, "n p e"], text: Float[Tensor, "n t e"], mask: Float[Tensor, "n 1 1 t"]
     ) -> Float[Tensor, "n p e"]:
         """Let the image's tokens look at the text's, then at each other, four times."""
+        row: Any
         for row in self.layers:
-            cross, own = (part["fn"] for part in row)  # type: ignore[union-attr]
-            image = image + cross(image, text, mask)
-            image = image + own(image)
+            image = image + row[0]["fn"](image, text, mask)
+            image = image + row[1]["fn"](image)
         return image
 
 
@@ -227,7 +227,9 @@ def open_mps(
     """
     prepared_by = prepared_by or kept_with(name, CLIP)
     with one_sentence(
-        name, f"a {FILES[0]} with `mps.model` and `mps.cross_model`, of the shape of {prepared_by}"
+        name,
+        f"a {FILES[0]} with `mps.model` and `mps.cross_model`, of the shape of {prepared_by}",
+        prepared_by,
     ):
         state = without("mps.", published_tensors(name, FILES))
         config: Any = CLIPConfig.from_pretrained(prepared_by)

@@ -114,7 +114,7 @@ class EqualArea:
         return normalised(resized(images, size, Image.Resampling.BICUBIC), self.mean, self.std)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Give (height, width) after resizing. ValueError where one side is more than 200 times the other."""
+        """Give (height, width) after resizing. ValueError for a picture that is all edge."""
         require_proportions(width, height)
         rounded = [max(self.factor, round(side / self.factor) * self.factor) for side in (height, width)]
         area = rounded[0] * rounded[1]

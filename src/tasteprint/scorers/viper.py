@@ -12,6 +12,7 @@ import torch
 
 from tasteprint.incontext.model import InContextModel
 from tasteprint.scorers.idefics import ConversationScorer, moved
+from tasteprint.scorers.weights import one_sentence
 
 VIPER = "EPFL-VILAB/Metric-ViPer"
 
@@ -26,4 +27,6 @@ def open_viper(
     Pictures keep their proportions, and prompts are not read, as in the authors' own code; `+` and `-` follow a space.
     ValueError for what cannot be read.
     """
-    return moved(InContextModel.from_pretrained(name, template="viper"), device, dtype)
+    with one_sentence(name, "the folder or repository of ViPer's adapter"):
+        model = InContextModel.from_pretrained(name, template="viper")
+    return moved(model, device, dtype)
