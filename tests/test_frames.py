@@ -13,7 +13,7 @@ from PIL import Image
 
 from tasteprint.cli.data import build_data_command, convert_data_command
 from tasteprint.data.dataset import Dataset
-from tasteprint.data.pickled_frames import read_pickled_frame
+from tasteprint.data.pickled_frames import Blocks, read_pickled_frame
 from tasteprint.data.reference_frames import convert_reference_frame
 from test_scorers import Bomb
 
@@ -166,5 +166,6 @@ def test_one_file_cannot_change_how_the_next_is_read(frame):
     frame.write_bytes(poisoned)
     with pytest.raises(ValueError, match="could not be read"):
         read_pickled_frame(frame)
+    assert not hasattr(Blocks, "axes")
     frame.write_bytes(whole(PANDAS_2))
     assert read_pickled_frame(frame)["label0"] == good["label0"]

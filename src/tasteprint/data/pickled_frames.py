@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,117 +35,135 @@ def read_pickled_frame(path: Path) -> dict[str, list[Any]]:
         ) from fault
 
 
+class Frame:
+    """A DataFrame: its state has the blocks under `_mgr`, or `_data` before pandas 1."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Keep the blocks."""
+        self.blocks = state.get("_mgr", state.get("_data"))
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Give the values of each column, in the frame's order."""
+        names = [str(name) for name in self.blocks.axes[0]]
+        values = {
+            name: row
+            for block in self.blocks.blocks
+            for name, row in zip(_places(block.placement, names), block.rows(), strict=True)
+        }
+        return {name: values[name] for name in names}
+
+
+class Blocks:
+    """A BlockManager: made of blocks and axes, or given both as a state."""
+
+    def __init__(self, blocks: Sequence[Any] = (), axes: Sequence[Any] = (), *more: Any) -> None:
+        """Keep both."""
+        self.blocks, self.axes = blocks, axes
+
+    def __setstate__(self, state: Any) -> None:
+        """Keep both."""
+        said = state[3]["0.14.1"]
+        self.axes = said["axes"]
+        self.blocks = [Block(block["values"], block["mgr_locs"]) for block in said["blocks"]]
+
+
+class Block:
+    """Some columns of one type: rows of an array, and which columns they are."""
+
+    def __init__(self, values: Any, placement: Any, *more: Any) -> None:
+        """Keep both."""
+        self.values, self.placement = values, placement
+
+    def rows(self) -> list[list[Any]]:
+        """Give a list a column."""
+        return [list(row) for row in _plain(self.values)]
+
+
+class Array:
+    """An ndarray before and after its state."""
+
+    def __init__(self, *arguments: Any) -> None:
+        """Begin empty, as numpy does."""
+        self.value: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        """Take shape and data."""
+        _, shape, kind, fortran, data = state
+        self.value = _array(shape, kind.name, bool(fortran), data)
+
+
+class Kind:
+    """A dtype, by its name."""
+
+    def __init__(self, name: Any, *more: Any) -> None:
+        """Keep the name."""
+        self.name = str(name)
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the order of bytes."""
+        self.name = state[1] + self.name if state[1] in ("<", ">") else self.name
+
+
+def _index(kind: Any, said: Any) -> Any:
+    return range(said["start"], said["stop"], said["step"]) if "start" in said else _plain(said["data"])
+
+
+def _buffer(data: Any, kind: Any, shape: Any, order: Any = "C") -> Any:
+    return SimpleNamespace(value=_array(shape, kind.name, order == "F", bytes(data)))
+
+
+def _scalar(kind: Any, data: Any) -> Any:
+    return _array((), kind.name, False, data).item()
+
+
+def _encoded(text: Any, encoding: Any = "latin1") -> bytes:
+    return str(text).encode("latin1")
+
+
+KNOWN: dict[tuple[str, str], Any] = {
+    ("pandas.core.frame", "DataFrame"): Frame,
+    ("pandas.core.internals.managers", "BlockManager"): Blocks,
+    ("pandas._libs.internals", "_unpickle_block"): Block,
+    ("pandas.core.internals.blocks", "new_block"): Block,
+    ("pandas.core.indexes.base", "_new_Index"): _index,
+    ("pandas.core.indexes.base", "Index"): "Index",
+    ("pandas.core.indexes.range", "RangeIndex"): "RangeIndex",
+    ("pandas.core.indexes.numeric", "Int64Index"): "Int64Index",
+    ("numpy", "ndarray"): "ndarray",
+    ("numpy", "dtype"): Kind,
+    ("numpy.core.multiarray", "_reconstruct"): Array,
+    ("numpy._core.multiarray", "_reconstruct"): Array,
+    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy._core.multiarray", "scalar"): _scalar,
+    ("numpy.core.numeric", "_frombuffer"): _buffer,
+    ("numpy._core.numeric", "_frombuffer"): _buffer,
+    ("builtins", "slice"): slice,
+    ("__builtin__", "slice"): slice,
+    ("_codecs", "encode"): _encoded,
+}
+"""By module and name, what stands for it: it holds what it is given, or is a word where only the name counts."""
+
+
 class _FrameReader(pickle.Unpickler):
-    """Looks names up among the stand-ins, which are made anew for every file, so that none can change another's."""
+    """Looks names up in `KNOWN`, and copies what it finds: a file sets attributes, which must not outlive it."""
 
     def __init__(self, file: Any) -> None:
         super().__init__(file)
-        self._known = _stand_ins()
+        self._copies: dict[tuple[str, str], Any] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._known:
+        if (module, name) not in KNOWN:
             raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return self._known[module, name]
+        return self._copies.setdefault((module, name), _copied(KNOWN[module, name]))
 
     def persistent_load(self, pid: Any) -> Any:
         raise pickle.UnpicklingError("it refers to something outside")
 
 
-def _stand_ins() -> dict[tuple[str, str], Any]:
-    """By module and name; what is called with arguments holds them, what gets a state keeps it."""
-
-    class Frame:
-        """A DataFrame: its state has the blocks under `_mgr`, or `_data` before pandas 1."""
-
-        def __setstate__(self, state: Any) -> None:
-            self.blocks = state.get("_mgr", state.get("_data"))
-
-        def columns(self) -> dict[str, list[Any]]:
-            names = [str(name) for name in self.blocks.axes[0]]
-            values: dict[str, list[Any]] = {}
-            for block in self.blocks.blocks:
-                for name, row in zip(_places(block.placement, names), block.rows(), strict=True):
-                    values[name] = row
-            return {name: values[name] for name in names}
-
-    class Blocks:
-        """A BlockManager: made of blocks and axes, or given both as a state."""
-
-        def __init__(self, blocks: Sequence[Any] = (), axes: Sequence[Any] = (), *more: Any) -> None:
-            self.blocks, self.axes = blocks, axes
-
-        def __setstate__(self, state: Any) -> None:
-            said = state[3]["0.14.1"]
-            self.axes = said["axes"]
-            self.blocks = [Block(block["values"], block["mgr_locs"]) for block in said["blocks"]]
-
-    class Block:
-        """Some columns of one type: rows of an array, and which columns they are."""
-
-        def __init__(self, values: Any, placement: Any, ndim: Any = 2, *more: Any) -> None:
-            self.values, self.placement = values, placement
-
-        def rows(self) -> list[list[Any]]:
-            return _rows(_plain(self.values))
-
-    class Array:
-        """An ndarray before and after its state."""
-
-        def __init__(self, *arguments: Any) -> None:
-            self.value: Any = None
-
-        def __setstate__(self, state: Any) -> None:
-            _, shape, kind, fortran, data = state
-            self.value = _array(shape, kind.name, bool(fortran), data)
-
-    class Kind:
-        """A dtype, by its name."""
-
-        def __init__(self, name: Any, *more: Any) -> None:
-            self.name, self.order = str(name), ""
-
-        def __setstate__(self, state: Any) -> None:
-            if state[1] in ("<", ">"):
-                self.name = state[1] + self.name
-
-    def index(kind: Any, said: Any) -> Any:
-        return range(said["start"], said["stop"], said["step"]) if "start" in said else _plain(said["data"])
-
-    def buffer(data: Any, kind: Any, shape: Any, order: Any = "C") -> Any:
-        return SimpleNamespace(value=_array(shape, kind.name, order == "F", bytes(data)))
-
-    def scalar(kind: Any, data: Any) -> Any:
-        return _array((), kind.name, False, data).item()
-
-    def encoded(text: Any, encoding: Any = "latin1") -> bytes:
-        return str(text).encode("latin1")
-
-    index_kinds = {
-        ("pandas.core.indexes.base", "Index"): "Index",
-        ("pandas.core.indexes.range", "RangeIndex"): "RangeIndex",
-        ("pandas.core.indexes.numeric", "Int64Index"): "Int64Index",
-    }
-    arrays = {
-        (f"numpy.{core}.{module}", name): value
-        for core in ("core", "_core")
-        for module, name, value in (
-            ("multiarray", "_reconstruct", Array), ("multiarray", "scalar", scalar), ("numeric", "_frombuffer", buffer),
-        )
-    }  # fmt: skip
-    return {
-        ("pandas.core.frame", "DataFrame"): Frame,
-        ("pandas.core.internals.managers", "BlockManager"): Blocks,
-        ("pandas._libs.internals", "_unpickle_block"): Block,
-        ("pandas.core.internals.blocks", "new_block"): Block,
-        ("pandas.core.indexes.base", "_new_Index"): index,
-        ("numpy", "ndarray"): "ndarray",
-        ("numpy", "dtype"): Kind,
-        ("builtins", "slice"): slice,
-        ("__builtin__", "slice"): slice,
-        ("_codecs", "encode"): encoded,
-        **index_kinds,
-        **arrays,
-    }
+def _copied(known: Any) -> Any:
+    if isinstance(known, type) and known is not slice:
+        return type(known.__name__, (known,), {})
+    return partial(known) if isinstance(known, FunctionType) else known
 
 
 def _array(shape: Any, kind: str, fortran: bool, data: Any) -> Any:
@@ -166,10 +185,6 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     inside = getattr(value, "value", value)
     return inside.tolist() if isinstance(inside, np.ndarray) else inside
-
-
-def _rows(values: Any) -> list[list[Any]]:
-    return [list(row) for row in values]
 
 
 def _places(placement: Any, names: list[str]) -> list[str]:
