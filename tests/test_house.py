@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tasteprint"
-GROUND = {"types", "checked", "config", "files", "hub", "provenance"}
+GROUND = {
+    "types", "checked", "config", "files", "hub", "provenance", "checksums", "tensor_files", "bundled", "loading",
+    "devices", "said", "reopening",
+}  # fmt: skip
 WAYS = {"vision", "incontext", "posterior"}
 ALLOWED = {
     "types": set(),
@@ -17,7 +20,14 @@ ALLOWED = {
     "config": {"checked"},
     "files": set(),
     "provenance": set(),
-    "hub": set(),
+    "checksums": {"files"},
+    "loading": set(),
+    "devices": set(),
+    "said": {"files", "types"},
+    "tensor_files": {"checksums", "files", "loading"},
+    "hub": {"checksums", "files", "loading"},
+    "bundled": {"checksums", "files", "hub", "tensor_files"},
+    "reopening": {"hub"},
     "data": GROUND,
     "vision": GROUND | {"data"},
     "simulate": GROUND | {"data"},

@@ -19,6 +19,7 @@ from tasteprint.incontext.backbone import Idefics2Backbone
 from tasteprint.incontext.network import AnswerLogits, PreferenceNetwork, ReadBefore
 from tasteprint.incontext.packing import Row, collate, pack
 from tasteprint.provenance import fingerprint
+from tasteprint.reopening import remember
 from tasteprint.types import History
 
 if TYPE_CHECKING:
@@ -125,9 +126,10 @@ class FrozenNetwork:
     To train on, take the network inside; afterwards make a model of it anew.
     """
 
-    def __init__(self, network: PreferenceNetwork) -> None:
-        """Freeze a network."""
-        self.network = network.eval().requires_grad_(False)
+    def __init__(self, network: PreferenceNetwork, source: str = "") -> None:
+        """Freeze a network; `source` is the name that opens it again, where it has one."""
+        self.network, self.source = network.eval().requires_grad_(False), source
+        remember(self)
 
     @cached_property
     def fingerprint(self) -> str:

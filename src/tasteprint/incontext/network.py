@@ -20,9 +20,10 @@ from transformers import DynamicCache
 
 from tasteprint.config import ModelConfig
 from tasteprint.incontext import storage
-from tasteprint.incontext.backbone import Idefics2Backbone, load_backbone
+from tasteprint.incontext.backbone import Idefics2Backbone
 from tasteprint.incontext.conversation import TurnEncoder, template_named
 from tasteprint.incontext.loss import AnswerTokens, margin
+from tasteprint.incontext.opening import load_backbone
 from tasteprint.incontext.packing import SLOT, collate, pack, visible, visible_past
 from tasteprint.types import Candidate, History
 from tasteprint.vision.idefics2 import VisionPart
@@ -107,7 +108,7 @@ class PreferenceNetwork(nn.Module):
 
         ValueError where its template or token count is not the one expected.
         """
-        backbone, config, tokens = storage.load(name, template, n_tokens)
+        backbone, config, tokens, _ = storage.load(name, template, n_tokens)
         network = cls(backbone, config, len(tokens))
         network.set_tokens(tokens)
         return network.eval()

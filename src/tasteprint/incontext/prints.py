@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -18,9 +18,11 @@ from PIL import Image
 from torch import Tensor
 
 from tasteprint.data.decode import open_image as open_file
+from tasteprint.files import write_bytes
 from tasteprint.incontext.frozen import FrozenNetwork, Past
-from tasteprint.incontext.print_files import read_print_file, write_print_file
+from tasteprint.incontext.print_files import print_as_bytes, read_print_file
 from tasteprint.incontext.scoring import PixelsOf, request_margins
+from tasteprint.reopening import reopened
 from tasteprint.types import History, Opinion, Vote
 
 if TYPE_CHECKING:
@@ -108,13 +110,26 @@ class InContextPrint:
 
     def save(self, path: str | Path, int8: bool = False) -> None:
         """Write a safetensors file; what all people share stays with the model and is not in it."""
-        past = self.past.quantized() if int8 else self.past
-        write_print_file(Path(path), self.model, self.history, past)
+        write_bytes(Path(path), (self.quantized() if int8 else self).as_bytes())
 
     @staticmethod
     def load(path: str | Path, model: FrozenNetwork) -> InContextPrint:
         """Read a file that `save` wrote. ValueError where it is damaged, no print, or not of this model."""
         return InContextPrint(model, *read_print_file(Path(path), model))
+
+    def as_bytes(self) -> bytes:
+        """Give the bytes of the file that `save` writes."""
+        return print_as_bytes(self.model, self.history, self.past)
+
+    @staticmethod
+    def from_bytes(data: bytes, model: FrozenNetwork) -> InContextPrint:
+        """Read what `as_bytes` gave; errors as for `load`."""
+        return InContextPrint(model, *read_print_file(data, model))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without the model, which is found there by its fingerprint, or opened by its name."""
+        model = self.model
+        return reopened, (type(self), type(model), model.source, self.fingerprint, self.as_bytes())
 
     def _score_any(self, pictures: Pictures, prompts: Sequence[str]) -> Float[Tensor, " b"]:
         if isinstance(pictures, Tensor):

@@ -29,6 +29,7 @@ from tasteprint.posterior.prints import PosteriorPrint, read_histories
 from tasteprint.posterior.storage import load_posterior, overlaps, save_posterior, smallest_hashes
 from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import Embeddings, UtilityModel, checked_embeddings, embed_named
+from tasteprint.reopening import lasting_name
 from tasteprint.types import History, Opinion
 from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
@@ -113,7 +114,7 @@ class TastePosterior(UtilityModel):
     @classmethod
     def from_pretrained(cls, name: str | Path) -> TastePosterior:
         """Load a folder or a Hub repository. ValueError where it is damaged, or its encoder is not the one it had."""
-        return cls(*load_posterior(name))
+        return cls(*load_posterior(name), source=lasting_name(name))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write what was fitted (safetensors), and the encoder's name and fingerprint; not its weights."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -18,12 +18,15 @@ from PIL import Image
 from torch import Tensor
 
 from tasteprint.data.decode import open_image as open_picture
+from tasteprint.files import write_bytes
 from tasteprint.posterior.inference import answer_shares, infer
 from tasteprint.posterior.likelihoods import Answers, images_of, opinion_numbers, opinions_of
 from tasteprint.posterior.mixture import MixturePosterior
-from tasteprint.posterior.storage import read_print, write_print
+from tasteprint.posterior.storage import print_parts, read_print
 from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import Embeddings, ImageUtilities, UtilityModel
+from tasteprint.reopening import reopened
+from tasteprint.tensor_files import tensors_as_bytes
 from tasteprint.types import History, Opinion, Scorer
 
 if TYPE_CHECKING:
@@ -180,20 +183,39 @@ class PosteriorPrint:
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: some 400 bytes an opinion with 16 features."""
-        tensors = {"shared": self.images.shared, "features": self.images.features}
-        write_print(Path(path), self.fingerprint, self.user_id, self.opinions, self.images.names, tensors)
+        write_bytes(Path(path), self.as_bytes())
 
     @staticmethod
     def load(path: str | Path, model: UtilityModel) -> PosteriorPrint:
         """Read a file that `save` wrote. ValueError where it is damaged, no print, or another posterior's."""
-        user, opinions, names, kept = read_print(Path(path), model.fingerprint, model.prior.means.shape[1])
-        images = ImageUtilities(names, kept["shared"], kept["features"])
-        return infer_prints(model, [(user, opinions)], images)[0]
+        return _read(Path(path), model)
+
+    def as_bytes(self) -> bytes:
+        """Give the bytes of the file that `save` writes."""
+        tensors = {"shared": self.images.shared, "features": self.images.features}
+        about = print_parts(self.fingerprint, self.user_id, self.opinions, self.images.names)
+        return tensors_as_bytes(f"the print of {self.user_id!r}", tensors, about)
+
+    @staticmethod
+    def from_bytes(data: bytes, model: UtilityModel) -> PosteriorPrint:
+        """Read what `as_bytes` gave; errors as for `load`."""
+        return _read(data, model)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without the model, which is found there by its fingerprint, or opened by its name."""
+        model = self.model
+        return reopened, (type(self), type(model), model.source, self.fingerprint, self.as_bytes())
 
     def _embedded(self, pictures: Pictures) -> Float[Tensor, "b e"]:
         if isinstance(pictures, Tensor):
             return self.model.encoder.embed(pictures)
         return self.model.encoder.embed_pictures(pictures)
+
+
+def _read(source: Path | bytes, model: UtilityModel) -> PosteriorPrint:
+    user, opinions, names, kept = read_print(source, model.fingerprint, model.prior.means.shape[1])
+    images = ImageUtilities(names, kept["shared"], kept["features"])
+    return infer_prints(model, [(user, opinions)], images)[0]
 
 
 @dataclass(frozen=True, slots=True)

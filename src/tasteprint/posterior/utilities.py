@@ -7,7 +7,7 @@ a model. Does not know: any one person, prints, how priors are fitted, files.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
@@ -24,6 +24,7 @@ from tasteprint.posterior.inference import STEPS, infer
 from tasteprint.posterior.likelihoods import Answers, Cutpoints, Opinions, answers
 from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.provenance import fingerprint
+from tasteprint.reopening import remember
 from tasteprint.vision.encoder import ImageEncoder
 
 if TYPE_CHECKING:
@@ -153,11 +154,19 @@ class TasteExtremes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class UtilityModel:
-    """An encoder and a fitted prior, both frozen: all that scoring an image for a person takes, beside the person."""
+    """An encoder and a fitted prior, both frozen: all that scoring an image for a person takes, beside the person.
+
+    `source` is the name that opens it again, where it has one.
+    """
 
     encoder: ImageEncoder
     config: PosteriorConfig
     fitted: FittedPrior
+    source: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Be found by prints that come from other processes."""
+        remember(self)
 
     @property
     def image_encoder(self) -> ImageEncoder:
