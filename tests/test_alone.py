@@ -221,6 +221,8 @@ def test_a_print_whose_opinions_are_of_no_kind_is_refused(posterior, tmp_path):
     with safe_open(tmp_path / "me", "pt") as file:
         about, tensors = file.metadata(), {name: file.get_tensor(name) for name in ("shared", "features")}
     for wrong in ([{"image": "6"}], [{"user_id": "me", "image": "6", "seen": 1}], [{}], ["6"]):
-        write_tensors(tmp_path / "other", tensors, about | {"said": json.dumps({"user": "me", "opinions": wrong})})
+        write_tensors(
+            tmp_path / "other", tensors, about | {"said": json.dumps({"user": "me", "opinions": wrong})}
+        )
         with pytest.raises(ValueError, match="names no readable opinions"):
             type(posterior.print_of(History("me"))).load(tmp_path / "other", posterior)

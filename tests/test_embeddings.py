@@ -275,7 +275,7 @@ def test_an_eye_that_trains_is_refused(model):
 
 def test_what_cannot_be_opened_is_one_sentence(published, tmp_path):
     with pytest.raises(
-        ValueError, match="image encoder 'nobody/nothing' could not be opened .*; expected .* folder"
+        ValueError, match=r"image encoder 'nobody/nothing' could not be opened .*; expected .* folder"
     ):
         ImageEncoder.from_pretrained("nobody/nothing")
     with pytest.raises(ValueError, match="could not be opened"):

@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tasteprint"
 GROUND = {
     "types", "checked", "config", "files", "hub", "provenance", "checksums", "tensor_files", "bundled", "loading",
     "devices", "said", "reopening",
+    "learned_range",
 }  # fmt: skip
 WAYS = {"vision", "incontext", "posterior"}
 ALLOWED = {
@@ -23,6 +24,7 @@ ALLOWED = {
     "checksums": {"files"},
     "loading": set(),
     "devices": set(),
+    "learned_range": {"checked", "types"},
     "said": {"files", "types"},
     "tensor_files": {"checksums", "files", "loading"},
     "hub": {"checksums", "files", "loading"},

@@ -256,7 +256,9 @@ def test_what_is_not_a_whole_print_is_refused(model, opened, tmp_path):
     content = whole.read_bytes()
     for cut in (0, 4, 100, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:cut])
-        with pytest.raises(ValueError, match=r"could not be read .*; expected a print that `save` wrote, whole"):
+        with pytest.raises(
+            ValueError, match=r"could not be read .*; expected a print that `save` wrote, whole"
+        ):
             InContextPrint.load(path, model)
     for text in (b"no tensors at all, but longer than a header would be", b"\x80\x04cos\nsystem\n"):
         path.write_bytes(text)

@@ -57,7 +57,7 @@ def test_mixed_and_broken_folders_are_refused(saved, tmp_path):
     with pytest.raises(ValueError, match="holds 4 preference tokens; expected the 10"):
         InContextModel.from_pretrained(tmp_path)
     tokens.write_bytes(b"torn")
-    with pytest.raises(ValueError, match="could not be read .*; expected 10 preference tokens"):
+    with pytest.raises(ValueError, match=r"could not be read .*; expected 10 preference tokens"):
         InContextModel.from_pretrained(tmp_path)
     about = tmp_path / "tasteprint.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | {"format": 99}))
@@ -71,7 +71,9 @@ def test_mixed_and_broken_folders_are_refused(saved, tmp_path):
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="model 'nobody/nothing' could not be opened"):
         InContextModel.from_pretrained("nobody/nothing")
-    with pytest.raises(ValueError, match="backbone 'nobody/nothing' could not be opened .*; expected 'mini'"):
+    with pytest.raises(
+        ValueError, match=r"backbone 'nobody/nothing' could not be opened .*; expected 'mini'"
+    ):
         InContextModel.from_config(ModelConfig(backbone="nobody/nothing"))
 
 

@@ -24,7 +24,9 @@ POINTER = b"version https://git-lfs"
 def write_checksums(folder: Path) -> None:
     """Write the CRC-32 of every file in a folder but its README, by its path there, as eight hexadecimal digits."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in UNLISTED]
-    write_json(folder / CHECKSUMS, {path.relative_to(folder).as_posix(): file_checksum(path) for path in files})
+    write_json(
+        folder / CHECKSUMS, {path.relative_to(folder).as_posix(): file_checksum(path) for path in files}
+    )
 
 
 def require_unchanged(folder: Path) -> None:
@@ -37,7 +39,9 @@ def require_unchanged(folder: Path) -> None:
     for name, expected in read_object(folder / CHECKSUMS).items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"{folder / CHECKSUMS} names {name!r}; expected files of its folder: fetch it again.")
+            raise ValueError(
+                f"{folder / CHECKSUMS} names {name!r}; expected files of its folder: fetch it again."
+            )
         refuse_pointer(path)
         if file_checksum(path) != expected:
             raise ValueError(

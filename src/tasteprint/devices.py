@@ -20,10 +20,15 @@ def usable_device(name: str | torch.device) -> torch.device:
         if device.type == "meta":
             raise RuntimeError("it keeps no numbers")
         torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as fault:  # torch raises all three for what is not here
+    except (
+        RuntimeError,
+        AssertionError,
+        NotImplementedError,
+    ) as fault:  # torch raises all three for what is not here
         why = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")
         here = ", ".join(["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
         raise ValueError(
-            f"device {str(name)!r} cannot be used ({why[:120]}); expected one that is here, such as {here}: name another."
+            f"device {str(name)!r} cannot be used ({why[:120]}); expected one that is here, such as {here}: "
+            "name another."
         ) from fault
     return device

@@ -44,7 +44,7 @@ def write_bytes(path: Path, data: bytes, aside: Path | None = None) -> None:
         part.write_bytes(data)
 
 
-def as_json(value: object, indent: int | None = 1, default: Callable[[Any], Any] | None = None) -> str:
+def json_text(value: object, indent: int | None = 1, default: Callable[[Any], Any] | None = None) -> str:
     """Write a value as JSON. ValueError where a number in it is NaN or infinite, for which JSON has no word."""
     try:
         return json.dumps(value, indent=indent, default=default, allow_nan=False)
@@ -57,7 +57,7 @@ def as_json(value: object, indent: int | None = 1, default: Callable[[Any], Any]
 
 def write_json(path: Path, value: object) -> None:
     """Write a value as JSON, indented by one and ended by a newline; see `write_bytes`."""
-    write_bytes(path, f"{as_json(value)}\n".encode())
+    write_bytes(path, f"{json_text(value)}\n".encode())
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:

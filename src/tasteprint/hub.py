@@ -55,7 +55,11 @@ def find_model(name: str | Path) -> Path:
 
 
 def local_folder(
-    name: str | Path, what: str, expected: str, patterns: Sequence[str] = PATTERNS, revision: str | None = None
+    name: str | Path,
+    what: str,
+    expected: str,
+    patterns: Sequence[str] = PATTERNS,
+    revision: str | None = None,
 ) -> Path:
     """Give a folder as it is, or fetch a Hub repository's files that fit the patterns, once.
 
@@ -100,7 +104,12 @@ def require_hub(name: str, what: str, expected: str) -> bool:
 def _asked(name: str, revision: str | None) -> tuple[str | None, str]:
     """Ask the Hub which commit a name stands for; or give None, and why there is no answer."""
     from huggingface_hub import HfApi, constants, is_offline_mode
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+    )
     from huggingface_hub.utils import validate_repo_id
 
     try:
@@ -130,8 +139,14 @@ def _asked(name: str, revision: str | None) -> tuple[str | None, str]:
         case [HfHubHTTPError() as fault] if getattr(fault, "response", None) is not None:
             return None, f"{constants.ENDPOINT} refused ({brief(fault)})"
         case [Exception() as fault]:
-            return None, f"{constants.ENDPOINT} could not be reached ({brief(fault)}), and no copy is on this machine"
-    return None, f"{constants.ENDPOINT} did not answer within {PATIENCE:g} seconds, and no copy is on this machine"
+            return (
+                None,
+                f"{constants.ENDPOINT} could not be reached ({brief(fault)}), and no copy is on this machine",
+            )
+    return (
+        None,
+        f"{constants.ENDPOINT} did not answer within {PATIENCE:g} seconds, and no copy is on this machine",
+    )
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,9 @@ def library_faults(what: str, expected: str) -> Iterator[None]:
         yield
     except MemoryError:
         raise
-    except Exception as fault:  # of broken files libraries raise what they stumble over: KeyError, TypeError, ...
+    except (
+        Exception
+    ) as fault:  # of broken files libraries raise what they stumble over: KeyError, TypeError, ...
         if type(fault).__name__ == "OutOfMemoryError":  # torch's own; not the file's fault
             raise
         raise ValueError(

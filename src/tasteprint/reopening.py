@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
+from tasteprint.hub import BUNDLED, WEIGHTS
 
 _OPEN: WeakSet[Any] = WeakSet()
 
@@ -22,8 +23,8 @@ def remember(model: Any) -> None:
 
 def lasting_name(name: str | Path) -> str:
     """Give a model's name as another process may open it, wherever that runs: of a folder the whole path."""
-    from tasteprint.hub import BUNDLED
-
+    if Path(name).parent == WEIGHTS:
+        return Path(name).name
     return str(Path(name).resolve()) if str(name) not in BUNDLED and Path(name).is_dir() else str(name)
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tasteprint.files import as_json
+from tasteprint.files import json_text
 from tasteprint.types import Opinion, Passed, Rating, Vote
 
 
@@ -21,7 +21,7 @@ def said_as_json(user_id: object, opinions: Sequence[Opinion], **more: object) -
     Names that are no UTF-8 come back as they were: JSON escapes them.
     """
     rows = [asdict(opinion) for opinion in opinions]
-    return as_json({"user": user_id, "opinions": rows, **more}, None, _plain)
+    return json_text({"user": user_id, "opinions": rows, **more}, None, _plain)
 
 
 def said_from_json(text: str, where: str) -> tuple[Any, tuple[Opinion, ...], Mapping[str, Any]]:

@@ -41,7 +41,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
     write_bytes(path, tensors_as_bytes(str(path), tensors, about))
 
 
-def tensors_as_bytes(what: str, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> bytes:
+def tensors_as_bytes(
+    what: str, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None
+) -> bytes:
     """Give the bytes of the file that `write_tensors` writes; `what` names them in a fault."""
     from safetensors.torch import save
 
@@ -107,7 +109,11 @@ def require_finite(what: str, tensors: Mapping[str, Tensor]) -> None:
     """ValueError where a tensor of `what` holds NaN or infinity."""
     for name, value in tensors.items():
         # A sum is not finite where one value is not, and costs a tenth of looking at each.
-        if value.is_floating_point() and not value.detach().float().sum().isfinite() and not value.isfinite().all():
+        if (
+            value.is_floating_point()
+            and not value.detach().float().sum().isfinite()
+            and not value.isfinite().all()
+        ):
             raise ValueError(
                 f"{what} holds values in {name!r} that are not finite; expected numbers: fetch it again, or learn "
                 "again at a lower rate."
@@ -115,7 +121,7 @@ def require_finite(what: str, tensors: Mapping[str, Tensor]) -> None:
 
 
 def require_floats(files: Iterable[Path], state: Mapping[str, Tensor]) -> None:
-    """ValueError where a file holds whole numbers under the name of a weight that is none: a library would cast them."""
+    """ValueError where a file holds whole numbers for a weight that is none: a library would cast them."""
     from safetensors import safe_open
 
     for path in files:
@@ -123,14 +129,18 @@ def require_floats(files: Iterable[Path], state: Mapping[str, Tensor]) -> None:
             for name in file.keys():  # noqa: SIM118
                 whole = file.get_slice(name).get_dtype().startswith(("I", "U", "BOOL"))
                 if whole and name in state and state[name].is_floating_point():
-                    raise ValueError(f"{path} holds {name!r} in whole numbers; expected floats: fetch it again.")
+                    raise ValueError(
+                        f"{path} holds {name!r} in whole numbers; expected floats: fetch it again."
+                    )
 
 
 def require_fit(what: str, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     """ValueError unless the same tensors are there, in the same shapes, floats for floats."""
     missing, strange = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
     if missing or strange:
-        fault = f"has no {_named(missing)}" if missing else f"holds {_named(strange)}, which the model has not"
+        fault = (
+            f"has no {_named(missing)}" if missing else f"holds {_named(strange)}, which the model has not"
+        )
         raise ValueError(
             f"{what} {fault}; expected the {len(expected)} tensors of the model that its settings describe: "
             "save or fetch it again."
@@ -154,7 +164,9 @@ def _kind(value: Tensor) -> str:
 
 def _metadata(whole: bytes) -> dict[str, str]:
     """Of bytes that are safetensors: their header is JSON, as long as the first eight bytes say."""
-    about: dict[str, str] = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")]).get("__metadata__", {})
+    about: dict[str, str] = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")]).get(
+        "__metadata__", {}
+    )
     return about
 
 

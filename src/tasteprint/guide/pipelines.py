@@ -62,12 +62,18 @@ def loaded_pipeline(entry: Entry, dtype: torch.dtype, called: str, expected: str
     try:
         with _any_decoder():
             pipe = diffusers.AutoPipelineForText2Image.from_pretrained(
-                str(folder), dtype=dtype, use_safetensors=True, trust_remote_code=False, **_parts(entry, folder, dtype)
+                str(folder),
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                **_parts(entry, folder, dtype),
             )
         pipe.scheduler = _scheduler(entry, pipe.scheduler)
     except MemoryError:
         raise
-    except Exception as error:  # of broken files diffusers raises what it stumbles over: KeyError, TypeError, ...
+    except (
+        Exception
+    ) as error:  # of broken files diffusers raises what it stumbles over: KeyError, TypeError, ...
         raise ValueError(
             f"generator {called!r} cannot be loaded ({brief(error)}); expected {expected}: check the name."
         ) from error
@@ -99,7 +105,8 @@ def _folder(entry: Entry, dtype: torch.dtype, expected: str) -> Path:
         )
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"generator {entry.repository!r} could not be fetched ({brief(error)}); expected {expected}: check the name."
+            f"generator {entry.repository!r} could not be fetched ({brief(error)}); expected {expected}: "
+            "check the name."
         ) from error
 
 
@@ -117,7 +124,9 @@ def _parts(entry: Entry, folder: Path, dtype: torch.dtype) -> dict[str, Any]:
         parts["unet"] = _single_file(entry, folder, dtype)
     elif entry.weights:
         apart = _apart(entry)
-        kind = _network_class(["diffusers", read_object(apart / "transformer/config.json").get("_class_name")])
+        kind = _network_class(
+            ["diffusers", read_object(apart / "transformer/config.json").get("_class_name")]
+        )
         parts["transformer"] = _whole_part(kind, apart, "transformer", dtype, None)
     for name, said in named.items():
         kind = _network_class(said)
@@ -146,7 +155,9 @@ def _whole_part(kind: Any, folder: Path, name: str, dtype: torch.dtype, variant:
         read_object(path)
     for path in files:
         refuse_pointer(path)
-    named = variant if any(f".{variant}." in path.name or f".{variant}-" in path.name for path in files) else None
+    named = (
+        variant if any(f".{variant}." in path.name or f".{variant}-" in path.name for path in files) else None
+    )
     loaded, found = kind.from_pretrained(
         str(folder),
         subfolder=name,

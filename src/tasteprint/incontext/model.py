@@ -48,7 +48,9 @@ class InContextModel(FrozenNetwork):
         """
         place = usable_device(device) if device else None
         network = PreferenceNetwork.from_pretrained(name, template, n_tokens)
-        return cls(network.to(place) if place and not network.settings.quantize else network, lasting_name(name))
+        return cls(
+            network.to(place) if place and not network.settings.quantize else network, lasting_name(name)
+        )
 
     @classmethod
     def from_config(

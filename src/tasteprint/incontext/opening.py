@@ -50,7 +50,9 @@ def _published(config: ModelConfig) -> tuple[Idefics2ForConditionalGeneration, A
     expected = "'mini', a folder, or a hub name that can be reached, such as 'HuggingFaceM4/idefics2-8b'"
     folder = local_folder(config.backbone, "backbone", expected)
     family, precision = _family(folder, config.backbone), _precision(config)
-    with library_faults(f"backbone {config.backbone!r}", "whole weights in safetensors that fit its config.json"):
+    with library_faults(
+        f"backbone {config.backbone!r}", "whole weights in safetensors that fit its config.json"
+    ):
         processor = AutoProcessor.from_pretrained(
             folder, do_image_splitting=False, backend="pil", trust_remote_code=False
         )

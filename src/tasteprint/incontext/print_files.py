@@ -1,7 +1,7 @@
 """An in-context print on disk: one safetensors file, read back only by the model that made it.
 
-Enters: a model, a history and what was read of it; or a file or its bytes. Leaves: bytes, or what they hold. Does not know: scoring.
-Nothing here unpickles.
+Enters: a model, a history and what was read of it; or a file or its bytes. Leaves: bytes, or what they hold.
+Does not know: scoring. Nothing here unpickles.
 
     keys      (layers, 2, heads, places, width), without the places that all people share
     scales    (layers, 2, heads, 1, width), where the keys are int8
@@ -63,9 +63,7 @@ def read_print_file(source: Path | bytes, model: FrozenNetwork) -> tuple[History
     return history, Past(shared, own)
 
 
-def _own(
-    path: str, tensors: dict[str, Tensor], expected: tuple[int, ...], like: Tensor
-) -> Tensor | Int8Keys:
+def _own(path: str, tensors: dict[str, Tensor], expected: tuple[int, ...], like: Tensor) -> Tensor | Int8Keys:
     keys, scales = tensors.get("keys"), tensors.get("scales")
     kind = like.dtype if scales is None else torch.int8
     if keys is None or keys.shape != expected or keys.dtype != kind:

@@ -24,6 +24,7 @@ from tasteprint.incontext.print_files import print_as_bytes, read_print_file
 from tasteprint.incontext.scoring import PixelsOf, request_margins
 from tasteprint.reopening import reopened
 from tasteprint.types import History, Opinion, Vote
+from tasteprint.vision.pixels import checked_images, checked_pictures, require_pairs
 
 if TYPE_CHECKING:
     from tasteprint.types import OpenImage, Pictures
@@ -58,7 +59,12 @@ class InContextPrint:
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
         """Score images in [0, 1], higher is better, with gradients to the pixels; one prompt an image."""
-        return score_requests([self] * len(images), images, prompts)
+        images = checked_images(images)
+        if not len(images):
+            return images.new_zeros(0, dtype=torch.float32)
+        twin = self.model.network.vision_part.twin
+        self.model.range.pictures([images.shape[:1:-1]])
+        return self._margins(len(images), prompts, lambda chosen: twin(images[chosen]))
 
     @torch.no_grad()
     def score_pictures(
@@ -68,9 +74,11 @@ class InContextPrint:
 
         `names` are not read: this model knows no picture by its name.
         """
+        pictures = list(checked_pictures(pictures))
         if not pictures:
-            return torch.zeros(0)
+            return torch.zeros(0, dtype=torch.float32)
         pixels = self.model.network.pixels
+        self.model.range.pictures(picture.size for picture in pictures if isinstance(picture, Image.Image))
         return self._margins(len(pictures), prompts, lambda chosen: pixels([pictures[n] for n in chosen]))
 
     def prefers(
@@ -81,8 +89,7 @@ class InContextPrint:
         How well it is calibrated is measured (docs/results.md, `calibration.ece`). Without prompts every pair has an
         empty one. ValueError where the counts differ.
         """
-        if len(a) != len(b):
-            raise ValueError(f"{len(a)} pictures were set against {len(b)}; expected as many: give pairs.")
+        require_pairs(a, b)
         prompts = list(prompts) or [""] * len(a)
         return (self._score_any(a, prompts) - self._score_any(b, prompts)).sigmoid()
 
@@ -137,7 +144,9 @@ class InContextPrint:
         return self.score_pictures(pictures, prompts)
 
     def _margins(self, count: int, prompts: Sequence[str], pixels_of: PixelsOf) -> Float[Tensor, " b"]:
-        return request_margins(self.model, [self.past] * count, prompts, pixels_of, count)
+        margins = request_margins(self.model, [self.past] * count, prompts, pixels_of, count)
+        self.model.range.prompts(prompts)
+        return margins
 
 
 def score_requests(
@@ -148,8 +157,9 @@ def score_requests(
     Images in [0, 1]. Each request gets the score that `prints[n].score` gives it alone, whatever else is in the
     call. ValueError where the counts differ, or the prints are of several models.
     """
+    images = checked_images(images)
     if not prints:
-        return images.new_zeros(0)
+        return images.new_zeros(0, dtype=torch.float32)
     model = prints[0].model
     if any(person.model is not model for person in prints):
         raise ValueError("the prints are of several models; expected one: score each model's people apart.")
@@ -184,6 +194,8 @@ def _as_vote(opinion: Opinion) -> Vote:
 
 def _read_on(person: InContextPrint, longer: History, open_image: OpenImage) -> InContextPrint:
     """Read on from a print to a longer history that begins as the print's own does."""
+    person.model.range.votes(len(longer))
+    person.model.range.prompts(vote.prompt for vote in longer.votes)
     past = person.model.read_history(person.past, len(person.history), longer, open_image)
     return InContextPrint(person.model, longer, past)
 

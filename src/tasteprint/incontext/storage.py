@@ -100,7 +100,9 @@ def _whole(folder: Path) -> Idefics2Backbone:
     for path in folder.glob("*.json"):
         read_object(path)
     _, state = read_tensors(folder / WHOLE)
-    with library_faults(f"model {str(folder)!r}", "the weights, config.json and processor that were saved together"):
+    with library_faults(
+        f"model {str(folder)!r}", "the weights, config.json and processor that were saved together"
+    ):
         network = Idefics2ForConditionalGeneration.from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False
         )
@@ -117,7 +119,9 @@ def _load_adapter(folder: Path, backbone: Idefics2Backbone) -> None:
             f"{folder} was learned on another state of its backbone; expected the weights that it was learned on: open "
             "it with that backbone, or learn again."
         )
-    found = {name.removeprefix(PEFT_PREFIX): value for name, value in read_tensors(folder / ADAPTER)[1].items()}
+    found = {
+        name.removeprefix(PEFT_PREFIX): value for name, value in read_tensors(folder / ADAPTER)[1].items()
+    }
     require_fit(str(folder / ADAPTER), found, get_peft_model_state_dict(backbone.network))
     set_peft_model_state_dict(backbone.network, found)
 

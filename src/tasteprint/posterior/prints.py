@@ -28,6 +28,7 @@ from tasteprint.posterior.utilities import Embeddings, ImageUtilities, UtilityMo
 from tasteprint.reopening import reopened
 from tasteprint.tensor_files import tensors_as_bytes
 from tasteprint.types import History, Opinion, Scorer
+from tasteprint.vision.pixels import checked_pictures, require_pairs
 
 if TYPE_CHECKING:
     from tasteprint.types import OpenImage, Pictures
@@ -77,7 +78,7 @@ class PosteriorPrint:
         names: Sequence[str] = (),
     ) -> Float[Tensor, " b"]:
         """Score images in [0, 1], with gradients to the pixels; see `score_embeddings` for the rest."""
-        return self.score_embeddings(self.model.encoder.embed(images), pessimism, names)
+        return self.score_embeddings(self._embedded(images), pessimism, names)
 
     @torch.no_grad()
     def score_pictures(
@@ -88,7 +89,7 @@ class PosteriorPrint:
         names: Sequence[str] = (),
     ) -> Float[Tensor, " b"]:
         """Score PIL pictures through the encoder's own processor, without gradients."""
-        return self.score_embeddings(self.model.encoder.embed_pictures(pictures), pessimism, names)
+        return self.score_embeddings(self._embedded(pictures), pessimism, names)
 
     def score_embeddings(
         self, embeddings: Float[Tensor, "b e"], pessimism: float = 0.0, names: Sequence[str] = ()
@@ -117,8 +118,7 @@ class PosteriorPrint:
 
         `names` are both images', a pair each; see `score_embeddings`.
         """
-        if len(a) != len(b):
-            raise ValueError(f"{len(a)} pictures were set against {len(b)}; expected as many: give pairs.")
+        require_pairs(a, b)
         return self.prefers_embeddings(self._embedded(a), self._embedded(b), names)
 
     def prefers_embeddings(
@@ -208,7 +208,10 @@ class PosteriorPrint:
 
     def _embedded(self, pictures: Pictures) -> Float[Tensor, "b e"]:
         if isinstance(pictures, Tensor):
+            self.model.range.pictures([pictures.shape[:1:-1]] if pictures.ndim == 4 else [])
             return self.model.encoder.embed(pictures)
+        pictures = list(checked_pictures(pictures))
+        self.model.range.pictures(picture.size for picture in pictures if isinstance(picture, Image.Image))
         return self.model.encoder.embed_pictures(pictures)
 
 

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from tasteprint.config import PosteriorConfig
 from tasteprint.hub import ABOUT, find_model, read_about, said_in, written_model
+from tasteprint.learned_range import LearnedRange
 from tasteprint.posterior.alone import AlonePrior
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.learned_prior import LearnedPrior
@@ -52,6 +53,7 @@ def save_posterior(
     config: PosteriorConfig,
     fitted: FittedPrior,
     fitted_on: Sequence[int],
+    learned: LearnedRange,
 ) -> None:
     """Write everything that `load_posterior` needs but the encoder's weights, which its name leads to."""
     about = {
@@ -60,12 +62,15 @@ def save_posterior(
         "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
         "learned_from": " ".join(f"{part:x}" for part in fitted_on),
         "images": fitted.names,
+        "range": learned.as_record(),
     }
     with written_model(folder, about) as part:
         write_tensors(part / TENSORS, fitted.state_dict())
 
 
-def load_posterior(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, FittedPrior, tuple[int, ...]]:
+def load_posterior(
+    name: str | Path,
+) -> tuple[ImageEncoder, PosteriorConfig, FittedPrior, tuple[int, ...], LearnedRange]:
     """Read a folder or a Hub repository back; ValueError where it is damaged or its encoder has changed."""
     folder = find_model(name)
     about = read_about(folder)
@@ -75,7 +80,8 @@ def load_posterior(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, Fit
     encoder = _encoder(folder, said_in(about, folder, "encoder", dict))
     fitted_on = _hashes(folder, said_in(about, folder, "learned_from", str))
     names = said_in(about, folder, "images", list) if about.get("images") is not None else None
-    return encoder, config, _fitted(folder, encoder.width, config, names), fitted_on
+    fitted = _fitted(folder, encoder.width, config, names)
+    return encoder, config, fitted, fitted_on, LearnedRange.from_record(about.get("range"))
 
 
 def _encoder(folder: Path, said: dict[str, Any]) -> ImageEncoder:
@@ -93,7 +99,8 @@ def _hashes(folder: Path, text: str) -> tuple[int, ...]:
         return tuple(int(part, 16) for part in text.split())
     except ValueError as fault:
         raise ValueError(
-            f"{folder / ABOUT} has hashes in learned_from that are no numbers; expected hexadecimal ones: save it again."
+            f"{folder / ABOUT} has hashes in learned_from that are no numbers; expected hexadecimal ones: save it "
+            "again."
         ) from fault
 
 
@@ -108,6 +115,7 @@ def _fitted(folder: Path, width: int, config: PosteriorConfig, names: Sequence[s
             fitted = LearnedPrior.from_state(state, config, width)
         else:
             fitted = EmpiricalBayesPrior.from_state(state, names, width)
+        fitted.float()  # whatever torch's default type is
         trial = fitted.utilities(torch.zeros(1, width, dtype=torch.float32))
     except (RuntimeError, TypeError, KeyError, IndexError) as fault:
         raise ValueError(

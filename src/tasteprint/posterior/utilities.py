@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from tasteprint.config import PosteriorConfig
 from tasteprint.data.decode import open_image as open_picture
+from tasteprint.learned_range import RangeWatch
 from tasteprint.posterior.inference import STEPS, infer
 from tasteprint.posterior.likelihoods import Answers, Cutpoints, Opinions, answers
 from tasteprint.posterior.mixture import MixturePrior
@@ -156,13 +157,14 @@ class TasteExtremes(NamedTuple):
 class UtilityModel:
     """An encoder and a fitted prior, both frozen: all that scoring an image for a person takes, beside the person.
 
-    `source` is the name that opens it again, where it has one.
+    `source` is the name that opens it again, where it has one; `range` watches over what it learned from.
     """
 
     encoder: ImageEncoder
     config: PosteriorConfig
     fitted: FittedPrior
     source: str = field(default="", kw_only=True)
+    range: RangeWatch = field(default_factory=RangeWatch, kw_only=True)
 
     def __post_init__(self) -> None:
         """Be found by prints that come from other processes."""
@@ -209,7 +211,7 @@ class UtilityModel:
 
     def embed(self, names: Sequence[str], open_image: OpenImage = open_picture) -> Float[np.ndarray, "n e"]:
         """Embed images by name, anew; names are paths unless `open_image` opens them."""
-        return embed_named(self.encoder, names, open_image)
+        return embed_named(self.encoder, names, self.range.watched(open_image))
 
 
 def embed_named(

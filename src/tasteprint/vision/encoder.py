@@ -103,7 +103,9 @@ class ImageEncoder:
         kind, config = family_of(folder, str(name))
         if kind in FAMILIES:
             return cls._of_tower(folder, str(name), kind, config, device)
-        said = f"is of the family {kind!r}" if kind else "could not be opened (no config.json says what it is)"
+        said = (
+            f"is of the family {kind!r}" if kind else "could not be opened (no config.json says what it is)"
+        )
         raise ValueError(
             f"image encoder {str(name)!r} {said}; expected a tasteprint model, or one of {', '.join(FAMILIES)}: name "
             "another."
@@ -111,7 +113,7 @@ class ImageEncoder:
 
     @classmethod
     def _of_statistics(cls, device: str | torch.device | None) -> ImageEncoder:
-        read = Statistics()
+        read = Statistics().float()
         return cls(
             name=STATISTICS,
             width=WIDTH,
@@ -202,7 +204,7 @@ class ImageEncoder:
         return torch.cat(rows)
 
     def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b e"]:
-        """Embed images in [0, 1] of any size, on the encoder's device, in float32 at least, with gradients to their pixels.
+        """Embed images in [0, 1] of any size, on the encoder's device, with gradients to the pixels; float32 at least.
 
         The pixels that the encoder sees differ by about 1/255 at most from those of `embed_pictures` (`pixels.twin`).
         ValueError for tensors that are no such images (`pixels.checked_images`).
@@ -219,4 +221,3 @@ class ImageEncoder:
 
     def _embedded(self, pixels: Tensor) -> Tensor:
         return self.features(pixels.to(self._weight.device, self._weight.dtype))
-

@@ -64,6 +64,7 @@ def bundled_eye() -> VisionPart:
     """The eye alone, frozen; neither a language model nor a tokenizer is built."""
     with torch.random.fork_rng(devices=[]):
         part = VisionPart.from_config(eye_config(), eye_processor(), IMAGE_SIZE)
+    part.modules.float()
     part.load({name: value.float() for name, value in eye_weights().items()})
     return part.frozen()
 

@@ -97,7 +97,9 @@ def open_tower(folder: Path, name: str, family: Family, config: Any) -> tuple[nn
     try:
         with (
             _quiet(),
-            library_faults(what, "whole weights in safetensors that fit config.json, and a preprocessor_config.json"),
+            library_faults(
+                what, "whole weights in safetensors that fit config.json, and a preprocessor_config.json"
+            ),
         ):
             tower, processor = _tower(folder, family, config), _processor(folder, family, config)
     except ValueError as fault:

@@ -76,10 +76,13 @@ class VisionPart:
             )
         side = said_in(said_in(about, folder, "model", dict), folder, "image_size", int)
         weights = _weights(folder)
-        with library_faults(f"vision part of {str(folder)!r}", "config.json and a processor as they were saved"):
+        with library_faults(
+            f"vision part of {str(folder)!r}", "config.json and a processor as they were saved"
+        ):
             processor = AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
             config = Idefics2Config.from_pretrained(folder, trust_remote_code=False)
             part = cls.from_config(config, processor, side)
+        part.modules.float()
         part.load(weights)
         return part.frozen()
 

@@ -44,7 +44,9 @@ def checked_images(images: Any) -> Float[Tensor, "n 3 h w"]:
     without a batch, NaN. A range costs one pass over the pixels.
     """
     if not isinstance(images, Tensor):
-        raise ValueError(f"images are a {type(images).__name__}; expected a tensor (n, 3, height, width): stack them.")
+        raise ValueError(
+            f"images are a {type(images).__name__}; expected a tensor (n, 3, height, width): stack them."
+        )
     shape = tuple(images.shape)
     if len(shape) != 4 or shape[1] != 3 or 0 in shape[1:]:
         raise ValueError(f"images have the shape {shape}; expected (n, 3, height, width){_hint(shape)}")
@@ -70,6 +72,15 @@ def checked_pictures(pictures: Any) -> Iterable[Image.Image]:
             "tensors to `score`."
         )
     return pictures
+
+
+def require_pairs(a: Any, b: Any) -> None:
+    """ValueError unless both are tensors or lists of pictures, and as many."""
+    for side in (a, b):
+        if not isinstance(side, Tensor):
+            checked_pictures(side)
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} pictures were set against {len(b)}; expected as many: give pairs.")
 
 
 def _hint(shape: tuple[int, ...]) -> str:
