@@ -66,7 +66,7 @@ def local_folder(
     Where the Hub does not answer within `PATIENCE`, the copy that is here already serves. ValueError where there is
     none: the sentence names `what` was to be opened, and what was `expected` beside a Hub repository.
     """
-    if Path(name).is_dir():
+    if str(name) and Path(name).is_dir():
         return Path(name)
     from huggingface_hub import snapshot_download  # here and below: it takes half a second to import
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasteprint.checksums import read_object, refuse_pointer
-from tasteprint.files import write_bytes
+from tasteprint.files import json_text, write_bytes
 from tasteprint.loading import brief
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def files_fingerprint(folder: Path) -> str:
     from safetensors import safe_open
 
     config = read_object(folder / "config.json")
-    digest = sha256(json.dumps({k: v for k, v in config.items() if k not in UNSAID}, sort_keys=True).encode())
+    said = {name: config[name] for name in sorted(config.keys() - UNSAID)}
+    digest = sha256(json_text(said, None).encode())
     rows: dict[str, bytes] = {}
     for path in folder.glob("*.safetensors"):
         with safe_open(path, "pt") as file:

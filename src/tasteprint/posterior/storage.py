@@ -143,7 +143,7 @@ def _hash(name: str) -> int:
 
 
 def print_parts(
-    fingerprint: str, user_id: str, opinions: tuple[Opinion, ...], names: tuple[str, ...]
+    fingerprint: str, user_id: object, opinions: tuple[Opinion, ...], names: tuple[str, ...]
 ) -> dict[str, str]:
     """What a print's file says beside its tensors."""
     said = said_as_json(user_id, opinions, names=names)
