@@ -200,7 +200,7 @@ def test_a_device_that_is_not_here_is_one_sentence(name):
         lambda name: open_model("photos", name),
         lambda name: open_model("mini", name),
     ):
-        with pytest.raises(ValueError, match="cannot be used .* such as cpu"):
+        with pytest.raises(ValueError, match=r"cannot be used .* such as cpu"):
             opened(name)
     if name:
         with pytest.raises(ValueError, match="cannot be used"):

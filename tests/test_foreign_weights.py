@@ -227,8 +227,5 @@ def test_a_base_may_be_moved_and_parted(adapted, tmp_path, pictures):
     (tmp_path / "elsewhere/model.safetensors.index.json").write_text(json.dumps(index))
     about(model=asdict_with(adapted / "adapter", backbone=str(tmp_path / "elsewhere")))(tmp_path / "adapter")
     one, other = (InContextModel.from_pretrained(path / "adapter") for path in (adapted, tmp_path))
-    scores = [
-        m.print_of(history(2), pictures.__getitem__).score_pictures([pictures["30"]], ["a"])
-        for m in (one, other)
-    ]
-    torch.testing.assert_close(*scores)
+    people = [opened.print_of(history(2), pictures.__getitem__) for opened in (one, other)]
+    torch.testing.assert_close(*(person.score_pictures([pictures["30"]], ["a"]) for person in people))

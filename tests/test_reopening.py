@@ -1,7 +1,6 @@
 """Prints go to other processes: pickled without their model, opened with it by its fingerprint, by nothing but that."""
 
 import copy
-import multiprocessing
 import pickle
 import pickletools
 
@@ -33,7 +32,6 @@ def shown():
 
 def scored(taste):
     """What a process does with a print that it is given."""
-    torch.set_num_threads(1)
     return taste.score_pictures(shown(), ["a fish"] * 3).tolist()
 
 
@@ -64,12 +62,6 @@ def test_eight_bits_stay_eight_bits(prints):
     small = prints[0].quantized()
     back = pickle.loads(pickle.dumps(small))
     assert back.nbytes == small.nbytes and len(pickle.dumps(small)) < 0.3 * len(pickle.dumps(prints[0]))
-
-
-def test_a_spawned_process_opens_the_model_by_its_name(pictures):
-    taste = TastePosterior.from_pretrained("photos").print_of(history(2), pictures.__getitem__)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.map(scored, [taste, taste]) == [scored(taste)] * 2
 
 
 def test_a_print_of_a_model_that_is_not_here_is_one_sentence(posterior, prints):
