@@ -55,7 +55,7 @@ class LearnedRange:
 
     def as_record(self) -> dict[str, Any]:
         """What a model's folder says of it."""
-        record: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
+        record: dict[str, Any] = asdict(self)
         return record
 
     def knows_prompts(self, prompts: Iterable[str | None]) -> bool:
