@@ -28,7 +28,7 @@ ALLOWED = {
     "said": {"files", "types"},
     "tensor_files": {"checksums", "files", "loading"},
     "hub": {"checksums", "files", "loading"},
-    "bundled": {"checksums", "files", "hub", "tensor_files"},
+    "bundled": {"checksums", "files", "hub"},
     "reopening": {"hub"},
     "data": GROUND,
     "vision": GROUND | {"data"},
