@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tasteprint"
-GROUND = {"types", "checked", "config", "files", "hub", "foreign", "provenance"}
+GROUND = {
+    "types", "checked", "config", "files", "hub", "foreign", "provenance", "checksums", "tensor_files", "bundled",
+    "loading", "devices", "said", "reopening",
+    "learned_range",
+}  # fmt: skip
 WAYS = {"vision", "incontext", "posterior"}
 ALLOWED = {
     "types": set(),
@@ -17,8 +21,16 @@ ALLOWED = {
     "config": {"checked"},
     "files": set(),
     "provenance": set(),
-    "hub": set(),
+    "checksums": {"files"},
+    "loading": set(),
+    "devices": set(),
+    "learned_range": {"checked", "types"},
+    "said": {"files", "types"},
+    "tensor_files": {"checksums", "files", "loading"},
+    "hub": {"checksums", "files", "loading"},
     "foreign": {"hub"},
+    "bundled": {"checksums", "files", "hub"},
+    "reopening": {"hub"},
     "data": GROUND,
     "vision": GROUND | {"data"},
     "simulate": GROUND | {"data"},

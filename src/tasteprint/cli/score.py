@@ -6,7 +6,6 @@ models there are, how scores are computed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,7 @@ import typer
 from tasteprint.cli.own_pictures import Disliked, Liked, read_opinions
 from tasteprint.cli.person import AsJson, Count, DataFolder, HistoryFile, Prompt, User, read_person
 from tasteprint.cli.published import Device, ScorerName, Weights, open_published, require_one_of, unit_of
+from tasteprint.files import json_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,7 +54,7 @@ def score_command(
     person, opener = read_person(history, data, user, history_length)
     scores = scores_of(open_model(model).print_of(person, opener), images, pictures, prompt)
     if as_json:
-        typer.echo(json.dumps(scores, indent=1))
+        typer.echo(json_text(scores))
         return
     for score in scores:
         typer.echo(f"{score['q']:.3f}  {score['margin']:+.3f}  {score['image']}")
@@ -75,7 +75,7 @@ def _score_published(
     scores = scorer.score_pictures([open_image(image) for image in images], [prompt] * len(images)).tolist()
     rows = [{"image": str(image), "score": score} for image, score in zip(images, scores, strict=True)]
     if as_json:
-        typer.echo(json.dumps(rows, indent=1))
+        typer.echo(json_text(rows))
     else:
         for row in rows:
             typer.echo(f"{row['score']:+.4f}  {row['image']}")

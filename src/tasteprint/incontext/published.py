@@ -20,8 +20,9 @@ from torch import Tensor
 
 from tasteprint.config import ModelConfig
 from tasteprint.foreign import ADAPTER, ADAPTER_SETTINGS, POOL_MODULE, POOL_TENSORS
-from tasteprint.incontext.backbone import Idefics2Backbone, load_backbone
+from tasteprint.incontext.backbone import Idefics2Backbone
 from tasteprint.incontext.conversation import template_named
+from tasteprint.incontext.opening import load_backbone
 
 LUP, VIPER = "lup-eval", "viper"
 """The templates in which the two are evaluated by their authors."""

@@ -20,6 +20,7 @@ from torch import Tensor
 from tasteprint.config import PosteriorConfig
 from tasteprint.data.decode import open_image as open_picture
 from tasteprint.hub import push_folder
+from tasteprint.learned_range import RangeWatch
 from tasteprint.posterior.alone import AlonePrior
 from tasteprint.posterior.choice import find_prior
 from tasteprint.posterior.learned_prior import Progress
@@ -29,6 +30,7 @@ from tasteprint.posterior.prints import PosteriorPrint, read_histories
 from tasteprint.posterior.storage import load_posterior, overlaps, save_posterior, smallest_hashes
 from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import Embeddings, UtilityModel, checked_embeddings, embed_named
+from tasteprint.reopening import lasting_name
 from tasteprint.types import History, Opinion
 from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
@@ -113,11 +115,13 @@ class TastePosterior(UtilityModel):
     @classmethod
     def from_pretrained(cls, name: str | Path) -> TastePosterior:
         """Load a folder or a Hub repository. ValueError where it is damaged, or its encoder is not the one it had."""
-        return cls(*load_posterior(name))
+        *parts, learned = load_posterior(name)
+        return cls(*parts, source=lasting_name(name), range=RangeWatch(learned, lasting_name(name)))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write what was fitted (safetensors), and the encoder's name and fingerprint; not its weights."""
-        save_posterior(Path(folder), self.encoder, self.config, self.fitted, self.fitted_on)
+        parts = (self.encoder, self.config, self.fitted, self.fitted_on, self.range.learned)
+        save_posterior(Path(folder), *parts)
 
     def push_to_hub(self, repository: str, private: bool = False) -> str:
         """Save and upload to the Hub; returns the commit's address."""
