@@ -65,7 +65,7 @@ class RewardModel:
         scores = torch.zeros(len(pictures), dtype=torch.promote_types(self.weight.dtype, torch.float32))
         for chosen, pixels in self._alike(pictures):
             scores[chosen] = self._judged(pixels, [prompts[n] for n in chosen]).to("cpu", scores.dtype)
-        require_finite(scores)
+        require_finite_scores(scores)
         return scores
 
     def _judged(self, pixels: Tensor, prompts: Sequence[str]) -> Tensor:
@@ -90,7 +90,7 @@ def require_prompt_each(count: int, prompts: Sequence[str]) -> None:
         raise ValueError(f"{count} images came with {got}; expected one prompt an image: repeat it.")
 
 
-def require_finite(scores: Float[Tensor, " b"]) -> None:
+def require_finite_scores(scores: Float[Tensor, " b"]) -> None:
     """ValueError for a score that is infinite or not a number."""
     if (wrong := (~scores.isfinite()).nonzero()).numel():
         place = int(wrong[0])
