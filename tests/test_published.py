@@ -13,6 +13,7 @@ from transformers import Idefics2ForConditionalGeneration, Idefics2Processor
 from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
 
 from peers import photograph, save_tensors
+from tasteprint.config import ModelConfig
 from tasteprint.incontext.conversation import TEMPLATES, TurnEncoder, conversation
 from tasteprint.incontext.model import InContextModel
 from tasteprint.methods import open_model
@@ -296,6 +297,29 @@ def test_what_does_not_fit_is_one_sentence(stage1, pool, model):
         ValueError, match=r"has no adapter_config\.json; expected an adapter as PEFT writes it"
     ):
         InContextModel.from_pretrained(stage1)
+
+
+def test_minis_own_pictures_are_squares():
+    with pytest.raises(
+        ValueError, match="mini was given image_size 0; expected the side of its square pictures"
+    ):
+        InContextModel.from_config(ModelConfig(image_size=0))
+
+
+def test_the_large_models_processor_is_told_its_size(base, tmp_path):
+    """Idefics2 takes 980 pixels where nobody says 448 (P, LUP and ViPer do)."""
+    for path in base.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    Idefics2ImageProcessorPil(do_image_splitting=False).save_pretrained(tmp_path)
+    (tmp_path / "processor_config.json").unlink(missing_ok=True)
+    told = InContextModel.from_config(
+        ModelConfig(backbone=str(tmp_path))
+    ).network.backbone.processor.image_processor
+    assert dict(told.size) == {"longest_edge": 448, "shortest_edge": 378}
+    kept = InContextModel.from_config(
+        ModelConfig(backbone=str(base))
+    ).network.backbone.processor.image_processor
+    assert kept.size["longest_edge"] == 48
 
 
 def test_a_mid_grey_picture_is_a_picture(stage1):

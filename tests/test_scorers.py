@@ -280,6 +280,12 @@ def test_a_command_asks_for_what_a_scorer_needs(folders, shown):
         score_command([picture], scorer="pickscore", weights=weights)
     with pytest.raises(ValueError, match="there is no scorer 'beauty'; expected one of clip, "):
         score_command([picture], scorer="beauty")
+    with pytest.raises(
+        ValueError, match="--weights was given without a scorer; expected --scorer NAME beside it"
+    ):
+        score_command([picture], model="mini", weights=weights)
+    with pytest.raises(ValueError, match="--device was given without a scorer"):
+        rank_command([str(shown)], device="cpu")
     with pytest.raises(ValueError, match="likes and dislikes were given to a model; expected votes"):
         score_command([picture], model="mini", liked=[str(shown)])
 

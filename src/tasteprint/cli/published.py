@@ -53,6 +53,15 @@ def unit_of(name: str) -> str:
     return f"{published_scorer(name).unit}; higher is better"
 
 
+def refuse_idle(scorer: str | None, weights: str | None, device: str | None) -> None:
+    """ValueError for options of a scorer where none is named."""
+    if scorer is None and (weights or device):
+        raise ValueError(
+            f"{'--weights' if weights else '--device'} was given without a scorer; expected --scorer NAME beside it: "
+            "name one, or leave it out."
+        )
+
+
 def require_one_of(model: str | None, scorer: str | None) -> None:
     """ValueError unless either a model or a scorer is named."""
     if (model is None) == (scorer is None):

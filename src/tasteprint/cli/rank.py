@@ -27,7 +27,7 @@ from tasteprint.cli.own_pictures import (
 )
 from tasteprint.cli.person import AsJson, DataFolder, Prompt, User
 from tasteprint.cli.progress import kept_when_stopped, progress_bar
-from tasteprint.cli.published import Device, ScorerName, Weights, open_published, unit_of
+from tasteprint.cli.published import Device, ScorerName, Weights, open_published, refuse_idle, unit_of
 from tasteprint.cli.ranking_table import print_ranking
 from tasteprint.files import json_text
 from tasteprint.library.names import plain
@@ -75,6 +75,7 @@ def rank_command(
 ) -> None:
     """Rank your own pictures by what you said of some, or by a published scorer; equal ones keep the order given."""
     _check(best, out, copy_to)
+    refuse_idle(scorer, weights, device)
     history = read_opinions(liked, disliked, votes, stars, data, user)
     if scorer is not None:
         ranking = _ranked_by_scorer(pictures, history, scorer, weights, device, prompt)

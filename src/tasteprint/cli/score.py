@@ -14,7 +14,15 @@ import typer
 
 from tasteprint.cli.own_pictures import Disliked, Liked, read_opinions
 from tasteprint.cli.person import AsJson, Count, DataFolder, HistoryFile, Prompt, User, read_person
-from tasteprint.cli.published import Device, ScorerName, Weights, open_published, require_one_of, unit_of
+from tasteprint.cli.published import (
+    Device,
+    ScorerName,
+    Weights,
+    open_published,
+    refuse_idle,
+    require_one_of,
+    unit_of,
+)
 from tasteprint.files import json_text
 
 if TYPE_CHECKING:
@@ -35,6 +43,7 @@ def score_command(
 ) -> None:  # fmt: skip
     """Score pictures for one person by a model, or by a published scorer, in the order given."""
     require_one_of(model, scorer)
+    refuse_idle(scorer, weights, device)
     if scorer is not None:
         votes = None if history is None else [history]
         said = read_opinions(liked, disliked, votes, None, data, user)
