@@ -116,7 +116,8 @@ class PreferenceNetwork(nn.Module):
         ValueError where its template or token count is not the one expected. What others publish names no template:
         there `template` chooses one (`incontext.published`).
         """
-        folder, about = find_model(name), {}
+        folder = find_model(name)
+        about: dict[str, Any] = {}
         if is_foreign(folder):
             backbone, config, tokens = load_published(folder, str(name), template)
             storage.expect(folder, "n_tokens", len(tokens), n_tokens)
