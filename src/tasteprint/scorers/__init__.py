@@ -98,8 +98,8 @@ def open_scorer(
 ) -> RewardModel | PersonalScorer:
     """Load a published model by its name in `SCORERS`, frozen; for a personal one, `.of(history, open_image)` scores.
 
-    Without a `device` it lies on the CPU, without a `dtype` it computes in float32 (those of 7 and 8 billion weights in
-    what they were published in); scores are float32 at least. `weights` is a file, folder or repository instead of the
+    Without a `device` it lies on the CPU, without a `dtype` it computes in float32 (HPSv3 in bfloat16, Idefics2 too
+    where there is a GPU); scores are float32 at least. `weights` is a file, folder or repository instead of the
     published one; a folder that has a configuration, tokenizer and processor too needs no network. `settings` are other
     arguments of what opens it. ValueError for another name, or where the weights cannot be read.
     """
