@@ -20,6 +20,8 @@ ALONE = {
     "alone, likes and nothing else": "alone.likes",
     "alone, colour statistics for an eye": "statistics",
     "logistic regression a person": "logistic",
+    "alone, the taste of the other log's raters to share": "shared.foreign",
+    "alone, that of this log's other raters to share": "shared.raters",
     "with other raters, pictures that nobody rated": "raters.unrated",
     "the same, another person's choices": "other",
     "with other raters, pictures that they rated": "raters.rated",
