@@ -1,6 +1,6 @@
 """One real person alone with a scorer's taste to share: `python -m experiments.photos_shared`, some minutes on a core.
 
-Enters: the logs in ../shared/data (or DATA). Leaves: figures added to docs/results/photos.json; all others stay.
+Enters: the logs in ../shared/data (or DATA). Leaves: docs/results/photos_shared.json.
 Does not know: how a verdict counts. The protocol is that of `experiments/photos.py`.
 
     LOG.shared.foreign.N    alone, with the shared taste of the other log's raters as a scorer
@@ -24,7 +24,6 @@ from experiments.photos import (
     ALONE,
     DATA,
     HIDDEN,
-    OUT,
     SPLITS,
     Margins,
     Seen,
@@ -34,12 +33,13 @@ from experiments.photos import (
     open_seen,
 )
 from experiments.real_people import Person, avt, calista, episode, folds, parted
-from tasteprint.evaluate.results import read_results, write_results
+from tasteprint.evaluate.results import Figure, write_results
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.posterior.prints import PosteriorPrint
 from tasteprint.posterior.verdict import ScoringEncoder
 from tasteprint.types import History
 
+OUT = Path(__file__).parents[1] / "docs/results/photos_shared.json"
 COUNTS = (0, 4, 8, 16, 32, 64)
 
 
@@ -86,7 +86,7 @@ def main(
 ) -> None:
     """Measure both logs, each with the other's raters and with its own."""
     torch.set_num_threads(1)
-    written = {figure.name: figure for figure in read_results(out)}
+    written: list[Figure] = []
     both = [open_seen(log(data), ALONE.encoder) for log in (avt, calista)]
     for seen, other in (both, both[::-1]):
         found: Margins = defaultdict(lambda: defaultdict(list))
@@ -100,10 +100,8 @@ def main(
             gain(seen.log.name, found, f"shared.raters.{most}", "shared.raters.0"),
         ]
         kept = {name: margins for name, margins in found.items() if name.startswith("shared.")}
-        written |= {figure.name: figure for figure in (*figures(seen.log.name, kept), *gains)}
-    write_results(
-        out, "python -m experiments.photos; python -m experiments.photos_shared", [0], list(written.values())
-    )
+        written += [*figures(seen.log.name, kept), *gains]
+    write_results(out, "python -m experiments.photos_shared", [0], written)
 
 
 if __name__ == "__main__":

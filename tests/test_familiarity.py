@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasteprint.posterior.familiarity import CHANCE, LEAST, Familiarity, warn_of_strangers
+from tasteprint.posterior.familiarity import CHANCE, EACH, LEAST, Familiarity, warn_of_strangers
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.types import History
 from tastes import COLOURS, colour_encoder, fitted, picture, some_people
@@ -39,10 +39,10 @@ def test_the_distance_is_that_of_mahalanobis(known):
 
 
 def test_of_new_images_of_the_kind_most_are_believed_and_of_far_ones_none(known):
-    """2,000 new ones: 5 % lie beyond `near`, give or take 4 standard errors of both samples (800 were kept apart)."""
+    """2,000 new ones: 1 % lie beyond `near`, give or take 4 standard errors of both samples (800 were kept apart)."""
     belief = known(normal(2000, 2))
-    error = (0.05 * 0.95 * (1 / 2000 + 1 / 800)) ** 0.5
-    assert abs(float((belief < 1).float().mean()) - 0.05) < 4 * error
+    error = (0.01 * 0.99 * (1 / 2000 + 1 / 800)) ** 0.5
+    assert abs(float((belief < 1).float().mean()) - 0.01) < 4 * error
     assert (known(normal(50, 3, scale=9.0) + 60) == 0).all()
     assert ((belief >= 0) & (belief <= 1)).all()
 
@@ -59,6 +59,7 @@ def test_belief_falls_along_a_line_and_has_gradients(known):
 def test_of_too_few_images_nothing_is_said():
     assert Familiarity.of(normal(LEAST - 1, 0)) is None
     assert Familiarity.of(normal(LEAST, 0)) is not None
+    assert Familiarity.of(torch.randn(LEAST, 1 + LEAST // EACH)) is None
 
 
 def test_images_that_are_all_alike_do_not_break_it():
@@ -80,10 +81,10 @@ def test_images_that_are_all_alike_do_not_break_it():
     ],
 )
 def test_a_warning_needs_more_than_chance(far, of, said):
-    """Two of two: a chance of 0.05², 1 in 400; four of four: 1 in 160,000, less than `CHANCE`."""
+    """Two of two: a chance of 0.01², 1 in 10,000, just `CHANCE`; three of three: one in a million."""
     belief = torch.ones(of)
     belief[:far] = 0.2
-    assert 0.05**4 < CHANCE < 0.05**2
+    assert 0.01**3 < CHANCE <= 0.01**2
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warn_of_strangers(belief)

@@ -4,8 +4,8 @@ Enters: what a prior reads of many images. Leaves: a share of belief for each ne
 far from them. Does not know: people, utilities.
 
 The distance is Mahalanobis's, with a covariance shrunk after Ledoit and Wolf (2004). What counts as far is taken from
-images that the covariance was not found on: up to the distance that 95 % of them keep, all is believed; nothing from as
-far again beyond that of 99 % as this is beyond that of 95 %.
+images that the covariance was not found on: up to the distance that 99 % of them keep, all is believed; nothing from as
+far beyond that as it is beyond that of 95 %.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-LEAST = 200
-"""With fewer images what is usual cannot be told; nothing counts as far then."""
+LEAST, EACH = 200, 10
+"""Fewer images than these, or than so many for each number that is read of them, don't show what is usual: nothing
+counts as far then."""
 
 APART = 5
 """One image in so many is kept apart for the distances."""
 
-NEAR, FAR = 0.95, 0.99
+NEAR, USUAL = 0.99, 0.95
 
 CHANCE = 1e-4
 """Images count as strange together where so many far ones would be so unlikely among images of the known kind."""
@@ -53,8 +54,8 @@ class Familiarity(nn.Module):
 
     @classmethod
     def of(cls, rows: Float[Tensor, "images i"]) -> Familiarity | None:
-        """Learn what is usual; None where there are fewer than `LEAST` images. The same for the same images."""
-        if len(rows) < LEAST:
+        """Learn what is usual; None where there are too few images. The same for the same images."""
+        if len(rows) < max(LEAST, EACH * rows.shape[1]):
             return None
         from sklearn.covariance import ledoit_wolf  # takes a second to load, and learning takes longer
 
@@ -66,8 +67,8 @@ class Familiarity(nn.Module):
         nothing = torch.zeros(())
         found = cls(torch.from_numpy(inner.mean(axis=0)), white, nothing, nothing)
         distances = found.distance(rows[apart])
-        near, beyond = (torch.quantile(distances, share) for share in (NEAR, FAR))
-        return cls(found.mean, found.white, near, 2 * beyond - near)
+        near, usual = (torch.quantile(distances, share) for share in (NEAR, USUAL))
+        return cls(found.mean, found.white, near, 2 * near - usual)
 
     def distance(self, rows: Float[Tensor, "*n i"]) -> Float[Tensor, "*n"]:
         """Distance to the centre, about 1 for what is usual; differentiable."""
