@@ -25,6 +25,7 @@ ALLOWED = {
     "posterior": GROUND | {"data", "vision"},
     "scorers": GROUND | {"vision"},
     "methods": GROUND,  # it names the ways' classes as text, and loads them when asked
+    "likes": GROUND | {"data", "library"},
     "library": GROUND | {"data", "vision", "methods"},  # writers of pages it names as text
     "train": GROUND | WAYS | {"data"},
     "evaluate": GROUND | WAYS | {"data", "methods"},
