@@ -9,8 +9,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasteprint.likes.found import ODD, Entry, liked, rated
-from tasteprint.likes.places import Moved, below, here
+from tasteprint.likes.found import ODD, Item, liked, rated
+from tasteprint.likes.places import Moved, here, within
 from tasteprint.likes.tables import open_database
 
 QUERY = """
@@ -20,7 +20,7 @@ ORDER BY ranking.file
 """
 
 
-def read_saved(place: str, moved: Moved) -> Iterator[Entry]:
+def read_saved(place: str, moved: Moved) -> Iterator[Item]:
     """Read log.csv: each row names a picture that was saved, a like, relative to the log.
 
     The file is appended to, so that its header may be older, and have fewer columns, than its rows. ValueError where it
@@ -38,7 +38,7 @@ def read_saved(place: str, moved: Moved) -> Iterator[Entry]:
         raise ValueError(f"log {place!r} could not be read ({fault.strerror}); expected a file.") from fault
 
 
-def _rows(rows: Iterator[list[str]], path: Path, moved: Moved) -> Iterator[Entry]:
+def _rows(rows: Iterator[list[str]], path: Path, moved: Moved) -> Iterator[Item]:
     header = next(rows, [])
     if not {"filename", "prompt"} <= set(header):
         raise ValueError(
@@ -48,13 +48,13 @@ def _rows(rows: Iterator[list[str]], path: Path, moved: Moved) -> Iterator[Entry
     file, prompt = header.index("filename"), header.index("prompt")
     for row in filter(None, rows):
         if len(row) <= max(file, prompt) or not row[file]:
-            yield Entry(silent=ODD)
+            yield Item(silent=ODD)
             continue
-        picture = below(str(path.parent.absolute()), [row[file].replace("\\", "/")], moved)
+        picture = within(str(path.parent.absolute()), [row[file].replace("\\", "/")], moved)
         yield liked(picture, row[prompt].encode("utf-8", "replace").decode())
 
 
-def read_images_browser(place: str, moved: Moved) -> Iterator[Entry]:
+def read_images_browser(place: str, moved: Moved) -> Iterator[Item]:
     """Read the ranks 1 to 5, as stars, of wib.sqlite3; errors of `open_database`."""
     path = Path(place, "wib.sqlite3") if Path(place).is_dir() else Path(place)
     with open_database(path, "images-browser database") as database:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from tasteprint.likes.found import Entry, liked, rated
-from tasteprint.likes.places import Moved, below
+from tasteprint.likes.found import Item, liked, rated
+from tasteprint.likes.places import Moved, within
 from tasteprint.likes.tables import open_database
 
 QUERY = """
@@ -29,13 +29,13 @@ ORDER BY image.id
 """Pictures that are there (status 1). −1 means no rating in this database, and not rejected as it does in XMP."""
 
 
-def read_digikam(place: str, moved: Moved) -> Iterator[Entry]:
+def read_digikam(place: str, moved: Moved) -> Iterator[Item]:
     """Read every picture: rejected, else its stars, else the label "accepted" as a like; errors of `open_database`."""
     path = Path(place, "digikam4.db") if Path(place).is_dir() else Path(place)
     with open_database(path, "digiKam database") as database:
         for rating, label, identifier, specific, album, name in database.execute(QUERY):
             root = f"{_volume(str(identifier))}/{specific or ''}"
-            file = below(root, [str(album or "").lstrip("/"), str(name)], moved)
+            file = within(root, [str(album or "").lstrip("/"), str(name)], moved)
             entry = rated(file, -1 if label == "Pick Label Rejected" else rating)
             yield liked(file) if label == "Pick Label Accepted" and not rating else entry
 

@@ -27,7 +27,7 @@ FEW = 10
 """Stars of fewer pictures than this say nothing of how a program gives them."""
 
 
-class Entry(NamedTuple):
+class Item(NamedTuple):
     """What a library says of one picture: stars of so many, or in `silent` why that is no opinion."""
 
     path: Path | None = None
@@ -51,22 +51,22 @@ class Likes:
         return f"{len(self.ratings):,} opinions{silent}"
 
 
-def rated(path: Path | None, value: object, prompt: str = "") -> Entry:
+def rated(path: Path | None, value: object, prompt: str = "") -> Item:
     """Read 1 to 5 as stars, 0 and nothing as unrated, −1 as rejected; anything else is not understood.
 
     No `path`: the library names one outside of its own folder.
     """
     stars = _whole(value)
     reason = {0: UNRATED, -1: REJECTED}.get(stars, "" if 1 <= stars <= STARS else ODD)
-    return Entry(path, 0 if reason else stars, STARS, prompt, reason)
+    return Item(path, 0 if reason else stars, STARS, prompt, reason)
 
 
-def liked(path: Path | None, prompt: str = "") -> Entry:
+def liked(path: Path | None, prompt: str = "") -> Item:
     """Read a favourite, which has no stars."""
-    return Entry(path, *LIKED, prompt)
+    return Item(path, *LIKED, prompt)
 
 
-def gather(entries: Iterable[Entry], rejected_are_disliked: bool = False) -> Likes:
+def gather(entries: Iterable[Item], rejected_are_disliked: bool = False) -> Likes:
     """Make ratings of the pictures that are there, each opinion once, in the entries' order.
 
     A PNG that was generated brings its prompt where the library has none. What was rejected is counted and no dislike,
@@ -77,7 +77,7 @@ def gather(entries: Iterable[Entry], rejected_are_disliked: bool = False) -> Lik
     missing: list[Path] = []
     for entry in entries:
         if rejected_are_disliked and entry.silent == REJECTED:
-            entry = Entry(entry.path, *DISLIKED, entry.prompt)
+            entry = Item(entry.path, *DISLIKED, entry.prompt)
         reason = entry.silent or _not_there(entry.path)
         if reason == MISSING and entry.path is not None:
             missing.append(entry.path)

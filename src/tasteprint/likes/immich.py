@@ -17,7 +17,7 @@ from typing import Any
 from tasteprint.data.signatures import HEAD, format_of
 from tasteprint.files import write_bytes
 from tasteprint.library.store import cache_folder
-from tasteprint.likes.found import MISSING, ODD, STARS, Entry, liked, rated
+from tasteprint.likes.found import MISSING, ODD, STARS, Item, liked, rated
 from tasteprint.likes.places import Moved, here
 from tasteprint.likes.web import Server
 
@@ -38,7 +38,7 @@ _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 Asset = dict[str, Any]
 
 
-def read_immich(place: str, moved: Moved) -> Iterator[Entry]:
+def read_immich(place: str, moved: Moved) -> Iterator[Item]:
     """Read what is a favourite or has stars; a picture's stars count before its heart. Others are not asked for.
 
     Where a picture is not where the server has it, or was said to be here, its preview is fetched into the cache. The
@@ -53,14 +53,14 @@ def read_immich(place: str, moved: Moved) -> Iterator[Entry]:
     yield from read_server(Server(place.removesuffix("/").removesuffix("/api"), {"x-api-key": key}), moved)
 
 
-def read_server(server: Server, moved: Moved) -> Iterator[Entry]:
+def read_server(server: Server, moved: Moved) -> Iterator[Item]:
     """Read what the server has; see `read_immich`."""
     seen: set[str] = set()
     for question in QUESTIONS:
         for asset in _assets(server, question):
             name = asset.get("id")
             if not isinstance(name, str) or not _ID.fullmatch(name):
-                yield Entry(silent=ODD)
+                yield Item(silent=ODD)
             elif name not in seen:
                 seen.add(name)
                 yield _entry(server, name, asset, question.get("rating", 0), moved)
@@ -100,14 +100,14 @@ def _answered(server: Server, method: str, path: str, question: object) -> Asset
     return answer
 
 
-def _entry(server: Server, name: str, asset: Asset, asked: int, moved: Moved) -> Entry:
+def _entry(server: Server, name: str, asset: Asset, asked: int, moved: Moved) -> Item:
     about = asset.get("exifInfo")
     stars = (about.get("rating") if isinstance(about, dict) else None) or asked
     path = here(str(asset.get("originalPath") or ""), moved)
     if not os.path.isfile(path):  # noqa: PTH113 - of any length and letters
         fetched = _preview(server, name)
         if fetched is None:
-            return Entry(silent=MISSING)
+            return Item(silent=MISSING)
         path = fetched
     return rated(path, stars) if stars else liked(path)
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from tasteprint.data.signatures import PICTURE_SUFFIXES
 from tasteprint.likes.automatic1111 import read_images_browser, read_saved
 from tasteprint.likes.digikam import read_digikam
-from tasteprint.likes.found import Entry, Likes, gather
+from tasteprint.likes.found import Item, Likes, gather
 from tasteprint.likes.immich import read_immich
 from tasteprint.likes.lightroom import read_lightroom
 from tasteprint.likes.places import Moved
 from tasteprint.likes.takeout import is_takeout, read_takeout
 from tasteprint.likes.xmp_files import read_xmp
 
-Library = Callable[[str, Moved], Iterator[Entry]]
+Library = Callable[[str, Moved], Iterator[Item]]
 """Reads the place of a library, and where its folders were moved to; gives an entry a picture."""
 
 KINDS: dict[str, Library] = {

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasteprint.likes.found import Entry, liked, rated
-from tasteprint.likes.places import Moved, below
+from tasteprint.likes.found import Item, liked, rated
+from tasteprint.likes.places import Moved, within
 from tasteprint.likes.tables import open_database
 
 QUERY = """
@@ -22,13 +22,13 @@ ORDER BY image.id_local
 """
 
 
-def read_lightroom(place: str, moved: Moved) -> Iterator[Entry]:
+def read_lightroom(place: str, moved: Moved) -> Iterator[Item]:
     """Read every picture of a catalog, virtual copies too: rejected, else its stars, else a flag as a like.
 
     ValueError as for `open_database`.
     """
     with open_database(Path(place), "Lightroom catalog") as catalog:
         for rating, pick, root, *parts in catalog.execute(QUERY):
-            path = below(str(root), [str(part or "") for part in parts], moved)
+            path = within(str(root), [str(part or "") for part in parts], moved)
             entry = rated(path, -1 if pick == -1 else rating)
             yield liked(path) if pick == 1 and not rating else entry

@@ -41,7 +41,7 @@ def here(recorded: str, moved: Moved = ()) -> Path:
     return Path(told)
 
 
-def below(root: str, parts: Sequence[str], moved: Moved = ()) -> Path | None:
+def within(root: str, parts: Sequence[str], moved: Moved = ()) -> Path | None:
     """Give the path here of what a library names relative to one of its folders; None where that leads out of it."""
     home = _plain(root).rstrip("/") + "/"
     whole = posixpath.normpath(posixpath.join(home, *parts))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasteprint.data.signatures import PICTURE_SUFFIXES
-from tasteprint.likes.found import MISSING, UNRATED, Entry, liked
+from tasteprint.likes.found import MISSING, UNRATED, Item, liked
 from tasteprint.likes.places import Moved
 
 BESIDE = "supplemental-metadata"
@@ -29,7 +29,7 @@ PROBES = 50
 _NUMBERED = re.compile(r"(.*)(\(\d+\))", re.DOTALL)
 
 
-def read_takeout(place: str, moved: Moved) -> Iterator[Entry]:
+def read_takeout(place: str, moved: Moved) -> Iterator[Item]:
     """Read every JSON below a folder that tells of a picture: a favourite is a like, all others are unrated.
 
     ValueError where there is none.
@@ -55,7 +55,7 @@ def is_takeout(place: Path) -> bool:
     return any(_about(file) is not None for file, _ in zip(texts, range(PROBES), strict=False))
 
 
-def picture_of(name: str, title: str, pictures: Collection[str]) -> str | None:
+def told_of(name: str, title: str, pictures: Collection[str]) -> str | None:
     """Name the picture of a JSON among those beside it: by the JSON's name, cut as it may be, else by the title in it.
 
     `a.jpg.supplemental-metadata(1).json` and `a.jpg(1).json` tell of `a(1).jpg`. None where no picture fits, or two do.
@@ -94,13 +94,13 @@ def _about(path: Path) -> dict[str, Any] | None:
     return about if known else None
 
 
-def _entry(folder: Path, name: str, about: dict[str, Any], pictures: Collection[str]) -> Entry:
+def _entry(folder: Path, name: str, about: dict[str, Any], pictures: Collection[str]) -> Item:
     if about.get("favorited") is not True:
-        return Entry(silent=UNRATED)
-    found = picture_of(name, about["title"], pictures)
+        return Item(silent=UNRATED)
+    found = told_of(name, about["title"], pictures)
     if found:
         return liked(folder / found)
-    return liked(folder / Path(about["title"]).name) if _film(about["title"]) else Entry(silent=MISSING)
+    return liked(folder / Path(about["title"]).name) if _film(about["title"]) else Item(silent=MISSING)
 
 
 def _film(title: str) -> bool:

@@ -14,6 +14,8 @@ from contextlib import closing, suppress
 from threading import Event, Timer
 from urllib.parse import urlsplit
 
+from tasteprint.library.names import plain
+
 WAIT, LIMIT = 15.0, 120.0
 """Seconds for each answer of the network, and for all of an answer, however slowly it drips."""
 
@@ -82,6 +84,8 @@ class Server:
         data = answer.read(MOST + 1)
         if len(data) > MOST:
             raise OSError(f"an answer of more than {MOST:,} bytes")
+        if answer.length:
+            raise OSError("an answer that was cut off")
         return answer.status, data, ""
 
     def _fault(self, late: Event, fault: Exception | None) -> OSError:
@@ -90,7 +94,7 @@ class Server:
             f"no whole answer in {self.limit if late.is_set() else self.wait:g} seconds" if hangs else fault
         )
         return OSError(
-            f"server {self.address} could not be asked ({reason}); expected one that can be reached: check the address "
+            f"server {self.address} could not be asked ({plain(str(reason)[:200])}); expected one that can be reached: check the address "
             "and the network."
         )
 

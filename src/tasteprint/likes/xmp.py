@@ -25,6 +25,9 @@ SPACES = {"xmp": XMP, "tasteprint": OURS}
 MOST = 16 << 20
 """Bytes of a packet."""
 
+MOST_ELEMENTS = 500_000
+"""Which take two seconds; the longest history of edits has some ten thousand."""
+
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 DEEPEST = 3
 """Elements from the root to a description of the picture itself: x:xmpmeta, rdf:RDF, rdf:Description."""
@@ -63,7 +66,7 @@ class Packet:
 
 
 def read_packet(data: bytes) -> Packet:
-    """Read a packet of at most 16 MB. ValueError in words for what is larger, has a document type, or is not XML."""
+    """Read a packet of at most 16 MB. ValueError in words for what is larger, has a document type, or is no XML."""
     if len(data) > MOST:
         raise ValueError(f"has {len(data):,} bytes; expected at most {MOST:,}")
     reading = _Reading(data)
@@ -83,7 +86,7 @@ class _Reading:
         self.path: list[str] = []
         self.known: dict[str, list[str]] = {}
         self.text: list[str] = []
-        self.inner = 0
+        self.inner = self.elements = 0
         self.parser = expat.ParserCreate(namespace_separator=" ")
         self.parser.StartDoctypeDeclHandler = self._refuse
         self.parser.XmlDeclHandler = self._declared
@@ -104,6 +107,9 @@ class _Reading:
 
     def _begun(self, name: str, attributes: dict[str, str]) -> None:
         self.path.append(name)
+        self.elements += 1
+        if self.elements > MOST_ELEMENTS:
+            raise ValueError(f"has more than {MOST_ELEMENTS:,} elements; expected a description of a picture")
         if self._describes(self.path):
             self._described(attributes)
             attributes = {key: value for key, value in attributes.items() if key not in _RATINGS}

@@ -15,7 +15,7 @@ from pathlib import Path
 from tasteprint.data.containers import open_container
 from tasteprint.data.signatures import HEAD, RAW_SUFFIXES, File, format_of
 from tasteprint.library.folder import find_pictures
-from tasteprint.likes.found import UNRATED, Entry, rated
+from tasteprint.likes.found import UNRATED, Item, rated
 from tasteprint.likes.places import Moved
 from tasteprint.likes.xmp import MOST, Packet, read_packet
 
@@ -30,7 +30,7 @@ XMP_TAG, BYTES = 700, (1, 7)
 """Of a TIFF's first directory, and the types that its value may have."""
 
 
-def read_xmp(place: str, moved: Moved) -> Iterator[Entry]:
+def read_xmp(place: str, moved: Moved) -> Iterator[Item]:
     """Read the stars of every picture of a folder, file or pattern.
 
     Of the sidecars a.ext.xmp and a.xmp and the picture itself, the first that has a rating counts. Stars that
@@ -42,7 +42,7 @@ def read_xmp(place: str, moved: Moved) -> Iterator[Entry]:
         packets = []
         for packet in said:
             if isinstance(packet, str):
-                yield Entry(silent=packet)
+                yield Item(silent=packet)
             else:
                 packets.append(packet)
         yield _entry(path, packets)
@@ -130,8 +130,8 @@ def _of_tiff(file: File) -> bytes | None:
     return None
 
 
-def _entry(path: Path, packets: list[Packet]) -> Entry:
+def _entry(path: Path, packets: list[Packet]) -> Item:
     for packet in packets:
         if says_something(packet):
             return rated(path, -1 if packet.rating == DARKTABLES_REJECT else packet.rating)
-    return Entry(silent=FORETOLD if any(packet.foretold for packet in packets) else UNRATED)
+    return Item(silent=FORETOLD if any(packet.foretold for packet in packets) else UNRATED)
