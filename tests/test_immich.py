@@ -144,7 +144,7 @@ def test_favourites_and_stars_of_every_page(tmp_path):
 )
 def test_other_answers_are_sentences(answer, reason):
     with serving(answering(answer)) as address, pytest.raises(OSError, match=reason) as fault:
-        list(read_server(Server(address, {"x-api-key": KEY}, wait=0.3, limit=5.0), ()))
+        list(read_server(Server(address, {"x-api-key": KEY}, wait=20.0, limit=60.0), ()))
     assert KEY not in str(fault.value) and "; expected" in str(fault.value)
 
 

@@ -48,7 +48,7 @@ class Likes:
     def __str__(self) -> str:
         """Say what was found, such as "12 opinions (3 unrated, 1 rejected)"."""
         silent = f" ({skipped_in_words(self.silent)})" if self.silent else ""
-        return f"{len(self.ratings):,} opinions{silent}"
+        return f"{len(self.ratings):,} {'opinion' if len(self.ratings) == 1 else 'opinions'}{silent}"
 
 
 def rated(path: Path | None, value: object, prompt: str = "") -> Item:

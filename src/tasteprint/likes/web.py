@@ -78,23 +78,22 @@ class Server:
         body = None if question is None else json.dumps(question).encode()
         headers = self.headers | ({} if body is None else {"Content-Type": "application/json"})
         connection.request(method, self.base + path, body, headers)
-        answer = connection.getresponse()
-        if 300 <= answer.status < 400:
-            return answer.status, b"", answer.getheader("Location") or "another address"
-        data = answer.read(MOST + 1)
-        if len(data) > MOST:
-            raise OSError(f"an answer of more than {MOST:,} bytes")
-        if answer.length:
-            raise OSError("an answer that was cut off")
-        return answer.status, data, ""
+        with connection.getresponse() as answer:
+            if 300 <= answer.status < 400:
+                return answer.status, b"", answer.getheader("Location") or "another address"
+            data = answer.read(MOST + 1)
+            if len(data) > MOST:
+                raise OSError(f"an answer of more than {MOST:,} bytes")
+            if answer.length:
+                raise OSError("an answer that was cut off")
+            return answer.status, data, ""
 
     def _fault(self, late: Event, fault: Exception | None) -> OSError:
         hangs = late.is_set() or isinstance(fault, TimeoutError)
-        reason = (
-            f"no whole answer in {self.limit if late.is_set() else self.wait:g} seconds" if hangs else fault
-        )
+        lasted = self.limit if late.is_set() else self.wait
+        reason = f"no whole answer in {lasted:g} seconds" if hangs else plain(str(fault)[:200])
         return OSError(
-            f"server {self.address} could not be asked ({plain(str(reason)[:200])}); expected one that can be reached: check the address "
+            f"server {self.address} could not be asked ({reason}); expected one that can be reached: check the address "
             "and the network."
         )
 
