@@ -27,6 +27,10 @@ def read_saved(place: str, moved: Moved) -> Iterator[Item]:
     has no columns filename and prompt.
     """
     path = Path(place, "log.csv") if Path(place).is_dir() else Path(place)
+    if not path.is_file():
+        raise ValueError(
+            f"log {place!r} is not there; expected log.csv of AUTOMATIC1111's web UI: correct the path."
+        )
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             yield from _rows(csv.reader(file), path, moved)

@@ -83,7 +83,7 @@ def _folders(place: str) -> Iterator[tuple[str, list[str]]]:
 
 def _about(path: Path) -> dict[str, Any] | None:
     """What a JSON tells of a picture; None for another JSON, of an album or of anything else."""
-    if path.suffix.lower() != ".json":
+    if path.suffix.lower() != ".json" or not path.is_file():
         return None
     try:
         with path.open("rb") as file:

@@ -89,7 +89,9 @@ def sidecars_of(path: Path, names: Mapping[str, str]) -> list[Path]:
 
 
 def bounded(path: Path) -> bytes:
-    """Read a file of no more bytes than a packet may have, and one more."""
+    """Read a file of no more bytes than a packet may have, and one more; OSError for what is no file, as a pipe."""
+    if not path.is_file():
+        raise OSError(f"{str(path)!r} is no file; expected one.")
     with path.open("rb") as file:
         return file.read(MOST + 1)
 
