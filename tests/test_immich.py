@@ -184,6 +184,16 @@ def test_nothing_is_waited_for_without_end(answer, monkeypatch):
         stop.set()
 
 
+def test_a_key_that_may_not_see_pictures(tmp_path):
+    shut = type("Shut", (Immich,), {"assets": [asset(1, "/x/b.jpg", favourite=True)],
+                                    "do_GET": lambda self: self.send(403, {})})  # fmt: skip
+    with (
+        serving(shut) as address,
+        pytest.raises(OSError, match=r"refused the key .*the permission asset\.view"),
+    ):
+        read_likes(f"immich:{address}")
+
+
 def test_pages_that_never_end_do(monkeypatch):
     monkeypatch.setattr("tasteprint.likes.immich.MOST_PAGES", 3)
     endless = answering(
@@ -197,7 +207,16 @@ def test_pages_that_never_end_do(monkeypatch):
 
 
 def test_no_key_and_no_address(monkeypatch):
-    for wrong in ("file:///etc", "https://", "photos.example", "http://a:b", "http://me:word@photos.example"):
+    for wrong in (
+        "file:///etc",
+        "https://",
+        "photos.example",
+        "http://a:b",
+        "http://me:word@photos.example",
+        "http://[::1",
+        "https://b\u00fccher.example",
+        "https://a b.example",
+    ):
         with pytest.raises(ValueError, match="is no address"):
             list(read_immich(wrong, ()))
     with pytest.raises(OSError, match="could not be asked"):

@@ -86,6 +86,25 @@ def test_a_catalog_that_lightroom_is_writing_to(tmp_path, photos, wal):
         writer.execute("ROLLBACK")
 
 
+def test_a_catalog_whose_program_was_killed(tmp_path, photos):
+    path = lightroom(tmp_path / "my.lrcat", ROWS, f"{photos}/")
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.executemany(
+            "INSERT INTO AgLibraryFile VALUES (?, 0, ?)", ((n, "x" * 500) for n in range(100, 900))
+        )
+        writer.execute("PRAGMA cache_size = 2")
+        writer.execute("BEGIN EXCLUSIVE")
+        writer.execute(
+            "UPDATE AgLibraryFile SET idx_filename = 'lost.jpg'"
+        )  # more than fits: it is written, and not kept
+        for end in ("", "-journal"):
+            (tmp_path / f"killed.lrcat{end}").write_bytes(Path(f"{path}{end}").read_bytes())
+        writer.execute("ROLLBACK")
+    assert b"lost.jpg" in (tmp_path / "killed.lrcat").read_bytes()
+    names = set(tmp_path.iterdir())
+    assert said(tmp_path / "killed.lrcat") == LIGHTROOM and set(tmp_path.iterdir()) == names
+
+
 def test_a_catalog_of_another_machine(tmp_path, photos):
     catalog = lightroom(tmp_path / "my.lrcat", ROWS[:2], "D:/Pictures/")
     assert said(catalog) == {}

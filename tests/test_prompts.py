@@ -117,7 +117,16 @@ def test_what_is_no_png_has_no_prompt(tmp_path, data):
     assert prompt_of(tmp_path / "a.jpg") == ""
 
 
-@pytest.mark.parametrize("prompt", ["[" * 100_000, '{"3": ', "9" * 5000, "NaN"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "[" * 100_000,
+        json.dumps({str(n): encoded([str(n + 1), 0]) for n in range(3000)}),
+        '{"3": ',
+        "9" * 5000,
+        "NaN",
+    ],
+)
 def test_hostile_nodes_have_no_prompt(tmp_path, prompt):
     assert prompt_of(generated(tmp_path / "a.png", prompt=prompt)) == ""
     assert (

@@ -119,3 +119,13 @@ def test_a_full_or_shut_folder_is_a_sentence_and_loses_nothing(tmp_path, monkeyp
 def test_a_name_too_long_for_a_sidecar_is_left(tmp_path):
     path = picture(tmp_path / f"{'x' * 240}.jpg")
     assert write_stars(ranked(path)).left == {"of a name too long for a sidecar": 1}
+
+
+def test_where_it_cannot_be_seen_what_is_there_nothing_is_written(tmp_path, monkeypatch):
+    path = picture(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg.xmp").write_bytes(packet('xmp:Rating="3"'))
+    monkeypatch.setattr(
+        "tasteprint.likes.star_writing.names_in", lambda folder: frozenset()
+    )  # of a folder that is shut
+    assert write_stars(ranked(path)).left == {"with a sidecar that cannot be read or changed safely": 1}
+    assert stars_in(tmp_path / "a.jpg.xmp") == "3"

@@ -90,8 +90,9 @@ def test_stars_of_a_raw_file_that_is_built_like_tiff(tmp_path):
         path = tmp_path / f"{order == '<'}.nef"
         path.write_bytes(raw)
         assert packet_inside(path) == inside
-        path.write_bytes(raw[:20])  # cut off: the directory ends early, and says nothing
-        assert packet_inside(path) is None
+        for cut in (4, 9, 20):
+            path.write_bytes(raw[:cut])  # the directory ends early, and says nothing
+            assert packet_inside(path) is None
 
 
 def test_sidecars_come_before_the_picture_and_a_raw_files_are_its_own(tmp_path):
@@ -99,12 +100,20 @@ def test_sidecars_come_before_the_picture_and_a_raw_files_are_its_own(tmp_path):
     (tmp_path / "a.jpg.xmp").write_bytes(packet('xmp:Rating="5"'))
     picture(tmp_path / "b.jpg", xmp=packet('xmp:Rating="2"'))
     (tmp_path / "b.jpg.xmp").write_bytes(packet('xmp:Rating="0"'))  # 0 says nothing: the picture does
-    picture(tmp_path / "c.jpg")
-    (tmp_path / "C.XMP").write_bytes(packet('xmp:Rating="3"'))
+    picture(tmp_path / "c.JPG")
+    (tmp_path / "c.XMP").write_bytes(packet('xmp:Rating="3"'))
     picture(tmp_path / "d.jpg")
     (tmp_path / "d.nef").write_bytes(b"II*\0\x08\0\0\0\0\0")
     (tmp_path / "d.xmp").write_bytes(packet('xmp:Rating="1"'))  # the RAW file's, not the JPEG's
-    assert stars(tmp_path) == {"a.jpg": 5, "b.jpg": 2, "c.jpg": 3, "d.nef": 1}
+    assert stars(tmp_path) == {"a.jpg": 5, "b.jpg": 2, "c.JPG": 3, "d.nef": 1}
+
+
+def test_pictures_whose_names_differ_in_capitals_have_their_own(tmp_path):
+    picture(tmp_path / "a.jpg")
+    picture(tmp_path / "A.jpg")
+    (tmp_path / "a.jpg.xmp").write_bytes(packet('xmp:Rating="5"'))
+    if len([*tmp_path.iterdir()]) == 3:  # where capitals tell files apart
+        assert stars(tmp_path) == {"a.jpg": 5}
 
 
 def test_what_is_no_opinion_is_counted_and_a_reject_is_no_dislike(tmp_path):

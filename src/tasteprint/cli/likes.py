@@ -44,6 +44,7 @@ def likes_command(
     _check(out)
     found = read_likes(library, read_moved(moved or ()), rejected_are_disliked)
     _print(found)
+    typer.echo(f"tasteprint: {plain(library)} has {found}.", err=True)
     if out is not None:
         _write(found, library, out)
 

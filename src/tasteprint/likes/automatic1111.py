@@ -1,6 +1,6 @@
 """AUTOMATIC1111's web UI: what was saved (log.csv), and the ranks of its extension images-browser (wib.sqlite3).
 
-Enters: one of the two files. Leaves: entries with prompts. Does not know: PNG, how a database is opened.
+Enters: one of the two files. Leaves: items with prompts. Does not know: PNG, how a database is opened.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """digiKam: stars and pick labels of its database (digikam4.db).
 
-Enters: a database's path. Leaves: entries. Does not know: how a database is opened while digiKam runs.
+Enters: a database's path. Leaves: items. Does not know: how a database is opened while digiKam runs.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def read_digikam(place: str, moved: Moved) -> Iterator[Item]:
         for rating, label, identifier, specific, album, name in database.execute(QUERY):
             root = f"{_volume(str(identifier))}/{specific or ''}"
             file = within(root, [str(album or "").lstrip("/"), str(name)], moved)
-            entry = rated(file, -1 if label == "Pick Label Rejected" else rating)
-            yield liked(file) if label == "Pick Label Accepted" and not rating else entry
+            item = rated(file, -1 if label == "Pick Label Rejected" else rating)
+            yield liked(file) if label == "Pick Label Accepted" and not rating else item
 
 
 def _volume(identifier: str) -> str:

@@ -1,6 +1,6 @@
 """What a library says of its pictures, as ratings, and what it leaves unsaid, as counts in words.
 
-Enters: entries, one a picture, as each kind of library gives them. Leaves: `Likes`. Does not know: kinds of libraries.
+Enters: items, one a picture, as each kind of library gives them. Leaves: `Likes`. Does not know: kinds of libraries.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def liked(path: Path | None, prompt: str = "") -> Item:
     return Item(path, *LIKED, prompt)
 
 
-def gather(entries: Iterable[Item], rejected_are_disliked: bool = False) -> Likes:
-    """Make ratings of the pictures that are there, each opinion once, in the entries' order.
+def gather(items: Iterable[Item], rejected_are_disliked: bool = False) -> Likes:
+    """Make ratings of the pictures that are there, each opinion once, in the items' order.
 
     A PNG that was generated brings its prompt where the library has none. What was rejected is counted and no dislike,
     unless the person says so.
@@ -75,15 +75,15 @@ def gather(entries: Iterable[Item], rejected_are_disliked: bool = False) -> Like
     ratings: dict[Rating, None] = {}
     silent: Counter[str] = Counter()
     missing: list[Path] = []
-    for entry in entries:
-        if rejected_are_disliked and entry.silent == REJECTED:
-            entry = Item(entry.path, *DISLIKED, entry.prompt)
-        reason = entry.silent or _not_there(entry.path)
-        if reason == MISSING and entry.path is not None:
-            missing.append(entry.path)
+    for item in items:
+        if rejected_are_disliked and item.silent == REJECTED:
+            item = Item(item.path, *DISLIKED, item.prompt)
+        reason = item.silent or _not_there(item.path)
+        if reason == MISSING and item.path is not None:
+            missing.append(item.path)
         if not reason:
-            path = str(entry.path)
-            one = Rating(YOU, entry.prompt or prompt_of(Path(path)), path, entry.stars, entry.out_of)
+            path = str(item.path)
+            one = Rating(YOU, item.prompt or prompt_of(Path(path)), path, item.stars, item.out_of)
             reason = AGAIN if one in ratings else ""
             ratings[one] = None
         silent.update([reason] if reason else [])
@@ -110,9 +110,10 @@ def _not_there(path: Path | None) -> str:
 def _of_missing(missing: list[Path]) -> list[str]:
     if not missing:
         return []
+    example = str(missing[0])[:300]
     return [
-        f"{len(missing):,} rated files are not where the library says, such as {str(missing[0])!r}: where they were "
-        "moved, say so with `tasteprint likes --moved OLD=NEW`."
+        f"{len(missing):,} rated files are not where the library says, such as {example!r}: where they were moved, say "
+        "so with `tasteprint likes --moved OLD=NEW`."
     ]
 
 

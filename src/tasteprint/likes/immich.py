@@ -1,6 +1,6 @@
 """Immich: favourites and stars of a server, by its API.
 
-Enters: a server's address, the key in IMMICH_API_KEY. Leaves: entries; previews of pictures that are not here.
+Enters: a server's address, the key in IMMICH_API_KEY. Leaves: items; previews of pictures that are not here.
 Does not know: how a server is asked.
 """
 
@@ -63,7 +63,7 @@ def read_server(server: Server, moved: Moved) -> Iterator[Item]:
                 yield Item(silent=ODD)
             elif name not in seen:
                 seen.add(name)
-                yield _entry(server, name, asset, question.get("rating", 0), moved)
+                yield _item(server, name, asset, question.get("rating", 0), moved)
 
 
 def _assets(server: Server, question: dict[str, Any]) -> Iterator[Asset]:
@@ -83,11 +83,7 @@ def _assets(server: Server, question: dict[str, Any]) -> Iterator[Asset]:
 
 def _answered(server: Server, method: str, path: str, question: object) -> Asset:
     status, data = server.ask(method, path, question)
-    if status in (401, 403):
-        raise OSError(
-            f"server {server.address} refused the key (status {status}); expected one with the permission asset.read: "
-            f"set {KEY}."
-        )
+    _require_allowed(server, status, "asset.read")
     try:
         answer = json.loads(data) if status < 300 else None
     except (ValueError, RecursionError):
@@ -100,7 +96,15 @@ def _answered(server: Server, method: str, path: str, question: object) -> Asset
     return answer
 
 
-def _entry(server: Server, name: str, asset: Asset, asked: int, moved: Moved) -> Item:
+def _require_allowed(server: Server, status: int, permission: str) -> None:
+    if status in (401, 403):
+        raise OSError(
+            f"server {server.address} refused the key (status {status}); expected one with the permission "
+            f"{permission}: set {KEY}."
+        )
+
+
+def _item(server: Server, name: str, asset: Asset, asked: int, moved: Moved) -> Item:
     about = asset.get("exifInfo")
     stars = (about.get("rating") if isinstance(about, dict) else None) or asked
     path = here(str(asset.get("originalPath") or ""), moved)
@@ -121,6 +125,7 @@ def _preview(server: Server, name: str) -> Path | None:
     if kept is not None:
         return kept
     status, data = server.ask("GET", f"/api/assets/{name}/thumbnail?size=preview")
+    _require_allowed(server, status, "asset.view")
     suffix = SUFFIXES.get(format_of(data[:HEAD]) or "")
     if status != 200 or suffix is None:
         return None

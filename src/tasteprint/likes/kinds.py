@@ -20,7 +20,7 @@ from tasteprint.likes.takeout import is_takeout, read_takeout
 from tasteprint.likes.xmp_files import read_xmp
 
 Library = Callable[[str, Moved], Iterator[Item]]
-"""Reads the place of a library, and where its folders were moved to; gives an entry a picture."""
+"""Reads the place of a library, and where its folders were moved to; gives an item a picture."""
 
 KINDS: dict[str, Library] = {
     "xmp": read_xmp,

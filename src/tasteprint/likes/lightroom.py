@@ -1,6 +1,6 @@
 """Lightroom Classic: stars, flags and rejects of a catalog (.lrcat).
 
-Enters: a catalog's path. Leaves: entries. Does not know: how a database is opened while Lightroom runs.
+Enters: a catalog's path. Leaves: items. Does not know: how a database is opened while Lightroom runs.
 """
 
 from __future__ import annotations
@@ -30,5 +30,5 @@ def read_lightroom(place: str, moved: Moved) -> Iterator[Item]:
     with open_database(Path(place), "Lightroom catalog") as catalog:
         for rating, pick, root, *parts in catalog.execute(QUERY):
             path = within(str(root), [str(part or "") for part in parts], moved)
-            entry = rated(path, -1 if pick == -1 else rating)
-            yield liked(path) if pick == 1 and not rating else entry
+            item = rated(path, -1 if pick == -1 else rating)
+            yield liked(path) if pick == 1 and not rating else item

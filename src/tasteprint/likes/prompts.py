@@ -17,6 +17,9 @@ from tasteprint.data.signatures import File
 MOST = 1 << 20
 """Bytes of a text that is read; a longer one is passed over without being read."""
 
+MOST_NODES = 2_000
+"""Of a workflow: some have hundreds."""
+
 NEGATIVE, SETTINGS = "Negative prompt:", "Steps: "
 """What the lines of AUTOMATIC1111's `parameters` after the prompt begin with."""
 
@@ -79,7 +82,7 @@ def _of_nodes(text: str) -> str:
         nodes = json.loads(text) if text else {}
     except (ValueError, RecursionError):  # no JSON, or one too deep to be ComfyUI's
         return ""
-    if not isinstance(nodes, dict):
+    if not isinstance(nodes, dict) or len(nodes) > MOST_NODES:
         return ""
     samplers = [key for key, node in nodes.items() if "Sampler" in _class(node)]
     found = (_leading(nodes, key, set()) for key in reversed(samplers))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from tasteprint.files import whole
 from tasteprint.library.ranking import RankedPicture, Ranking
 from tasteprint.likes.found import STARS
 from tasteprint.likes.xmp_edit import with_stars
-from tasteprint.likes.xmp_files import bounded, names_in, packets_of, says_something, sidecars_of
+from tasteprint.likes.xmp_files import beside, bounded, names_in, packets_of, says_something, sidecars_of
 
 SAID = "of which you said something yourself"
 RATED = "with a rating of a person"
@@ -72,12 +72,12 @@ def write_stars(
     return StarsWritten(written, dict(left.most_common()))
 
 
-def _changed(one: RankedPicture, names: Mapping[str, str]) -> tuple[Path | None, bytes | str]:
+def _changed(one: RankedPicture, names: Collection[str]) -> tuple[Path | None, bytes | str]:
     """A picture's sidecar and its new bytes; or nothing, and why the picture is left."""
     if one.said:
         return None, SAID
     packets = list(packets_of(one.path, names))
-    if any(isinstance(packet, str) for packet in packets):
+    if one.path.name not in names or any(isinstance(packet, str) for packet in packets):
         return None, UNREADABLE
     if any(not isinstance(packet, str) and says_something(packet) for packet in packets):
         return None, RATED
@@ -85,19 +85,18 @@ def _changed(one: RankedPicture, names: Mapping[str, str]) -> tuple[Path | None,
     if len(os.fsencode(sidecar.name)) > LONGEST:
         return None, LONG
     try:
-        old = bounded(sidecar) if sidecar.name.lower() in names else None
+        old = bounded(sidecar) if sidecar.name in names else None
         new = with_stars(old, stars_of(one.standing))
     except (OSError, ValueError):
         return None, UNREADABLE
     return (None, SAME) if new == old else (sidecar, new)
 
 
-def _sidecar(path: Path, names: Mapping[str, str]) -> Path:
+def _sidecar(path: Path, names: Collection[str]) -> Path:
     """The sidecar that is there, unless it may be another picture's too; else a new one."""
-    sharing = sum(f"{path.stem.lower()}{suffix}" in names for suffix in PICTURE_SUFFIXES)
-    own = f"{path.name}.xmp"
-    there = [one for one in sidecars_of(path, names) if sharing == 1 or one.name.lower() == own.lower()]
-    return there[0] if there else path.with_name(own)
+    alone = beside(path, names, PICTURE_SUFFIXES) == 1
+    there = [one for one in sidecars_of(path, names) if alone or one.stem == path.name]
+    return there[0] if there else path.with_name(f"{path.name}.xmp")
 
 
 def _write(sidecar: Path, new: bytes) -> None:

@@ -1,6 +1,6 @@
 """Google Photos, as Takeout exports it: favourites, in a JSON beside each picture whose name was cut.
 
-Enters: the folder of an export. Leaves: entries. Does not know: archives, which are unpacked first.
+Enters: the folder of an export. Leaves: items. Does not know: archives, which are unpacked first.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def read_takeout(place: str, moved: Moved) -> Iterator[Item]:
             about = _about(Path(folder, name))
             if about is not None:
                 told += 1
-                yield _entry(Path(folder), name, about, pictures)
+                yield _item(Path(folder), name, about, pictures)
     if not told:
         raise ValueError(
             f"{place!r} has no JSON of Google Photos; expected the unpacked folder of a Takeout: name that folder."
@@ -94,7 +94,7 @@ def _about(path: Path) -> dict[str, Any] | None:
     return about if known else None
 
 
-def _entry(folder: Path, name: str, about: dict[str, Any], pictures: Collection[str]) -> Item:
+def _item(folder: Path, name: str, about: dict[str, Any], pictures: Collection[str]) -> Item:
     if about.get("favorited") is not True:
         return Item(silent=UNRATED)
     found = told_of(name, about["title"], pictures)

@@ -29,12 +29,12 @@ class Server:
     def __init__(
         self, address: str, headers: Mapping[str, str], wait: float = WAIT, limit: float = LIMIT
     ) -> None:
-        parts = urlsplit(address)
         try:
-            port = parts.port
-        except ValueError:
-            port = -1
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or port == -1:
+            parts, port = urlsplit(address), urlsplit(address).port
+        except ValueError:  # a port or an IPv6 address that is none
+            parts, port = urlsplit(""), None
+        plainly = address.isascii() and address.isprintable() and " " not in address and not parts.username
+        if parts.scheme not in ("http", "https") or not parts.hostname or not plainly:
             raise ValueError(
                 f"server {address!r} is no address; expected one such as https://photos.example.org: correct it."
             )

@@ -1,6 +1,6 @@
 """Stars of pictures and of the sidecars beside them: Lightroom's, darktable's, digiKam's, Bridge's, the Explorer's.
 
-Enters: pictures' paths. Leaves: entries; the packets that say something of a picture. Does not know: XML, databases.
+Enters: pictures' paths. Leaves: items; the packets that say something of a picture. Does not know: XML, databases.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import struct
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -38,17 +38,12 @@ def read_xmp(place: str, moved: Moved) -> Iterator[Item]:
     """
     names = lru_cache(maxsize=64)(names_in)
     for path in find_pictures([place]).paths:
-        said = (packet for packet in packets_of(path, names(path.parent)))
-        packets = []
-        for packet in said:
-            if isinstance(packet, str):
-                yield Item(silent=packet)
-            else:
-                packets.append(packet)
-        yield _entry(path, packets)
+        packets = list(packets_of(path, names(path.parent)))
+        yield from (Item(silent=packet) for packet in packets if isinstance(packet, str))
+        yield _item(path, [packet for packet in packets if not isinstance(packet, str)])
 
 
-def packets_of(path: Path, names: Mapping[str, str]) -> Iterator[Packet | str]:
+def packets_of(path: Path, names: Collection[str]) -> Iterator[Packet | str]:
     """Give what each sidecar and the picture itself say; in words where one cannot be read."""
     for sidecar in sidecars_of(path, names):
         try:
@@ -68,24 +63,31 @@ def says_something(packet: Packet) -> bool:
     return packet.rating not in UNSAID and not packet.foretold
 
 
-def names_in(folder: Path) -> dict[str, str]:
-    """The names in a folder by what they are in small letters; none where it cannot be read."""
+def names_in(folder: Path) -> frozenset[str]:
+    """The names in a folder; none where it cannot be read."""
     try:
-        return {name.lower(): name for name in sorted(os.listdir(folder))}  # noqa: PTH208 - names, not paths
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - names, not paths
     except OSError:
-        return {}
+        return frozenset()
 
 
-def sidecars_of(path: Path, names: Mapping[str, str]) -> list[Path]:
+def sidecars_of(path: Path, names: Collection[str]) -> list[Path]:
     """Give the sidecars of a picture that are there: a.ext.xmp, then a.xmp.
 
     Where a camera wrote a.raw and a.jpg, a.xmp is the RAW file's.
     """
-    own = [f"{path.name}.xmp"]
-    stem = path.stem.lower()
-    if path.suffix.lower() in RAW_SUFFIXES or not any(f"{stem}{suffix}" in names for suffix in RAW_SUFFIXES):
-        own.append(f"{path.stem}.xmp")
-    return [path.with_name(names[name.lower()]) for name in own if name.lower() in names]
+    own = [path.name]
+    if path.suffix.lower() in RAW_SUFFIXES or not beside(path, names, RAW_SUFFIXES):
+        own.append(path.stem)
+    return [
+        path.with_name(f"{one}{end}") for one in own for end in (".xmp", ".XMP") if f"{one}{end}" in names
+    ]
+
+
+def beside(path: Path, names: Collection[str], suffixes: Collection[str]) -> int:
+    """How many pictures of some suffixes have the same name but for the suffix, this one included."""
+    both = {spelt for suffix in suffixes for spelt in (suffix, suffix.upper())}
+    return sum(f"{path.stem}{suffix}" in names for suffix in both)
 
 
 def bounded(path: Path) -> bytes:
@@ -121,6 +123,8 @@ def packet_inside(path: Path) -> bytes | None:
 def _of_tiff(file: File) -> bytes | None:
     file.seek(0)
     head = file.read(8)
+    if len(head) < 8 or head[:2] not in (b"II", b"MM"):
+        return None
     order = "<" if head[:2] == b"II" else ">"
     file.seek(struct.unpack(f"{order}I", head[4:])[0])
     count = int.from_bytes(file.read(2), "little" if order == "<" else "big")
@@ -132,7 +136,7 @@ def _of_tiff(file: File) -> bytes | None:
     return None
 
 
-def _entry(path: Path, packets: list[Packet]) -> Item:
+def _item(path: Path, packets: list[Packet]) -> Item:
     for packet in packets:
         if says_something(packet):
             return rated(path, -1 if packet.rating == DARKTABLES_REJECT else packet.rating)
