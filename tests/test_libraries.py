@@ -89,14 +89,14 @@ def test_a_catalog_that_lightroom_is_writing_to(tmp_path, photos, wal):
 def test_a_catalog_whose_program_was_killed(tmp_path, photos):
     path = lightroom(tmp_path / "my.lrcat", ROWS, f"{photos}/")
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
-        writer.executemany(
-            "INSERT INTO AgLibraryFile VALUES (?, 0, ?)", ((n, "x" * 500) for n in range(100, 900))
-        )
-        writer.execute("PRAGMA cache_size = 2")
+        rows = ((number, "x" * 500) for number in range(100, 500))
+        writer.execute("BEGIN")
+        writer.executemany("INSERT INTO AgLibraryFile VALUES (?, 0, ?)", rows)
+        writer.execute("COMMIT")
+        writer.execute("PRAGMA synchronous = OFF")
+        writer.execute("PRAGMA cache_size = 2")  # so that a change is written before it is kept
         writer.execute("BEGIN EXCLUSIVE")
-        writer.execute(
-            "UPDATE AgLibraryFile SET idx_filename = 'lost.jpg'"
-        )  # more than fits: it is written, and not kept
+        writer.execute("UPDATE AgLibraryFile SET idx_filename = 'lost.jpg'")
         for end in ("", "-journal"):
             (tmp_path / f"killed.lrcat{end}").write_bytes(Path(f"{path}{end}").read_bytes())
         writer.execute("ROLLBACK")

@@ -121,11 +121,18 @@ def test_a_name_too_long_for_a_sidecar_is_left(tmp_path):
     assert write_stars(ranked(path)).left == {"of a name too long for a sidecar": 1}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
+def test_a_pipe_in_a_sidecars_place_is_not_waited_for(tmp_path):
+    path = picture(tmp_path / "a.jpg")
+    os.mkfifo(tmp_path / "a.jpg.xmp")
+    assert write_stars(ranked(path)).left == {"with a sidecar that cannot be read or changed safely": 1}
+    assert read_likes(str(tmp_path)).silent["sidecars that could not be read"] == 1
+
+
 def test_where_it_cannot_be_seen_what_is_there_nothing_is_written(tmp_path, monkeypatch):
+    """As in a folder that may be entered and not listed."""
     path = picture(tmp_path / "a.jpg")
     (tmp_path / "a.jpg.xmp").write_bytes(packet('xmp:Rating="3"'))
-    monkeypatch.setattr(
-        "tasteprint.likes.star_writing.names_in", lambda folder: frozenset()
-    )  # of a folder that is shut
+    monkeypatch.setattr("tasteprint.likes.star_writing.names_in", lambda folder: frozenset())
     assert write_stars(ranked(path)).left == {"with a sidecar that cannot be read or changed safely": 1}
     assert stars_in(tmp_path / "a.jpg.xmp") == "3"
