@@ -19,7 +19,7 @@ from tasteprint.files import whole
 from tasteprint.library.ranking import RankedPicture, Ranking
 from tasteprint.likes.found import STARS
 from tasteprint.likes.xmp_edit import with_stars
-from tasteprint.likes.xmp_files import beside, bounded, names_in, packets_of, says_something, sidecars_of
+from tasteprint.likes.xmp_files import bounded, names_in, packets_of, same_stem, says_something, sidecars_of
 
 SAID = "of which you said something yourself"
 RATED = "with a rating of a person"
@@ -94,7 +94,7 @@ def _changed(one: RankedPicture, names: Collection[str]) -> tuple[Path | None, b
 
 def _sidecar(path: Path, names: Collection[str]) -> Path:
     """The sidecar that is there, unless it may be another picture's too; else a new one."""
-    alone = beside(path, names, PICTURE_SUFFIXES) == 1
+    alone = same_stem(path, names, PICTURE_SUFFIXES) == 1
     there = [one for one in sidecars_of(path, names) if alone or one.stem == path.name]
     return there[0] if there else path.with_name(f"{path.name}.xmp")
 

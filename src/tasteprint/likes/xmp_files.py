@@ -77,14 +77,14 @@ def sidecars_of(path: Path, names: Collection[str]) -> list[Path]:
     Where a camera wrote a.raw and a.jpg, a.xmp is the RAW file's.
     """
     own = [path.name]
-    if path.suffix.lower() in RAW_SUFFIXES or not beside(path, names, RAW_SUFFIXES):
+    if path.suffix.lower() in RAW_SUFFIXES or not same_stem(path, names, RAW_SUFFIXES):
         own.append(path.stem)
     return [
         path.with_name(f"{one}{end}") for one in own for end in (".xmp", ".XMP") if f"{one}{end}" in names
     ]
 
 
-def beside(path: Path, names: Collection[str], suffixes: Collection[str]) -> int:
+def same_stem(path: Path, names: Collection[str], suffixes: Collection[str]) -> int:
     """How many pictures of some suffixes have the same name but for the suffix, this one included."""
     both = {spelt for suffix in suffixes for spelt in (suffix, suffix.upper())}
     return sum(f"{path.stem}{suffix}" in names for suffix in both)
