@@ -9,7 +9,7 @@ from PIL import Image
 
 from front import run as tasteprint
 
-COMMANDS = ("train", "evaluate", "score", "rank", "ask", "cache", "demo", "generate", "agents")
+COMMANDS = ("train", "evaluate", "score", "rank", "ask", "cache", "likes", "demo", "generate", "agents")
 
 
 @pytest.fixture(scope="module")
