@@ -10,12 +10,12 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 
-from tasteprint.data.duck import IMAGE_MEMORY_LIMIT, count, name, plain_errors, text
+from tasteprint.data.duck import count, load_rows, name, plain_errors, text
 from tasteprint.data.faults import NO_MEMORY
 from tasteprint.data.images import ImageError, ImageStore
 from tasteprint.data.logs import Log, find_log
@@ -79,33 +79,36 @@ class Intake:
         return self._from_bytes() if self.mapping.images.place == "bytes" else self._from_files()
 
     def _from_bytes(self) -> Iterator[list[Item]]:
-        # One shard and one column at a time: DuckDB holds whole row groups of encoded images.
-        self.connection.execute(f"SET memory_limit = '{IMAGE_MEMORY_LIMIT}'")
-        for file, (images, encoded) in product(self.log.files, self._byte_columns()):
-            uid = f"CAST({name(images)} AS VARCHAR)"
-            yield from self._batches(
-                f"SELECT {uid}, {name(encoded)} FROM {self.log.scan((file,))} "
-                f"WHERE {name(encoded)} IS NOT NULL AND {uid} IN ({_UNSEEN})"
-            )
+        for images, encoded in self._byte_columns():
+            items: Iterator[Item] = self.log.images(images, encoded)
+            while batch := list(islice(items, BATCH)):
+                new = self._unseen([uid for uid, _ in batch])
+                yield [item for item in batch if item[0] in new]
+
+    def _unseen(self, uids: list[str]) -> set[str]:
+        """Those of these that the votes show and that are not stored yet."""
+        found = self.connection.execute(f"{_UNSEEN} AND uid IN (SELECT unnest($1))", [uids]).fetchall()
+        return {uid for (uid,) in found}
 
     def _byte_columns(self) -> list[tuple[str, str]]:
-        """The (id column, bytes column) pairs that every file of the log has."""
+        """The (id column, bytes column) pairs that the files of the log have."""
         roles = (("image_0", "bytes_0"), ("image_1", "bytes_1"), ("image", "bytes"))
         columns = self.mapping.columns
-        pairs = [(columns.get(uid, ""), columns.get(encoded, "")) for uid, encoded in roles]
-        return [pair for pair in pairs if all(pair[1] in table for table in self.log.tables)]
+        pairs = [(columns[uid], columns[encoded]) for uid, encoded in roles if encoded in columns]
+        return [pair for pair in pairs if self.log.has_bytes(pair[1])]
 
     def _from_files(self) -> Iterator[list[Item]]:
         images, folder = self.mapping.images, self.root
         sql = "SELECT uid, uid FROM needed ORDER BY uid"
         if images.place == "table":
-            table = find_log(self.connection, self.root / images.table)
-            folder = table.files[0].parent
-            table.require((images.id, images.file), "name the columns under [images] of the mapping")
-            key, file = (f"CAST({name(column)} AS VARCHAR)" for column in (images.id, images.file))
+            path, columns = self.root / images.table, (images.id, images.file)
+            table = find_log(path).require(columns, "name the columns under [images] of the mapping")
+            folder = path if path.is_dir() else path.parent
+            load_rows(self.connection, "files", table.batches(columns))
+            key, file = map(name, columns)
             sql = (
-                f"SELECT uid, min({file}) AS file FROM needed JOIN {table.scan()} ON {key} = uid "
-                "GROUP BY uid HAVING file IS NOT NULL ORDER BY uid"
+                f"SELECT uid, min({file}) AS file FROM needed JOIN files ON {key} = uid "
+                "GROUP BY uid HAVING file <> '' ORDER BY uid"
             )
         for batch in self._batches(sql):
             yield [(uid, _inside(folder, str(path))) for uid, path in batch]

@@ -29,6 +29,10 @@ OPTIONAL = {
 """The roles that columns may fill; `bytes…` hold the encoded images themselves."""
 
 
+BYTES = ("bytes_0", "bytes_1", "bytes")
+"""The roles whose columns are no text."""
+
+
 def _lowered(value: Any) -> Any:
     return str(value).lower() if isinstance(value, str | int | float) else value
 

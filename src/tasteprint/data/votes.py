@@ -3,6 +3,7 @@
 Enters: a `Log` and a `Mapping`. Leaves: the DuckDB table `votes` (user_id, prompt, image_0, image_1, label_0,
 created_at, ranking_id) and the number of rows left out by reason. Does not know: the images, the splits.
 
+    log      a row of the log each: its columns as text
     raw      a row of the log each: its roles, `value` (label_0, or the rating; a like is 1, a dislike 0), and `reason`
     latest   ratings only: each person's last rating of each image
     votes    what counts
@@ -15,9 +16,9 @@ from collections import Counter
 import duckdb
 
 from tasteprint.config import DataConfig
-from tasteprint.data.duck import count, name, plain_errors, text
+from tasteprint.data.duck import count, load_rows, name, plain_errors, text
 from tasteprint.data.logs import Log
-from tasteprint.data.mapping import REQUIRED, Mapping
+from tasteprint.data.mapping import BYTES, REQUIRED, Mapping
 
 COLUMNS = ("user_id", "prompt", "image_0", "image_1", "label_0", "created_at", "ranking_id")
 """The vote table; method.md section 1."""
@@ -31,9 +32,10 @@ def stage_votes(
     Raises ValueError for a missing column, a label outside {0, 0.5, 1}, a rating that is no number, a time or
     a ranking id that cannot be read.
     """
-    _require_columns(log, mapping)
-    with plain_errors(f"reading {log.files[0].name!r}", f"expected {log.kind} throughout: repair the file"):
-        connection.execute(f"CREATE TABLE raw AS {_typed(log, mapping)}")
+    load_rows(connection, "log", log.batches(_wanted(mapping)))
+    with plain_errors(f"reading {log.files[0]!r}", f"expected {log.kind} throughout: repair the file"):
+        connection.execute(f"CREATE TABLE raw AS {_typed(mapping)}")
+    connection.execute("DROP TABLE log")
     _check_values(connection, mapping)
     dropped = Counter(
         dict(
@@ -54,18 +56,24 @@ def stage_votes(
     return rows, +dropped
 
 
-def _require_columns(log: Log, mapping: Mapping) -> None:
-    wanted = [column for role, column in mapping.columns.items() if role not in mapping.optional]
+def require_columns(log: Log, mapping: Mapping) -> Log:
+    """Have the log read so that it has the columns that the mapping names. ValueError where it lacks one."""
+    wanted = [column for role, column in mapping.columns.items() if role not in (*mapping.optional, *BYTES)]
     wanted += [item.column for item in mapping.filters]
-    log.require(wanted, "choose another mapping, or name the column with --column role=COLUMN")
+    return log.require(wanted, "choose another mapping, or name the column with --column role=COLUMN")
 
 
-def _typed(log: Log, mapping: Mapping) -> str:
+def _wanted(mapping: Mapping) -> list[str]:
+    roles = [column for role, column in mapping.columns.items() if role not in BYTES]
+    return list(dict.fromkeys([*roles, *(item.column for item in mapping.filters)]))
+
+
+def _typed(mapping: Mapping) -> str:
     """SQL that gives every row its roles, its value (label_0 or rating) and the reason to leave it out."""
 
     def column(role: str) -> str:
         known = mapping.columns.get(role)
-        return f"CAST({name(known)} AS VARCHAR)" if known in log.columns else "NULL"
+        return f"nullif({name(known)}, '')" if known else "NULL"
 
     images = ("image",) if mapping.kind == "ratings" else ("image_0", "image_1")
     value, time, ranking = column(REQUIRED[mapping.kind][-1]), column("created_at"), column("ranking_id")
@@ -77,7 +85,7 @@ def _typed(log: Log, mapping: Mapping) -> str:
       {time} AS time_text, {_time(time)} AS created_at,
       {ranking} AS ranking_text, TRY_CAST({ranking} AS BIGINT) AS ranking_id,
       {_reason(mapping, needed)} AS reason
-    FROM {log.scan()}"""
+    FROM log"""
 
 
 def _value(column: str, mapping: Mapping) -> str:
@@ -97,7 +105,7 @@ def _reason(mapping: Mapping, needed: list[tuple[str, str]]) -> str:
     cases = []
     for item in mapping.filters:
         kept = ", ".join(map(text, item.keep))
-        shown = f"lower(CAST({name(item.column)} AS VARCHAR))"
+        shown = f"lower({name(item.column)})"
         cases.append(f"WHEN coalesce({shown} NOT IN ({kept}), true) THEN {text(item.reason)}")
     cases += [f"WHEN coalesce({column}, '') = '' THEN 'no {what}'" for what, column in needed]
     return f"CASE {' '.join(cases)} END"
