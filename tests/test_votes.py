@@ -197,7 +197,7 @@ def test_a_folder_of_two_kinds_is_refused(tmp_path: Path) -> None:
     logs.mkdir()
     write_csv(logs / "a.csv", ROWS)
     jsonl(logs / "b.jsonl", ROWS)
-    refused(tmp_path, logs, PLAIN, "mixes CSV and JSONL")
+    refused(tmp_path, logs, PLAIN, "mixes CSV and JSON")
 
 
 def ratings(user: str, *pairs: tuple[str, float]) -> list[dict]:

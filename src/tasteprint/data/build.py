@@ -23,7 +23,7 @@ from tasteprint.data.images import ImageStore
 from tasteprint.data.intake import Intake, Progress
 from tasteprint.data.logs import find_log
 from tasteprint.data.mapping import Mapping
-from tasteprint.data.votes import COLUMNS, drop_doubtful, stage_votes
+from tasteprint.data.votes import COLUMNS, drop_doubtful, require_columns, stage_votes
 from tasteprint.files import whole, write_bytes
 from tasteprint.provenance import version
 
@@ -58,7 +58,7 @@ def build(
     _prepare(out, force)
     with _working(out) as connection:
         progress("reading the log", 0, 1)
-        found = find_log(connection, log)
+        found = require_columns(find_log(log), mapping)
         rows, dropped = stage_votes(connection, found, mapping)
         dropped += drop_doubtful(connection, config)
         intake = Intake(connection, found, mapping.with_images(images), _root(Path(log)))

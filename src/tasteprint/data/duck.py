@@ -9,16 +9,17 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from tasteprint.files import disk_error
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 MEMORY_LIMIT = "256MB"
 """DuckDB's own share; what does not fit is spilled. Measured by benchmarks/million_votes.py."""
-
-IMAGE_MEMORY_LIMIT = "4GB"
-"""While encoded images are read: DuckDB holds a column of a Parquet row group, some 300 MB of Pick-a-Pic."""
 
 
 def connect(work: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
@@ -51,6 +52,18 @@ def count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     row = connection.execute(sql).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def load_rows(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: pa.RecordBatchReader, query: str = "FROM batch"
+) -> None:
+    """Make a table of what a query makes of each `batch` of rows; what their reading raises is raised as it is."""
+    with connection.cursor() as cursor:
+        cursor.register("batch", rows.schema.empty_table())
+        cursor.execute(f"CREATE TABLE {name(table)} AS {query}")
+        for batch in rows:
+            cursor.register("batch", batch)
+            cursor.execute(f"INSERT INTO {name(table)} {query}")
 
 
 @contextmanager

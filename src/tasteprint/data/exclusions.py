@@ -64,7 +64,7 @@ class Exclusions:
 def place(log: Log, file: int, line: int) -> str:
     """Where a row of a log stands, in words; formats without lines count rows."""
     word = "row" if log.kind in ("Parquet", "SQLite") else "line"
-    return f"{word} {line:,} of {log.files[file].name!r}"
+    return f"{word} {line:,} of {log.files[file]!r}"
 
 
 _DUPLICATES = """

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from tasteprint.data.duck import IMAGE_MEMORY_LIMIT, count, name, plain_errors, text
+from tasteprint.data.duck import count, load_rows, name, plain_errors, text
 from tasteprint.data.exclusions import Exclusions
 from tasteprint.data.faults import NO_MEMORY
 from tasteprint.data.images import ImageError, ImageStore
@@ -61,7 +61,7 @@ class Intake:
             self._insert("stored", [_stored(store, strict, uid, source) for uid, source in batch])
             progress("images", count(self.connection, "SELECT count(*) FROM stored"), total)
         absent = ImageError(MISSING, "the log gives neither bytes nor a file for it; expected one: add it.")
-        unseen = self.connection.execute(_UNSEEN).fetchall()
+        unseen = self.connection.execute(f"{_UNSEEN} ORDER BY uid").fetchall()
         self._insert("stored", [_stored(store, strict, uid, absent) for (uid,) in unseen])
         store.sweep()
         return dict(self.connection.execute(_FAULTS).fetchall())
@@ -79,21 +79,23 @@ class Intake:
         return self._from_bytes() if self.mapping.images.place == "bytes" else self._from_files()
 
     def _from_bytes(self) -> Iterator[list[Item]]:
-        # One shard and one column at a time: DuckDB holds whole row groups of encoded images.
-        self.connection.execute(f"SET memory_limit = '{IMAGE_MEMORY_LIMIT}'")
-        for file, (images, encoded) in product(self.log.files, self._byte_columns()):
-            uid = f"CAST({name(images)} AS VARCHAR)"
-            yield from self._batches(
-                f"SELECT {uid}, {name(encoded)} FROM {self.log.scan((file,))} "
-                f"WHERE {name(encoded)} IS NOT NULL AND {uid} IN ({_UNSEEN})"
-            )
+        for images, encoded in self._byte_columns():
+            items: Iterator[Item] = self.log.images(images, encoded)
+            while batch := list(islice(items, BATCH)):
+                new = self._unseen([uid for uid, _ in batch])
+                yield [item for item in batch if item[0] in new]
+
+    def _unseen(self, uids: list[str]) -> set[str]:
+        """Those of these that the votes show and that are not stored yet."""
+        found = self.connection.execute(f"{_UNSEEN} AND uid IN (SELECT unnest($1))", [uids]).fetchall()
+        return {uid for (uid,) in found}
 
     def _byte_columns(self) -> list[tuple[str, str]]:
-        """The (id column, bytes column) pairs that every file of the log has."""
+        """The (id column, bytes column) pairs that the files of the log have."""
         roles = (("image_0", "bytes_0"), ("image_1", "bytes_1"), ("image", "bytes"))
         columns = self.mapping.columns
-        pairs = [(columns.get(uid, ""), columns.get(encoded, "")) for uid, encoded in roles]
-        return [pair for pair in pairs if all(pair[1] in table for table in self.log.tables)]
+        pairs = [(columns[uid], columns[encoded]) for uid, encoded in roles if encoded in columns]
+        return [pair for pair in pairs if self.log.has_bytes(pair[1])]
 
     def _from_files(self) -> Iterator[list[Item]]:
         """All are located before the first is read: that several paths fit one file shows only then."""
@@ -117,14 +119,15 @@ class Intake:
         images = self.mapping.images
         if images.place == "paths":
             return self.root / images.folder, "SELECT uid, uid FROM needed ORDER BY uid"
-        table = find_log(self.connection, self.root / images.table)
-        table.require((images.id, images.file), "name the columns under [images] of the mapping")
-        key, file = (f"CAST({name(column)} AS VARCHAR)" for column in (images.id, images.file))
+        path, columns = self.root / images.table, (images.id, images.file)
+        table = find_log(path).require(columns, "name the columns under [images] of the mapping")
+        load_rows(self.connection, "files", table.batches(columns))
+        key, file = map(name, columns)
         sql = (
-            f"SELECT uid, min({file}) AS file FROM needed JOIN {table.scan()} ON {key} = uid "
-            "GROUP BY uid HAVING file IS NOT NULL ORDER BY uid"
+            f"SELECT uid, min({file}) AS file FROM needed JOIN files ON {key} = uid "
+            "GROUP BY uid HAVING file <> '' ORDER BY uid"
         )
-        return table.files[0].parent, sql
+        return (path if path.is_dir() else path.parent), sql
 
     def _batches(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
         # A cursor of its own: the connection writes meanwhile.
@@ -149,7 +152,7 @@ _SHARED = """
 UPDATE located SET fault = $1 WHERE path <> '' AND file IN (
   SELECT file FROM located WHERE path <> '' AND file IS NOT NULL GROUP BY file HAVING count(DISTINCT path) > 1)"""
 _STORED = "CREATE TABLE stored (uid VARCHAR PRIMARY KEY, image_id VARCHAR, fault VARCHAR)"
-_UNSEEN = "SELECT uid FROM needed WHERE uid NOT IN (SELECT uid FROM stored) ORDER BY uid"
+_UNSEEN = "SELECT uid FROM needed WHERE uid NOT IN (SELECT uid FROM stored)"
 _FAULTS = "SELECT fault, list(uid ORDER BY uid) FROM stored WHERE fault IS NOT NULL GROUP BY 1 ORDER BY 1"
 
 

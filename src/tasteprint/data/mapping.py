@@ -47,6 +47,10 @@ SPLIT_WORDS: dict[str, Split] = {
 """What logs that bring their own split call its parts."""
 
 
+BYTES = ("bytes_0", "bytes_1", "bytes")
+"""The roles whose columns are no text."""
+
+
 def _lowered(value: Any) -> Any:
     return str(value).lower() if isinstance(value, str | int | float) else value
 

@@ -14,6 +14,8 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple
 
+from tasteprint.data.tables.files import refuse_pickle
+
 SEPARATORS = (",", ";", "\t")
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
@@ -57,8 +59,6 @@ def refuse_no_sheet(path: Path, kind: str, forms: Sequence[Sequence[str]]) -> No
         raise ValueError(
             f"{kind} {str(path)!r} is a workbook; expected a CSV with {columns_of(forms)}: save it as CSV."
         )
-    from tasteprint.data.logs import refuse_pickle  # only here: it needs DuckDB
-
     refuse_pickle(path)
 
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from tasteprint.data.duck import count, name, plain_errors, text
+from tasteprint.data.duck import count, load_rows, name, plain_errors, text
 from tasteprint.data.exclusions import Exclusions, place
 from tasteprint.data.left_out import shown
 from tasteprint.data.logs import Log
-from tasteprint.data.mapping import REQUIRED, Mapping
+from tasteprint.data.mapping import BYTES, REQUIRED, Mapping
 from tasteprint.data.pairing import pair_ratings
 from tasteprint.data.typed import type_rows
 from tasteprint.data.values import no_value_sql
@@ -43,10 +43,9 @@ def stage_votes(connection: duckdb.DuckDBPyConnection, log: Log, mapping: Mappin
 
     ValueError for a missing column, for what `type_rows` refuses, and for a person in two splits.
     """
-    _require_columns(log, mapping)
     exclusions = Exclusions(connection, log)
-    with plain_errors(f"reading {log.files[0].name!r}", f"expected {log.kind} throughout: repair the file"):
-        connection.execute(f"CREATE TABLE raw AS {_texts(log, mapping)}")
+    with plain_errors("reading the log", "expected text that can be stored: repair the file"):
+        load_rows(connection, "raw", log.batches(_columns(mapping)), _texts(mapping))
     rows = count(connection, "SELECT count(*) FROM raw")
     exclusions.tally("raw")
     notes = type_rows(connection, log, mapping)
@@ -56,33 +55,31 @@ def stage_votes(connection: duckdb.DuckDBPyConnection, log: Log, mapping: Mappin
     else:
         kept = ", ".join((*COLUMNS, "_file", "_line"))
         connection.execute(f"CREATE TABLE votes AS SELECT {kept} FROM (SELECT *, value AS label_0 FROM typed)")
-    has_splits = _is_given(log, mapping, "split")
-    if has_splits:
-        _give_splits(connection, exclusions)
+    has_splits = _give_splits(connection, exclusions)
     connection.execute("DROP TABLE typed")
     return Staged(rows, exclusions, has_splits, notes)
 
 
-def _require_columns(log: Log, mapping: Mapping) -> None:
-    wanted = [column for role, column in mapping.columns.items() if role not in mapping.optional]
+def require_columns(log: Log, mapping: Mapping) -> Log:
+    """Have the log read so that it has the columns that the mapping names. ValueError where it lacks one."""
+    wanted = [column for role, column in mapping.columns.items() if role not in (*mapping.optional, *BYTES)]
     wanted += [item.column for item in mapping.filters]
-    log.require(
-        wanted, "choose another mapping, name the column with --column role=COLUMN, or give --constant role=VALUE"
-    )
+    remedy = "choose another mapping, name the column with --column role=COLUMN, or give --constant role=VALUE"
+    return log.require(wanted, remedy)
 
 
-def _is_given(log: Log, mapping: Mapping, role: str) -> bool:
-    return role in mapping.constants or mapping.columns.get(role) in log.columns
+def _columns(mapping: Mapping) -> list[str]:
+    roles = [column for role, column in mapping.columns.items() if role not in BYTES]
+    return list(dict.fromkeys([*roles, *(item.column for item in mapping.filters)]))
 
 
-def _texts(log: Log, mapping: Mapping) -> str:
+def _texts(mapping: Mapping) -> str:
     """SQL that gives every row the texts of its roles and the reason to leave it out."""
 
     def of(role: str) -> str:
-        if role in mapping.constants:
-            return text(mapping.constants[role])
-        given = _is_given(log, mapping, role)
-        return f"CAST({name(mapping.columns[role]) if given else 'NULL'} AS VARCHAR)"
+        if role in mapping.columns:
+            return f"nullif({name(mapping.columns[role])}, '')"
+        return text(mapping.constants[role]) if role in mapping.constants else "CAST(NULL AS VARCHAR)"
 
     images = ("image",) if mapping.kind == "ratings" else ("image_0", "image_1")
     empty = [("user", "user_id"), *(("image", image) for image in images)]
@@ -93,20 +90,23 @@ def _texts(log: Log, mapping: Mapping) -> str:
         {", ".join(f"{of(image)} AS {image}" for image in images)},
         {of(REQUIRED[mapping.kind][-1])} AS value_text, {of("created_at")} AS time_text,
         {of("ranking_id")} AS ranking_text, {of("split")} AS split_text, {_filtered(mapping)} AS filtered, _file, _line
-      FROM (SELECT *, 0 AS _file, 1 + row_number() OVER () AS _line FROM {log.scan()}))"""
+      FROM batch)"""
 
 
 def _filtered(mapping: Mapping) -> str:
     cases = []
     for item in mapping.filters:
         kept = ", ".join(map(text, item.keep))
-        word = f"lower(CAST({name(item.column)} AS VARCHAR))"
+        word = f"lower({name(item.column)})"
         cases.append(f"WHEN coalesce({word} NOT IN ({kept}), true) THEN {text(item.reason)}")
     return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
-def _give_splits(connection: duckdb.DuckDBPyConnection, exclusions: Exclusions) -> None:
-    """Note each person's split in the table `given`. ValueError for a person in two; who has none is left out."""
+def _give_splits(connection: duckdb.DuckDBPyConnection, exclusions: Exclusions) -> bool:
+    """Note each person's split in the table `given`, if the log brings any; who then has none is left out.
+
+    ValueError for a person in two.
+    """
     firsts = ", ".join(f"{pick}((_file, _line), (split, _file, _line))" for pick in ("arg_min", "arg_max"))
     connection.execute(
         f"CREATE TABLE given AS SELECT user_id, min(split) AS split, max(split) AS other, [{firsts}] AS places "
@@ -120,4 +120,7 @@ def _give_splits(connection: duckdb.DuckDBPyConnection, exclusions: Exclusions) 
             f"({place(exclusions.log, *there)}); expected each person in one split: correct the log, or map no split "
             "(--column split=)."
         )
-    exclusions.drop("no split", "user_id NOT IN (SELECT user_id FROM given)", "user", "user_id")
+    given = count(connection, "SELECT count(*) FROM given") > 0
+    if given:
+        exclusions.drop("no split", "user_id NOT IN (SELECT user_id FROM given)", "user", "user_id")
+    return given
