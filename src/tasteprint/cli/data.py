@@ -30,6 +30,9 @@ def build_data_command(
     column: Annotated[
         list[str] | None, typer.Option(help="role=COLUMN, as in user=rater_id; may be repeated.")
     ] = None,
+    constant: Annotated[
+        list[str] | None, typer.Option(help="role=VALUE of every row, as in label=1; may be repeated.")
+    ] = None,
     images: Annotated[
         Path | None, typer.Option(help="A folder of image files, or a CSV of ids and files.")
     ] = None,
@@ -54,7 +57,7 @@ def build_data_command(
     from tasteprint.data.mapping import load_mapping
 
     config = DataConfig(min_liked=min_liked, validation=validation, test=test, temporal=temporal)
-    columns = load_mapping(mapping).with_columns(tuple(column or ()))
+    columns = load_mapping(mapping).with_constants(tuple(constant or ())).with_columns(tuple(column or ()))
     with progress_bar() as progress:
         summary = build(log, out, columns, config, seed, strict, force, images, progress)
     if as_json:
@@ -63,3 +66,5 @@ def build_data_command(
     from rich.console import Console
 
     Console().print(summary.table())
+    for remark in summary.remarks():
+        typer.echo(f"note: {remark}", err=True)

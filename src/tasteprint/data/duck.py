@@ -68,9 +68,18 @@ def load_rows(
 
 @contextmanager
 def plain_errors(what: str, remedy: str) -> Iterator[None]:
-    """Turn DuckDB's errors into one sentence: OSError for a full disk, ValueError for what cannot be read."""
+    """Turn DuckDB's errors into one sentence: OSError for a full disk, ValueError for what cannot be read.
+
+    A person's interruption, which DuckDB tells as an error of its own, is one again.
+    """
     try:
         yield
+    except duckdb.InterruptException as stop:
+        raise KeyboardInterrupt from stop
+    except RuntimeError as error:
+        if "interrupted" in str(error):
+            raise KeyboardInterrupt from error
+        raise
     except duckdb.Error as error:
         first = str(error).strip().splitlines()[0]
         if "No space left" in str(error) or isinstance(error, duckdb.OutOfMemoryException):

@@ -7,6 +7,7 @@ Does not know: the splits.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,13 +22,16 @@ from tasteprint.data.faults import NO_MEMORY
 from tasteprint.data.images import ImageError, ImageStore
 from tasteprint.data.logs import Log, find_log
 from tasteprint.data.mapping import Mapping
-from tasteprint.data.picture_paths import FAULTS, MISSING, SEVERAL, PictureFolder
+from tasteprint.data.picture_paths import FAULTS, MISSING, SEVERAL, TWO_PICTURES, PictureFolder
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and of how many."""
 
 BATCH = 64
 """Images fetched at once: some 10 MB of JPEG."""
+
+ENCODED = {"image_0": "bytes_0", "image_1": "bytes_1", "image": "bytes"}
+"""By the role of an image's id, the role of its bytes."""
 
 Item = tuple[str, bytes | Path | ImageError]
 Noted = tuple[str, str | None, str | None]
@@ -47,6 +51,12 @@ class Intake:
         """Whether there are images at all, or ids only."""
         place = self.mapping.images.place
         return bool(self._byte_columns()) if place == "bytes" else place != "none"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the images."""
+        absent = self.mapping.images.place == "bytes" and not self.has_images
+        return ("the log has no images; the dataset holds their ids only.",) if absent else ()
 
     def run(self, store: ImageStore, strict: bool, progress: Progress) -> dict[str, list[str]]:
         """Store each image that the votes show and note its content id; give the bad ones by kind of fault.
@@ -80,22 +90,47 @@ class Intake:
 
     def _from_bytes(self) -> Iterator[list[Item]]:
         for images, encoded in self._byte_columns():
-            items: Iterator[Item] = self.log.images(images, encoded)
+            items = self.log.images(images, encoded)
             while batch := list(islice(items, BATCH)):
-                new = self._unseen([uid for uid, _ in batch])
-                yield [item for item in batch if item[0] in new]
+                yield self._new(batch)
 
-    def _unseen(self, uids: list[str]) -> set[str]:
-        """Those of these that the votes show and that are not stored yet."""
-        found = self.connection.execute(f"{_UNSEEN} AND uid IN (SELECT unnest($1))", [uids]).fetchall()
-        return {uid for (uid,) in found}
+    def _new(self, batch: list[tuple[str, bytes]]) -> list[Item]:
+        """Those of these that the votes show and that are not stored yet, and faults where an id has two pictures."""
+        found = self.connection.execute(_KNOWN, [[uid for uid, _ in batch]]).fetchall()
+        contents: dict[str, str | None] = {uid: image_id for uid, image_id, fault in found if fault is None}
+        new: dict[str, bytes | Path | ImageError] = {}
+        for uid, data in batch:
+            if uid not in contents:
+                continue
+            content = hashlib.sha256(data).hexdigest()
+            if contents[uid] is None:
+                contents[uid], new[uid] = content, data
+            elif contents[uid] != content:
+                new[uid] = ImageError(TWO_PICTURES, FAULTS[TWO_PICTURES])
+        return list(new.items())
 
     def _byte_columns(self) -> list[tuple[str, str]]:
-        """The (id column, bytes column) pairs that the files of the log have."""
-        roles = (("image_0", "bytes_0"), ("image_1", "bytes_1"), ("image", "bytes"))
-        columns = self.mapping.columns
-        pairs = [(columns[uid], columns[encoded]) for uid, encoded in roles if encoded in columns]
-        return [pair for pair in pairs if self.log.has_bytes(pair[1])]
+        """The (id column, bytes column) pairs that the files of the log have: all that the mapping names, or none.
+
+        ValueError where it names none, or some of them are not there and must be.
+        """
+        roles = [(uid, encoded) for uid, encoded in ENCODED.items() if encoded in self.mapping.columns]
+        columns, optional = self.mapping.columns, self.mapping.optional
+        pairs = [(columns[uid], columns[encoded]) for uid, encoded in roles]
+        there = [self.log.has_bytes(encoded) for _, encoded in pairs]
+        lacking = [encoded for (_, encoded), has in zip(roles, there, strict=True) if not has]
+        if not roles or (lacking and (any(there) or not set(lacking) <= set(optional))):
+            got = (
+                f"no bytes in column {columns[lacking[0]]!r}"
+                if lacking
+                else "no column of bytes in the mapping"
+            )
+            raise ValueError(
+                f"log {self.log.files[0]!r} has {got}, where the mapping says that the images are; expected one for "
+                f"each of {', '.join(encoded for _, encoded in roles) or 'bytes_0, bytes_1'}: name it with --column, "
+                "or say by --images where the pictures are."
+            )
+        return [] if lacking else pairs
 
     def _from_files(self) -> Iterator[list[Item]]:
         """All are located before the first is read: that several paths fit one file shows only then."""
@@ -106,7 +141,10 @@ class Intake:
             found = [(uid, pictures.locate(cell)) for uid, cell in batch]
             self._insert(
                 "located",
-                [(uid, one.file and str(one.file), one.fault or None, one.end) for uid, one in found],
+                [
+                    (uid, str(one.file) if one.file else None, one.fault or None, one.end)
+                    for uid, one in found
+                ],
             )
         self.connection.execute(_SHARED, [SEVERAL])
         for batch in self._batches("SELECT uid, file, fault FROM located ORDER BY uid"):
@@ -143,7 +181,7 @@ class Intake:
         if rows:
             unnested = ", ".join(f"unnest(${place})" for place in range(1, len(rows[0]) + 1))
             columns = [list(column) for column in zip(*rows, strict=True)]
-            self.connection.execute(f"INSERT OR IGNORE INTO {table} SELECT {unnested}", columns)
+            self.connection.execute(f"INSERT OR REPLACE INTO {table} SELECT {unnested}", columns)
 
 
 _NEEDED = "CREATE TABLE needed AS SELECT image_0 AS uid FROM votes UNION SELECT image_1 FROM votes"
@@ -153,6 +191,8 @@ UPDATE located SET fault = $1 WHERE path <> '' AND file IN (
   SELECT file FROM located WHERE path <> '' AND file IS NOT NULL GROUP BY file HAVING count(DISTINCT path) > 1)"""
 _STORED = "CREATE TABLE stored (uid VARCHAR PRIMARY KEY, image_id VARCHAR, fault VARCHAR)"
 _UNSEEN = "SELECT uid FROM needed WHERE uid NOT IN (SELECT uid FROM stored)"
+_KNOWN = """
+SELECT uid, image_id, fault FROM needed LEFT JOIN stored USING (uid) WHERE uid IN (SELECT unnest($1))"""
 _FAULTS = "SELECT fault, list(uid ORDER BY uid) FROM stored WHERE fault IS NOT NULL GROUP BY 1 ORDER BY 1"
 
 

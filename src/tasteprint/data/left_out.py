@@ -15,6 +15,7 @@ LONGEST = 120
 NO_PARTNER = "rating without a partner"
 
 _REMEDIES = {
+    "image id": "map as ids a column that tells the pictures apart",
     "image": "say by --images in which folder the pictures are, or correct the log's paths",
     "no ": "name the columns with --column role=COLUMN",
     "unrated": "say in the mapping what is unrated",
@@ -22,8 +23,9 @@ _REMEDIES = {
     "duplicate": "map a ranking_id or a time that tells the rows apart",
     "same image": "check which columns hold the two images",
     NO_PARTNER: (
-        "a vote needs two pictures of one person and prompt that differ by the mapping's min_gap. Nothing is invented "
-        "where all are liked alike: rank by them with `tasteprint rank PICTURES --liked LIKED`, or add what is not liked"
+        "a vote needs two pictures of one person and prompt that differ by the mapping's min_gap, and nothing is "
+        "invented where all are liked alike: rank by them with `tasteprint rank PICTURES --liked LIKED`, or add what "
+        "is not liked"
     ),
 }
 """What to do about the reason for which most rows were left out, by its beginning."""

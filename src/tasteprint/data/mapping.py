@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from tasteprint.checked import Amount, Number, checked
+from tasteprint.data.tables.source import UNSAID, Source
 
 V = TypeVar("V")
 
@@ -89,8 +90,7 @@ class Filter:
 class Images:
     """Where the images are: nowhere (ids only), in columns of the log, at the paths that the ids are, or in a table.
 
-    Paths begin at `folder`, which is the log's own, or begins there. A table has a column of ids and one of paths beside
-    itself.
+    Paths begin at `folder`, which begins at the log's own. A table has a column of ids and one of paths beside itself.
     """
 
     place: Literal["none", "bytes", "paths", "table"] = "none"
@@ -105,6 +105,7 @@ class Mapping:
     """One kind of log in words.
 
     `columns` gives each role its column, an empty name none; those in `optional` may be absent from the log.
+    `source` says how the files are written, where they must not decide.
     `constants` gives a role the same value in every row. `prompt` is the one used where no column gives one. `labels`
     turns text into label_0 (1 first preferred, 0 second, 0.5 tie), or into ratings; empty means that the column holds
     the numbers. `splits` says which words of a split column are which split.
@@ -117,15 +118,16 @@ class Mapping:
     kind: Literal["votes", "ratings"]
     columns: Annotated[dict[str, str], AfterValidator(_named)]
     optional: tuple[str, ...] = ()
-    constants: Annotated[dict[str, str], BeforeValidator(_texts)] = field(default_factory=dict)
     prompt: str = ""
     labels: Annotated[dict[str, Number], AfterValidator(_lowered_keys)] = field(default_factory=dict)
     filters: tuple[Filter, ...] = ()
     images: Images = Images()
+    min_gap: Annotated[Amount, Field(gt=0)] = 1.0
+    constants: Annotated[dict[str, str], BeforeValidator(_texts)] = field(default_factory=dict)
+    source: Source = UNSAID
     splits: Annotated[dict[str, Split], AfterValidator(_lowered_keys)] = field(
         default_factory=SPLIT_WORDS.copy
     )
-    min_gap: Annotated[Amount, Field(gt=0)] = 1.0
     scale: tuple[Number, ...] = ()
     unrated: tuple[Word, ...] = ()
     rejected: tuple[Word, ...] = ()
@@ -177,11 +179,11 @@ class Mapping:
             )
         if self.rejected and not self.scale:
             raise ValueError(
-                "the mapping has rejected and no scale; expected both, since rejected is one below the least: add scale."
+                "the mapping has rejected and no scale; expected both (rejected is one below the least): add scale."
             )
 
     def with_columns(self, overrides: tuple[str, ...]) -> Mapping:
-        """Apply `role=column` overrides; a column that is asked for must be there, an empty one is asked for no more."""
+        """Apply `role=column` overrides; a column that is asked for must be there, an empty name asks for none."""
         columns, constants, optional = dict(self.columns), dict(self.constants), set(self.optional)
         for role, column in _pairs(overrides, "column", "user=rater_id"):
             columns[role] = column
@@ -204,8 +206,9 @@ class Mapping:
                 f"images {str(place)!r} are not there; expected a folder, or a CSV of ids and files."
             )
         where = str(place.absolute())
-        found = {"place": "paths", "folder": where} if place.is_dir() else {"place": "table", "table": where}
-        return replace(self, images=replace(self.images, **found))
+        if place.is_dir():
+            return replace(self, images=replace(self.images, place="paths", folder=where))
+        return replace(self, images=replace(self.images, place="table", table=where))
 
 
 def _pairs(overrides: tuple[str, ...], what: str, example: str) -> Iterator[tuple[str, str]]:

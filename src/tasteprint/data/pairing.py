@@ -30,8 +30,8 @@ def pair_ratings(connection: duckdb.DuckDBPyConnection, exclusions: Exclusions, 
     example = connection.execute(_ALONE).fetchone() if alone else None
     if example is not None:
         file, line, image, value = example
-        place = f"{place(exclusions.log, file, line)}: image {shown(image)}, rated {value:g}"
-        exclusions.left_out.add(NO_PARTNER, alone, place)
+        where = f"{place(exclusions.log, file, line)}: image {shown(image)}, rated {value:g}"
+        exclusions.left_out.add(NO_PARTNER, alone, where)
     connection.execute("DROP TABLE latest")
 
 

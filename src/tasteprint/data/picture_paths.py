@@ -3,8 +3,8 @@
 Enters: a folder of pictures, and what a log calls one of them. Leaves: a file below the folder, or why there is none.
 Does not know: the log. Never looks outside the folder.
 
-A path that says where a file is counts first. Then come spellings that differ in what does not matter (accents composed or
-not, capitals, a missing suffix), where they fit one file. A path from elsewhere (another machine's, an address on the
+A path that says where a file is counts first. Then come spellings that differ in what does not matter (accents composed
+or not, capitals, a missing suffix), where they fit one file. A path from elsewhere (another machine's, an address on the
 web), and a name without folders, is found by its end: the longest that fits anything, where that fits one file.
 """
 
@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tasteprint.data.signatures import PICTURE_SUFFIXES
 
 MISSING, OUTSIDE, SEVERAL = "image missing", "image outside its folder", "image path fits several files"
+TWO_PICTURES = "image id names several pictures"
 
 FAULTS = {
     MISSING: "no file of the pictures' folder is called so; expected one: add it, or correct the path.",
@@ -35,6 +36,7 @@ FAULTS = {
         "several files of the pictures' folder fit its path, or it and other paths fit one file; expected one: write "
         "the path from that folder on."
     ),
+    TWO_PICTURES: "the log has different pictures under this id; expected one: map a column that tells them apart.",
 }
 """What is wrong with an image that has no file, in a sentence after its name."""
 
@@ -90,8 +92,9 @@ class PictureFolder:
 
     def _held(self, located: Located) -> Located:
         """Refuse a link that leads out of the folder."""
-        inside = located.file is None or os.path.realpath(located.file).startswith(os.path.join(self._home, ""))
-        return located if inside else Located(None, OUTSIDE)
+        if located.file is None or Path(os.path.realpath(located.file)).is_relative_to(self._home):
+            return located
+        return Located(None, OUTSIDE)
 
     def _named(self, clue: _Clue) -> Path | None:
         """The file at a path, relative to the folder or to one of those above it that the path names itself."""
@@ -111,7 +114,10 @@ class PictureFolder:
         by_end = clue.elsewhere or len(parts) == 1
         shortest = 1 if by_end else len(parts)
         for names in (self._files, self._stems):
-            near = [(_parts(file, names is self._stems), file) for file in names.get(parts[-1] if parts else "", ())]
+            near = [
+                (_parts(file, names is self._stems), file)
+                for file in names.get(parts[-1] if parts else "", ())
+            ]
             for length in range(len(parts), shortest - 1, -1):
                 fits = [
                     file
@@ -129,7 +135,7 @@ class PictureFolder:
         for folder, folders, files in os.walk(self.root):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             inside = os.path.relpath(folder, self.root)
-            found += [os.path.normpath(os.path.join(inside, name)) for name in files if not name.startswith(".")]  # noqa: PTH118
+            found += [os.path.normpath(f"{inside}/{name}") for name in files if not name.startswith(".")]
         return found
 
     @cached_property
@@ -177,7 +183,9 @@ def _read(path: str) -> Iterator[_Clue]:
         for clean in dict.fromkeys((spelled, slashed)):
             if clean.strip("/. "):
                 drive = _DRIVE.match(clean)
-                yield _Clue(clean[drive.end() - 1 :] if drive else clean, bool(drive) or clean.startswith("/"))
+                yield _Clue(
+                    clean[drive.end() - 1 :] if drive else clean, bool(drive) or clean.startswith("/")
+                )
     if "?" in path:
         yield from _of_query(path)
 

@@ -41,24 +41,25 @@ def _digits(form: str) -> str:
     return f"try_strptime({{}}, {text(form)})"
 
 
-def _since_1970(name: str, factor: float, first: float, end: float) -> Unit:
-    # In whole numbers where they are: a double does not hold nanoseconds.
-    return Unit(name, first, end, f"make_timestamp(CAST(round(CAST({{}} AS DECIMAL(38, 9)) * {factor}) AS BIGINT))")
+def _since_1970(name: str, a_second: float) -> Unit:
+    # In decimals: a double does not hold nanoseconds.
+    micros = f"CAST({{}} AS DECIMAL(38, 9)) * {1e6 / a_second:.3f}"
+    return Unit(name, _FIRST * a_second, _END * a_second, f"make_timestamp(CAST(round({micros}) AS BIGINT))")
 
 
 UNITS = (
-    _since_1970("seconds since 1970", 1_000_000, _FIRST, _END),
-    _since_1970("milliseconds since 1970", 1000, _FIRST * 1e3, _END * 1e3),
-    _since_1970("microseconds since 1970", 1, _FIRST * 1e6, _END * 1e6),
-    _since_1970("nanoseconds since 1970", 0.001, _FIRST * 1e9, _END * 1e9),
+    _since_1970("seconds since 1970", 1.0),
+    _since_1970("milliseconds since 1970", 1e3),
+    _since_1970("microseconds since 1970", 1e6),
+    _since_1970("nanoseconds since 1970", 1e9),
     Unit(
         "days of a spreadsheet",
         _FIRST / _DAY + _EXCEL,
         _END / _DAY + _EXCEL,
         f"make_timestamp(CAST(round((CAST({{}} AS DOUBLE) - {_EXCEL}) * {_DAY}) AS BIGINT) * 1000000)",
     ),
-    Unit("dates written YYYYMMDD", 19900101, 21001232, _digits("%Y%m%d")),
-    Unit("times written YYYYMMDDhhmmss", 19900101000000, 21001232000000, _digits("%Y%m%d%H%M%S")),
+    Unit("dates written YYYYMMDD", 19900101.0, 21001232.0, _digits("%Y%m%d")),
+    Unit("times written YYYYMMDDhhmmss", 19900101000000.0, 21001232000000.0, _digits("%Y%m%d%H%M%S")),
 )
 """Their ranges do not overlap."""
 
@@ -140,9 +141,7 @@ def time_form(connection: duckdb.DuckDBPyConnection) -> TimeForm:
     way, and none only the other way round; nothing is decided where both can be meant everywhere.
     """
     clean = _clean("time_text")
-    counted = ", ".join(
-        f"count(*) FILTER (n >= {unit.first} AND n < {unit.end})" for unit in UNITS
-    )
+    counted = ", ".join(f"count(*) FILTER (n >= {unit.first} AND n < {unit.end})" for unit in UNITS)
     days, months = "max(TRY_CAST(first AS INT))", "max(TRY_CAST(second AS INT))"
     row = connection.execute(
         f"SELECT {days}, {months}, bool_or(halves), {counted} FROM (SELECT "

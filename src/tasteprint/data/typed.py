@@ -51,7 +51,9 @@ class _Typing:
     numbers: NumberForm
 
     def sql(self) -> str:
-        words = " ".join(f"WHEN {text(word)} THEN {text(split)}" for word, split in self.mapping.splits.items())
+        words = " ".join(
+            f"WHEN {text(word)} THEN {text(split)}" for word, split in self.mapping.splits.items()
+        )
         digits = "regexp_extract(trim(ranking_text), '^[+-]?[0-9]+')"
         whole = f"regexp_full_match(trim(ranking_text), {text(_WHOLE)})"
         values = (
@@ -86,12 +88,14 @@ class _Typing:
             return
         fault, value, file, line = found
         rows = count(
-            self.connection, f"SELECT count(*) FROM typed WHERE fault = {text(fault)} AND shown = {text(value)}"
+            self.connection,
+            f"SELECT count(*) FROM typed WHERE fault = {text(fault)} AND shown = {text(value)}",
         )
         role, expected = self._expected()[fault]
         source = f"column {self.mapping.columns[role]!r}" if role in self.mapping.columns else "the constants"
         raise ValueError(
-            f"{place(self.log, file, line)}: {role} is {shown(value)} in {rows:,} rows of {source}; expected {expected}."
+            f"{place(self.log, file, line)}: {role} is {shown(value)} in {rows:,} rows of {source}; "
+            f"expected {expected}."
         )
 
     def _expected(self) -> dict[str, tuple[str, str]]:
@@ -104,8 +108,14 @@ class _Typing:
                 f"a date as 2026-03-01, or {counted}, between {FIRST_YEAR} and {LAST_YEAR}: correct it, or map no "
                 "created_at (--column created_at=)",
             ),
-            "ranking_text": ("ranking_id", "a whole number: map another column, or none (--column ranking_id=)"),
-            "split_text": ("split", f"one of {', '.join(self.mapping.splits)}: name it under [splits] of the mapping"),
+            "ranking_text": (
+                "ranking_id",
+                "a whole number: map another column, or none (--column ranking_id=)",
+            ),
+            "split_text": (
+                "split",
+                f"one of {', '.join(self.mapping.splits)}: name it under [splits] of the mapping",
+            ),
         }
 
     def notes(self) -> Iterator[str]:

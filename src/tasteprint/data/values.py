@@ -1,7 +1,7 @@
 """Labels and ratings as logs write them: numbers in either decimal mark, stars, "4/5", words that a mapping knows.
 
-Enters: the texts of one column, in the DuckDB table `raw`, and a mapping. Leaves: how this column writes numbers, as SQL
-that reads one. Does not know: which rows become votes.
+Enters: the texts of one column, in the DuckDB table `raw`, and a mapping. Leaves: how this column writes numbers, as
+SQL that reads one. Does not know: which rows become votes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ class NumberForm:
         cases = (
             (f"regexp_full_match({number}, {text(_NUMBER)})", f"TRY_CAST({number} AS DOUBLE)"),
             (f"{word} IN ('true', 'false')", f"CAST({word} = 'true' AS DOUBLE)"),
-            (f"regexp_full_match({word}, {text(_STARS)})", f"length(regexp_replace({word}, '[☆✩]', '', 'g'))"),
+            (
+                f"regexp_full_match({word}, {text(_STARS)})",
+                f"length(regexp_replace({word}, '[☆✩]', '', 'g'))",
+            ),
             (share, f"TRY_CAST(regexp_extract({word}, {text(_FRACTION)}, 1) AS DOUBLE)"),
         )
         return f"CAST(CASE {' '.join(f'WHEN {when} THEN {then}' for when, then in cases)} END AS DOUBLE)"
@@ -70,8 +73,12 @@ def value_sql(mapping: Mapping, form: NumberForm) -> str:
     if mapping.labels:
         word = _word("value_text", mapping)
         cases = " ".join(f"WHEN {text(label)} THEN {value!r}" for label, value in mapping.labels.items())
-        numbers = " ".join(f"WHEN {float(n)!r} THEN {mapping.labels[n]!r}" for n in filter(_is_number, mapping.labels))
-        other = f"ELSE CASE TRY_CAST({word} AS DOUBLE) {numbers} END" if numbers else ""  # 1.0 where 1 is known
+        numbers = " ".join(
+            f"WHEN {float(n)!r} THEN {mapping.labels[n]!r}" for n in filter(_is_number, mapping.labels)
+        )
+        other = (
+            f"ELSE CASE TRY_CAST({word} AS DOUBLE) {numbers} END" if numbers else ""
+        )  # 1.0 where 1 is known
         return f"CAST(CASE {word} {cases} {other} END AS DOUBLE)"
     number = form.sql("value_text")
     if not mapping.rejected:
@@ -120,7 +127,9 @@ def _word(column: str, mapping: Mapping | None = None) -> str:
     spaced = [label for label in mapping.labels if label != label.strip()] if mapping else []
     if not spaced:
         return word
-    return f"CASE WHEN lower({column}) IN ({', '.join(map(text, spaced))}) THEN lower({column}) ELSE {word} END"
+    return (
+        f"CASE WHEN lower({column}) IN ({', '.join(map(text, spaced))}) THEN lower({column}) ELSE {word} END"
+    )
 
 
 def _among(words: tuple[str, ...], number: str) -> str:

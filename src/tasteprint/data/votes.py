@@ -54,7 +54,9 @@ def stage_votes(connection: duckdb.DuckDBPyConnection, log: Log, mapping: Mappin
         pair_ratings(connection, exclusions, mapping.min_gap)
     else:
         kept = ", ".join((*COLUMNS, "_file", "_line"))
-        connection.execute(f"CREATE TABLE votes AS SELECT {kept} FROM (SELECT *, value AS label_0 FROM typed)")
+        connection.execute(
+            f"CREATE TABLE votes AS SELECT {kept} FROM (SELECT *, value AS label_0 FROM typed)"
+        )
     has_splits = _give_splits(connection, exclusions)
     connection.execute("DROP TABLE typed")
     return Staged(rows, exclusions, has_splits, notes)
@@ -64,7 +66,9 @@ def require_columns(log: Log, mapping: Mapping) -> Log:
     """Have the log read so that it has the columns that the mapping names. ValueError where it lacks one."""
     wanted = [column for role, column in mapping.columns.items() if role not in (*mapping.optional, *BYTES)]
     wanted += [item.column for item in mapping.filters]
-    remedy = "choose another mapping, name the column with --column role=COLUMN, or give --constant role=VALUE"
+    remedy = (
+        "choose another mapping, name the column with --column role=COLUMN, or give --constant role=VALUE"
+    )
     return log.require(wanted, remedy)
 
 
