@@ -126,7 +126,7 @@ def test_an_optional_column_that_was_asked_for_must_be_there(tmp_path: Path) -> 
     refused(tmp_path, source, PLAIN.with_columns(("prompt=caption",)), "no column 'caption'")
 
 
-@pytest.mark.parametrize("label", ["2", "0.7", "left", "-1", "nan"])
+@pytest.mark.parametrize("label", ["2", "0.7", "left", "-1", "1_0"])
 def test_a_label_outside_the_three_is_shown_with_its_rows(label: str, tmp_path: Path) -> None:
     rows = [{**row, "label_0": label if n in (1, 3) else 1} for n, row in enumerate(ROWS)]
     source = write_csv(tmp_path / "log.csv", rows)
@@ -275,7 +275,7 @@ def test_the_exact_columns_of_pickapic_v2(edition: str, tmp_path: Path) -> None:
 
 
 def test_a_mapping_is_checked_when_it_is_read(tmp_path: Path) -> None:
-    assert bundled_mappings() == ["calista", "likes", "pickapic", "ratings", "votes"]
+    assert bundled_mappings() == ["calista", "chosen", "history", "likes", "pickapic", "ratings", "votes"]
     good = 'kind = "votes"\n[columns]\nuser = "u"\nimage_0 = "a"\nimage_1 = "b"\nlabel = "l"\n'
     own = tmp_path / "own.toml"
     for text, match in {

@@ -33,7 +33,7 @@ class Exclusions:
             self.left_out.add(reason, rows, place(self.log, file, line))
 
     def drop(self, reason: str, condition: str, what: str = "", which: str = "''") -> None:
-        """Delete the votes of which an SQL condition holds; the reason is about a `what`, which the SQL `which` names."""
+        """Delete the votes of which an SQL condition holds; `which` is SQL for the `what` that the reason is about."""
         execute = self.connection.execute
         execute(f"CREATE TABLE gone AS SELECT rowid AS id, _file, _line FROM votes WHERE {condition}")
         first = execute("SELECT id, _file, _line FROM gone ORDER BY _file, _line LIMIT 1").fetchone()

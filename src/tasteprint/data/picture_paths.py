@@ -4,8 +4,8 @@ Enters: a folder of pictures, and what a log calls one of them. Leaves: a file b
 Does not know: the log. Never looks outside the folder.
 
 A path that says where a file is counts first. Then come spellings that differ in what does not matter (accents composed
-or not, capitals, a missing suffix), where they fit one file. A path from elsewhere (another machine's, an address on the
-web), and a name without folders, is found by its end: the longest that fits anything, where that fits one file.
+or not, capitals, a missing suffix), where they fit one file. A path from elsewhere (another machine's, an address on
+the web), and a name without folders, is found by its end: the longest that fits anything, where that fits one file.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ FAULTS = {
     TWO_PICTURES: "the log has different pictures under this id; expected one: map a column that tells them apart.",
 }
 """What is wrong with an image that has no file, in a sentence after its name."""
+
+MOST_FILES = 1_000_000
+"""Of a folder of more, as a whole disk is, only paths that say where a file is are understood."""
 
 _KEYS = ("path", "name", "file", "filename", "orig_name", "url", "src")
 """Where an object in a cell has the path, as Gradio's and others' upload objects do."""
@@ -112,17 +115,11 @@ class PictureFolder:
         """The one file of such a path, or of such an end; None where nothing is like it."""
         parts = tuple(_key(part) for part in os.path.normpath(clue.path).split("/") if part)
         by_end = clue.elsewhere or len(parts) == 1
-        shortest = 1 if by_end else len(parts)
         for names in (self._files, self._stems):
-            near = [
-                (_parts(file, names is self._stems), file)
-                for file in names.get(parts[-1] if parts else "", ())
-            ]
-            for length in range(len(parts), shortest - 1, -1):
+            near = {file: _parts(file, names is self._stems) for file in names.get("".join(parts[-1:]), ())}
+            for length in range(len(parts), 0 if by_end else len(parts) - 1, -1):
                 fits = [
-                    file
-                    for own, file in near
-                    if own[-length:] == parts[-length:] and (by_end or len(own) == length)
+                    file for file, own in near.items() if own[-length if by_end else 0 :] == parts[-length:]
                 ]
                 if fits:
                     one = Located(self.root / fits[0], end="/".join(parts) if by_end else "")
@@ -131,11 +128,14 @@ class PictureFolder:
 
     @cached_property
     def _listed(self) -> list[str]:
-        found = []
+        """Every file below the folder, or none where they are too many to be compared."""
+        found: list[str] = []
         for folder, folders, files in os.walk(self.root):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             inside = os.path.relpath(folder, self.root)
             found += [os.path.normpath(f"{inside}/{name}") for name in files if not name.startswith(".")]
+            if len(found) > MOST_FILES:
+                return []
         return found
 
     @cached_property
