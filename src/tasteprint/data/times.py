@@ -69,8 +69,8 @@ _FORMS = (
     "%Y:%m:%d %H:%M:%S%z",
     "%Y-%m-%d %H:%M:%S %z",
     "%Y-%m-%d %H:%M:%S.%f %z",
-    "%a, %d %b %Y %H:%M:%S %Z",  # RFC 5322
-    "%a, %d %b %Y %H:%M:%S %z",
+    "%a, %d %b %Y %H:%M:%S %z",  # RFC 5322
+    "%a, %d %b %Y %H:%M:%S %Z",
     "%d %b %Y %H:%M:%S %z",
     "%Y%m%dT%H%M%SZ",
     *(f"%d.%m.%Y{clock}" for clock in _CLOCKS),

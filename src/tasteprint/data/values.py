@@ -32,21 +32,22 @@ class NumberForm:
     out_of: int | None
 
     def sql(self, column: str) -> str:
-        """SQL: the number of a text, or NULL for one that is none."""
+        """SQL: the number of a text, as a label has it, or NULL for one that is none."""
         word = _word(column)
         number = f"replace({word}, ',', '.')" if self.comma else word
-        share = f"(regexp_full_match({word}, {text(_FRACTION)}) AND regexp_extract({word}, {text(_FRACTION)}, 2) = "
-        share += f"'{self.out_of}')" if self.out_of is not None else "NULL)"
-        cases = (
-            (f"regexp_full_match({number}, {text(_NUMBER)})", f"TRY_CAST({number} AS DOUBLE)"),
-            (f"{word} IN ('true', 'false')", f"CAST({word} = 'true' AS DOUBLE)"),
-            (
-                f"regexp_full_match({word}, {text(_STARS)})",
-                f"length(regexp_replace({word}, '[☆✩]', '', 'g'))",
-            ),
-            (share, f"TRY_CAST(regexp_extract({word}, {text(_FRACTION)}, 1) AS DOUBLE)"),
+        return (
+            f"CASE WHEN regexp_full_match({number}, {text(_NUMBER)}) THEN TRY_CAST({number} AS DOUBLE) "
+            f"WHEN {word} IN ('true', 'false') THEN CAST({word} = 'true' AS DOUBLE) END"
         )
-        return f"CAST(CASE {' '.join(f'WHEN {when} THEN {then}' for when, then in cases)} END AS DOUBLE)"
+
+    def rating_sql(self, column: str) -> str:
+        """SQL: the number of a text, written in digits, in stars, or as a share of a scale; or NULL."""
+        word, stars = _word(column), text(_STARS)
+        given, scale = (f"regexp_extract({word}, {text(f'^{_FRACTION}$')}, {place})" for place in (1, 2))
+        return (
+            f"CASE WHEN regexp_full_match({word}, {stars}) THEN CAST(length(translate({word}, '☆✩', '')) AS DOUBLE) "
+            f"WHEN {scale} = '{self.out_of}' THEN TRY_CAST({given} AS DOUBLE) ELSE {self.sql(column)} END"
+        )
 
 
 def number_form(connection: duckdb.DuckDBPyConnection) -> NumberForm:
@@ -80,7 +81,7 @@ def value_sql(mapping: Mapping, form: NumberForm) -> str:
             f"ELSE CASE TRY_CAST({word} AS DOUBLE) {numbers} END" if numbers else ""
         )  # 1.0 where 1 is known
         return f"CAST(CASE {word} {cases} {other} END AS DOUBLE)"
-    number = form.sql("value_text")
+    number = form.sql("value_text") if mapping.kind == "votes" else form.rating_sql("value_text")
     if not mapping.rejected:
         return number
     return f"CASE WHEN {_among(mapping.rejected, number)} THEN {mapping.scale[0] - 1!r} ELSE {number} END"
