@@ -73,7 +73,7 @@ BAD = {
     "line 2 of history": ("first,second,preferred\na,b,left\n", "has 'left' under preferred; expected first, second"),
     "quote a cell that holds a comma": ("liked,disliked\na,b,c\n", "has 3 cells; expected 2"),
     "has no row; expected at least one under liked": ("liked,disliked\n\n", "fill it in"),
-    "has no row; expected the columns": ("", "liked and disliked, or first, second and preferred"),
+    "has no row; expected the columns": ("", "liked and disliked, or chosen and rejected, or first, second"),
     "has liked; expected the columns liked and disliked": ("liked\na\n", "rename them"),
 }  # fmt: skip
 
@@ -89,12 +89,12 @@ def test_a_bad_row_is_named_by_its_line(sentence, tmp_path):
 
 def test_what_is_no_table(tmp_path):
     (tmp_path / "votes.xlsx").write_bytes(b"PK\x03\x04")
-    with pytest.raises(ValueError, match=r"is a workbook; expected a CSV with .*: save it as CSV"):
+    with pytest.raises(ValueError, match=r"is a workbook; expected a table as text: save it as CSV"):
         read_history(tmp_path / "votes.xlsx")
     with pytest.raises(ValueError, match="is a pickle"):
         read_history(written(tmp_path, b"\x80\x04cposix\nsystem\n"))
     with pytest.raises(
-        ValueError, match=r"^stars .* is not there; expected a CSV with columns image and stars\.$"
+        ValueError, match=r"^stars .* is not there; expected a table with columns image and stars, or "
     ):
         read_stars(tmp_path / "none.csv")
 

@@ -7,9 +7,9 @@ Does not know: what the columns mean. Opens no pickle.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tasteprint.data.tables.files import open_tables
 from tasteprint.data.tables.parquet_table import ParquetTable
@@ -22,12 +22,20 @@ if TYPE_CHECKING:
 FILE = "_file"
 """The column that counts the files of a log, from 0; LINE is the other beside the cells."""
 
+SHOWN = 30
+"""Columns that a sentence names."""
+
+
+ROWS, BYTES = 16384, 8 << 20
+"""Batches are put together until they have so many rows, or cells of so many bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Files of one kind; `required` are the columns that every row must reach."""
+    """Files of one kind; `required` are the columns that every row must reach, `passed_over` sentences on the rest."""
 
     tables: tuple[Table, ...]
+    passed_over: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
 
     @property
@@ -37,7 +45,7 @@ class Log:
 
     @property
     def kind(self) -> str:
-        """CSV, JSON or Parquet."""
+        """CSV, JSON, Parquet or SQLite."""
         return self.tables[0].kind
 
     @property
@@ -48,23 +56,29 @@ class Log:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that the user should see: what was guessed, and what was passed over."""
-        return tuple(note for table in self.tables for note in table.notes)
+        return (*self.passed_over, *(note for table in self.tables for note in table.notes))
 
     def require(self, columns: Iterable[str], remedy: str) -> Log:
-        """The same log, read so that every file has these columns.
+        """The same log, read so that it has these columns; files that lack one are passed over.
 
-        ValueError, which names the columns that there are, where a file lacks one; and for files of several kinds.
+        ValueError, which names the columns that there are, where every file lacks one; and for files of several kinds.
         """
         wanted = tuple(dict.fromkeys(columns))
-        tables = tuple(table.seeking(wanted) for table in self.tables)
-        for table in tables:
-            missing = [column for column in wanted if not table.has(column)]
-            if missing:
-                raise ValueError(
-                    f"log {table.name!r} has no column {missing[0]!r}; "
-                    f"expected it beside {', '.join(table.columns)}: {remedy}."
-                )
-        return replace(self, tables=tables, required=wanted)
+        tables = [table.seeking(wanted) for table in self.tables]
+        missing = [[column for column in wanted if not table.has(column)] for table in tables]
+        if all(missing):
+            _refuse(*min(zip(tables, missing, strict=True), key=lambda pair: len(pair[1])), remedy)
+        kept = tuple(table for table, lacking in zip(tables, missing, strict=True) if not lacking)
+        if len(kinds := sorted({table.kind for table in kept})) > 1:
+            raise ValueError(
+                f"the log mixes {' and '.join(kinds)}; expected files of one kind: name one file."
+            )
+        over = [
+            f"{table.name} has no column {lacking[0]!r} and is passed over"
+            for table, lacking in zip(tables, missing, strict=True)
+            if lacking
+        ]
+        return Log(kept, (*self.passed_over, *over), wanted)
 
     def batches(self, columns: Sequence[str]) -> pa.RecordBatchReader:
         """Read the cells of these columns, as text or null, and `_file` (int32) and `_line` (int64).
@@ -82,7 +96,7 @@ class Log:
         import pyarrow as pa
 
         for number, table in enumerate(self.tables):
-            for batch in table.batches(columns, self.required):
+            for batch in _together(table.batches(columns, self.required)):
                 yield batch.append_column(FILE, pa.array([number] * batch.num_rows, pa.int32()))
 
     def has_bytes(self, column: str) -> bool:
@@ -110,14 +124,31 @@ class Log:
 
 
 def find_log(source: str | Path, said: Source = UNSAID) -> Log:
-    """Find the files of a log.
+    """Find the files of a log: a file, an archive, a folder or a glob pattern.
 
-    ValueError for a log that is absent, a pickle (refused unopened), or of several kinds.
+    ValueError for a log that is absent or empty, and for what is no table: a pickle (refused unopened), a workbook.
     """
-    tables = open_tables(source, said)
-    kinds = sorted({table.kind for table in tables})
-    if len(kinds) > 1:
-        raise ValueError(
-            f"log {str(source)!r} mixes {' and '.join(kinds)}; expected one kind: name one file."
-        )
-    return Log(tables)
+    return Log(*open_tables(source, said))
+
+
+def _refuse(table: Table, missing: Sequence[str], remedy: str) -> NoReturn:
+    beside = ", ".join(table.columns[:SHOWN]) + ", …" * (len(table.columns) > SHOWN)
+    raise ValueError(
+        f"log {table.name!r} has no column {missing[0]!r}; expected it beside {beside or 'others'}: {remedy}."
+    )
+
+
+def _together(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in larger batches."""
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        held.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= ROWS or size >= BYTES:
+            yield pa.concat_batches(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield pa.concat_batches(held)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple, cast
+from itertools import islice
+from typing import NamedTuple
 
 from tasteprint.data.tables.encodings import LONGEST_LINE, open_text
 from tasteprint.data.tables.places import Place
 
-ROWS, BYTES = 16384, 8 << 20
-"""A chunk ends behind so many rows, or so many bytes of the file."""
+ROWS, LEAST_ROWS, LETTERS = 512, 16, 4 << 20
+"""A chunk has so many rows, which stay in the processor's cache; fewer where they would have more letters."""
 
 
 class Form(NamedTuple):
@@ -32,29 +33,36 @@ class Chunk(NamedTuple):
     lines: list[int]
 
 
-def read_chunks(place: Place, form: Form, size: int = ROWS) -> Iterator[Chunk]:
-    """Read all records, quoted by `"` alone. ValueError, with the line, for a quote that stands wrong or never ends."""
+class RecordError(ValueError):
+    """A record that is not written as CSV is."""
+
+
+def read_chunks(place: Place, form: Form) -> Iterator[Chunk]:
+    """Read all records, quoted by `"` alone. RecordError, with the line, for a quote that is wrong or never ends."""
     with open_text(place, form.encoding) as text:
         reader = csv.reader(text, delimiter=form.delimiter, skipinitialspace=form.spaced, strict=True)
-        tell, begin = cast(BinaryIO, text.buffer).tell, 1
+        begin, size = 1, LEAST_ROWS
         while True:
-            chunk, start = Chunk([], []), tell()
+            chunk, before = Chunk([], []), begin
             try:
                 with _cells_of_any_length():
-                    for cells in reader:
+                    for cells in islice(reader, size):
                         if cells:
                             chunk.rows.append(cells)
                             chunk.lines.append(begin)
                         begin = reader.line_num + 1
-                        if len(chunk.rows) >= size or tell() - start > BYTES:
-                            break
             except csv.Error as error:
-                if chunk.rows:
-                    yield chunk
-                raise ValueError(f"line {begin} of {place.name!r} {_fault(error)}") from error
-            if not chunk.rows:
+                yield chunk
+                raise RecordError(f"line {begin} of {place.name!r} {_fault(error)}") from error
+            if begin == before:
                 return
             yield chunk
+            size = min(ROWS, max(LEAST_ROWS, size * LETTERS // (1 + _letters(chunk.rows))))
+
+
+def _letters(rows: list[list[str]]) -> int:
+    """How many letters the cells have, by every sixteenth row."""
+    return LEAST_ROWS * sum(len(cell) for row in rows[::LEAST_ROWS] for cell in row)
 
 
 def _fault(error: csv.Error) -> str:

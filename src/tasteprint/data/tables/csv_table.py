@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tasteprint.data.tables.cells import Chunk, read_chunks
 from tasteprint.data.tables.dialects import DELIMITERS, Dialect, decide
-from tasteprint.data.tables.encodings import GUESSES
+from tasteprint.data.tables.encodings import guess_note
 from tasteprint.data.tables.names import place_of
 from tasteprint.data.tables.table import Table, text_batch
 
@@ -42,13 +42,13 @@ class CsvTable(Table):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was guessed: old encodings, and separators with spaces."""
-        form = self.dialect.form
-        guessed = form.encoding in GUESSES[1:] and not self.place.source.encoding
-        spaced = f"spaces behind the separators of {self.name} are taken for a part of them"
-        return (
-            *((f"{self.name} is no UTF-8 and is read as {form.encoding}",) if guessed else ()),
-            *((spaced,) if form.spaced else ()),
-        )
+        titles = self.dialect.titles
+        found = [*guess_note(self.place, self.dialect.form.encoding)]
+        if self.dialect.form.spaced:
+            found.append(f"spaces behind the separators of {self.name} are taken for a part of them")
+        if titles:
+            found.append(f"{titles} row{'s' * (titles > 1)} above the header of {self.name} passed over")
+        return tuple(found)
 
     def seeking(self, wanted: Sequence[str]) -> CsvTable:
         """The same file, its separator and header chosen for these columns."""

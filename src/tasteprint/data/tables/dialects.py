@@ -11,23 +11,27 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from tasteprint.data.tables.cells import Form, read_chunks
+from tasteprint.data.tables.cells import Form, RecordError, read_chunks
 from tasteprint.data.tables.encodings import Scan, open_text, scan
 from tasteprint.data.tables.names import has_all, place_of
 from tasteprint.data.tables.places import Place
 
 DELIMITERS = (",", ";", "\t", "|")
 
+SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+"""The first line of a CSV by which Excel is told the separator."""
+
 ABOVE = 20
 """Lines among which the header is sought: an export may begin with a title."""
 
 
 class Dialect(NamedTuple):
-    """How a CSV is read: the form of its cells, its header, and how many rows stand above it, header included."""
+    """How a CSV is read: the form of its cells, its header, the number of rows down to it, and of titles among them."""
 
     form: Form
     header: tuple[str, ...]
     skipped: int
+    titles: int
 
 
 def decide(place: Place, wanted: Sequence[str]) -> Dialect:
@@ -41,14 +45,14 @@ def decide(place: Place, wanted: Sequence[str]) -> Dialect:
         raise ValueError(f"{place.name!r} has no row; expected a table with a header: choose another file.")
     best = max(_merit(way, wanted) for way in ways)
     ways = [way for way in ways if _merit(way, wanted) == best]
-    return ways[0] if len(ways) == 1 else max(ways, key=lambda way: _first_misfit(place, way))
+    return ways[0] if len(ways) == 1 else max(ways, key=lambda way: _fitting(place, way))
 
 
 def _delimiters(place: Place, found: Scan) -> Sequence[str]:
-    if place.source.delimiter:
-        return (place.source.delimiter,)
+    if place.said.delimiter:
+        return (place.said.delimiter,)
     with open_text(place, found.encoding) as text:
-        named = re.fullmatch(r"\ufeff?sep=(.)\s*", text.readline(64), re.IGNORECASE)
+        named = SEPARATOR_LINE.fullmatch(text.readline(64))
     return (named[1],) if named else DELIMITERS
 
 
@@ -62,15 +66,16 @@ def _way(place: Place, found: Scan, delimiter: str, wanted: Sequence[str]) -> Di
     header = rows[row]
     if len(header) > 1 and (found.spaced_quotes or all(cell.startswith(" ") for cell in header[1:])):
         form = form._replace(spaced=_spaces_separate(place, form))
-    return Dialect(form, tuple(cell.strip() if form.spaced else cell for cell in header), row + 1)
+    above = sum(not SEPARATOR_LINE.fullmatch("".join(cells) + delimiter) for cells in rows[:row])
+    return Dialect(form, tuple(header), row + 1, above)
 
 
 def _rows(place: Place, form: Form) -> Iterator[list[str]]:
     """The rows that can be read."""
     try:
-        for chunk in read_chunks(place, form, ABOVE):
+        for chunk in read_chunks(place, form):
             yield from chunk.rows
-    except ValueError:
+    except RecordError:
         return  # said with its line when the table is read
 
 
@@ -88,15 +93,18 @@ def _merit(way: Dialect, wanted: Sequence[str]) -> tuple[int, int]:
     return sum(place_of(way.header, column) is not None for column in wanted), len(columns)
 
 
-def _first_misfit(place: Place, way: Dialect) -> float:
-    """The number of rows before the first that has not a cell for each column; infinity where all have."""
+def _fitting(place: Place, way: Dialect) -> int:
+    """The number of rows before the first that has not a cell for each column; one more than all where all have."""
     seen = 0
-    for chunk in read_chunks(place, way.form):
-        for cells in chunk.rows:
-            seen += 1
-            if seen > way.skipped and len(cells) != len(way.header):
-                return seen
-    return float("inf")
+    try:
+        for chunk in read_chunks(place, way.form):
+            for cells in chunk.rows:
+                if seen >= way.skipped and len(cells) != len(way.header):
+                    return seen
+                seen += 1
+    except RecordError:
+        return seen
+    return seen + 1
 
 
 def _spaces_separate(place: Place, form: Form) -> bool:

@@ -38,6 +38,8 @@ def cell_text(value: Any) -> str | None:
     """A value as a cell: text and numbers as they are written, true and false, null as None, the rest as JSON."""
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
     if isinstance(value, bool):
         return "true" if value else "false"
     return _json(value)

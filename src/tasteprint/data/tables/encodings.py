@@ -42,7 +42,7 @@ class Scan(NamedTuple):
 
 def scan(place: Place) -> Scan:
     """Decode a whole text to find its encoding. ValueError where it is not in the one that it or the user names."""
-    named = place.source.encoding or _marked(place)
+    named = place.said.encoding or _marked(place)
     for encoding in (named,) if named else GUESSES:
         try:
             return Scan(encoding, _decode_all(place, encoding))
@@ -53,9 +53,15 @@ def scan(place: Place) -> Scan:
                 f"encoding is {encoding!r}; expected one that Python knows, as utf-8 or cp932: correct the mapping."
             ) from error
     raise ValueError(
-        f"{place.name!r} is not in {named}, which {'was named' if place.source.encoding else 'its beginning says'}; "
+        f"{place.name!r} is not in {named}, which {'was named' if place.said.encoding else 'its beginning says'}; "
         "expected one encoding throughout: save it again as UTF-8."
     ) from fault
+
+
+def guess_note(place: Place, encoding: str) -> tuple[str, ...]:
+    """What the user should know of an encoding that was guessed."""
+    guessed = encoding in GUESSES[1:] and not place.said.encoding
+    return (f"{place.name} is no UTF-8 and is read as {encoding}",) if guessed else ()
 
 
 def _marked(place: Place) -> str:
@@ -77,9 +83,11 @@ def _by_zeros(head: bytes) -> str:
 
 def _decode_all(place: Place, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
-    quotes, since, last = False, 0, ""
+    quotes, since, last, total = False, 0, "", 0
     with place.open() as file:
         while block := file.read(BLOCK):
+            total += len(block)
+            place.refuse_bomb(total)
             text = decoder.decode(block)
             quotes = quotes or ('"' in text and ' "' in last + text)
             last = text[-1:]

@@ -1,71 +1,75 @@
 """Which files a log is, and which table each is.
 
-Enters: a file, a folder of shards or a glob pattern. Leaves: a `Table` for each file. Does not know: what they say.
-Opens no pickle.
+Enters: a file, an archive, a folder of shards or a glob pattern. Leaves: a `Table` for each file, and what was passed
+over. Does not know: what they say. Opens no pickle.
 """
 
 from __future__ import annotations
 
 import glob
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import NamedTuple
 
-from tasteprint.data.tables.csv_table import CsvTable
-from tasteprint.data.tables.json_table import JsonTable
-from tasteprint.data.tables.parquet_table import ParquetTable
+from tasteprint.data.tables.archives import is_archive, unpack
+from tasteprint.data.tables.kinds import KINDS, PICKLES, kind_of, suffix_of
 from tasteprint.data.tables.places import Place
-from tasteprint.data.tables.source import Source
+from tasteprint.data.tables.source import UNSAID, Source
 from tasteprint.data.tables.table import Table
 
-KINDS = {
-    ".csv": CsvTable,
-    ".tsv": CsvTable,
-    ".json": JsonTable,
-    ".jsonl": JsonTable,
-    ".ndjson": JsonTable,
-    ".parquet": ParquetTable,
-}
-"""What can be read, by suffix; text may be packed by gzip or zstd, which .gz and .zst behind the suffix say."""
-
-PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
-PICKLE_MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
-"""Protocols 2 to 5, and the zip that torch wraps around one."""
+BESIDE = ("_SUCCESS", "_metadata", "_common_metadata", "_delta_log", "__MACOSX")
+"""What programs put beside shards."""
 
 
-def open_tables(source: str | Path, said: Source) -> tuple[Table, ...]:
+class TablesFound(NamedTuple):
+    """The tables of a log, and sentences on what was passed over."""
+
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+
+
+def open_tables(source: str | Path, said: Source = UNSAID) -> TablesFound:
     """Find the files of a log. ValueError where there are none, or one that cannot be read."""
-    return tuple(_table(path, said) for path in _files(source))
+    paths, hidden = _files(source)
+    places = [place for path in paths for place in _places(path, said)]
+    tables = [kind_of(place.path, place.name)(place) for place in places]
+    full = [table for table in tables if not table.is_empty]
+    if not full:
+        empty = tables[0].name if tables else str(source)
+        raise ValueError(f"log {empty!r} is empty; expected a table with a header: choose another file.")
+    notes = [f"{table.name} is empty and passed over" for table in tables if table.is_empty]
+    if hidden:
+        notes.append(f"{hidden} hidden file{'s' * (hidden > 1)} passed over")
+    return TablesFound(tuple(full), tuple(notes))
 
 
-def _table(path: Path, said: Source) -> Table:
-    refuse_pickle(path)
-    if _suffix(path) not in KINDS:
-        raise ValueError(f"log {path.name!r} is of no known kind; expected {', '.join(KINDS)}: convert it.")
-    return KINDS[_suffix(path)](Place(path, said))
+def _places(path: Path, said: Source) -> list[Place]:
+    if not is_archive(path.name):
+        return [Place(path, said)]
+    return unpack(path, said, lambda name: not _is_hidden(PurePath(name)) and suffix_of(name) in KINDS)
 
 
-def _files(source: str | Path) -> list[Path]:
-    path = Path(source)
+def _files(source: str | Path) -> tuple[list[Path], int]:
+    """The files of a log in their order, and the number of those that are hidden."""
+    path, hidden = Path(source), 0
     if path.is_dir():
-        found = sorted(item for item in path.rglob("*") if _suffix(item) in (*KINDS, *PICKLES))
+        below = sorted(item for item in path.rglob("*") if item.is_file())
+        shown = [item for item in below if not _is_hidden(item.relative_to(path))]
+        hidden = len(below) - len(shown)
+        found = [
+            item for item in shown if suffix_of(item.name) in (*KINDS, *PICKLES) or is_archive(item.name)
+        ]
     else:
         found = [path] if path.is_file() else sorted(map(Path, glob.glob(str(source), recursive=True)))  # noqa: PTH207
     if not found:
         raise ValueError(
             f"log {str(source)!r} is not there; expected a CSV, JSONL or Parquet file, or a folder of them."
         )
-    return found
+    return found, hidden
 
 
-def _suffix(path: Path) -> str:
-    return Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix.lower()
-
-
-def refuse_pickle(path: Path) -> None:
-    """Raise ValueError for a pickle, known by its name or its first bytes; it is never opened as one."""
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if _suffix(path) in PICKLES or magic.startswith(PICKLE_MAGIC):
-        raise ValueError(
-            f"log {path.name!r} is a pickle, which can run code when opened, so it was not; "
-            "expected CSV, JSONL or Parquet: export the table from the program that made it."
-        )
+def _is_hidden(path: PurePath) -> bool:
+    # Only dots, as in "..", lead somewhere and hide nothing.
+    return (
+        any(part.strip(".") != part.rstrip(".") or part in BESIDE for part in path.parts)
+        or path.suffix == ".crc"
+    )

@@ -15,6 +15,9 @@ from tasteprint.data.tables.places import Place
 if TYPE_CHECKING:
     import pyarrow as pa
 
+BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe"
+"""What a file without letters may hold."""
+
 LINE = "_line"
 """The column beside the cells: the line on which a row begins, or its number, both from 1."""
 
@@ -40,6 +43,12 @@ class Table(ABC):
     def notes(self) -> tuple[str, ...]:
         """Sentences on how it is read that the user should see."""
         return ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file holds nothing at all."""
+        with self.place.open() as file:
+            return not file.read(4096).strip(BLANK)
 
     def seeking(self, wanted: Sequence[str]) -> Table:
         """The same table, read so that it has these columns if there is a way."""
