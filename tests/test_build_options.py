@@ -26,20 +26,35 @@ from tasteprint.posterior.likelihoods import images_of
 from tasteprint.posterior.storage import read_print, write_print
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
+def log_in(folder: Path) -> Path:
     """A log beside pictures of its names, one damaged; other pictures of the same names are in another folder."""
-    (tmp_path / "log").mkdir()
-    (tmp_path / "others").mkdir()
-    write_pictures(tmp_path / "log")
+    (folder / "log").mkdir()
+    (folder / "others").mkdir()
+    write_pictures(folder / "log")
     for number in range(60):
-        (tmp_path / "others" / f"{number}.png").write_bytes(picture(100 + number))
-    (tmp_path / "log" / "torn.png").write_bytes(picture(1)[:-30])
+        (folder / "others" / f"{number}.png").write_bytes(picture(100 + number))
+    (folder / "log" / "torn.png").write_bytes(picture(1)[:-30])
     rows = [{**row, "place": "web"} for row in rows_of(users=10, votes=20)]
     rows += [
         {**rows[0], "image_0": "torn.png", "image_1": "1.png", "ranking_id": 1_000_000, "created_at": ""}
     ]
-    return write_csv(tmp_path / "log" / "votes.csv", rows)
+    return write_csv(folder / "log" / "votes.csv", rows)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return log_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset]:
+    """A log, and what it gives when no option but its images is given."""
+    folder = tmp_path_factory.mktemp("plain")
+    log = log_in(folder)
+    own = 'kind = "votes"\nprompt = "mine"\n[columns]\nuser = "user_id"\nimage_0 = "image_0"\nimage_1 = "image_1"\n'
+    (log.parent / "own.toml").write_text(own + 'label = "label_0"\n[images]\nplace = "paths"\n')
+    built(log, folder / "plain", "--images", log.parent)
+    return log, Dataset(folder / "plain")
 
 
 def built(log: Path, out: Path, *options: object) -> Summary:
@@ -64,30 +79,24 @@ OPTIONS: dict[str, Sequence[object]] = {
 
 
 @pytest.mark.parametrize("option", sorted(OPTIONS))
-def test_every_option_acts(option: str, log: Path, tmp_path: Path) -> None:
-    own = 'kind = "votes"\nprompt = "mine"\n[columns]\nuser = "user_id"\nimage_0 = "image_0"\nimage_1 = "image_1"\n'
-    (log.parent / "own.toml").write_text(own + 'label = "label_0"\n[images]\nplace = "paths"\n')
+def test_every_option_acts(option: str, plain: tuple[Path, Dataset], tmp_path: Path) -> None:
+    log, unlike = plain
     given = [str(word).replace("{log}", str(log.parent)) for word in OPTIONS[option]]
     images = () if option == "images" else ("--images", log.parent)
-    plain = built(log, tmp_path / "plain", "--images", log.parent)
-    changed = built(log, tmp_path / "changed", *images, *given)
-    assert (
-        changed != plain
-        or Dataset(tmp_path / "changed").image_names() != Dataset(tmp_path / "plain").image_names()
-    )
-    data = Dataset(tmp_path / "changed")
+    changed, data = built(log, tmp_path / "changed", *images, *given), Dataset(tmp_path / "changed")
     vote = data.votes_of("user000")[0]
-    assert {
+    acted = {
         "mapping": lambda: data.prompts() == ["mine"],
         "column": lambda: data.prompts() == ["web"],
         "constant": lambda: vote.created_at == datetime(2026, 3, 1),
-        "images": lambda: not set(data.image_names()) & set(Dataset(tmp_path / "plain").image_names()),
-        "seed": lambda: changed.seed == 7 and data.users("test") != Dataset(tmp_path / "plain").users("test"),
+        "images": lambda: not set(data.image_names()) & set(unlike.image_names()),
+        "seed": lambda: changed.seed == 7 and data.users("test") != unlike.users("test"),
         "min_liked": lambda: "user has fewer than 17 unique liked images" in changed.dropped,
         "validation": lambda: len(data.users("validation")) == 3,
         "test": lambda: len(data.users("test")) == 4,
         "temporal": lambda: changed.dropped["no time, in temporal mode"] == 1,
-    }[option]()
+    }
+    assert acted[option]() and changed.seed == (7 if option == "seed" else 0)
 
 
 def test_switches_act(log: Path, tmp_path: Path) -> None:
