@@ -33,12 +33,13 @@ Votes = Annotated[
     typer.Option(
         "--votes",
         "--history",
-        help="A CSV with columns liked and disliked, or first, second and preferred; paths relative to it. May be "
-        "repeated.",
+        help="A table (CSV, JSON, …) with columns liked and disliked, or first, second and preferred; paths relative "
+        "to it. May be repeated.",
     ),
 ]
 Stars = Annotated[
-    list[Path] | None, typer.Option(help="A CSV with columns image and stars, and out_of where it is not 5.")
+    list[Path] | None,
+    typer.Option(help="A table with columns image and stars, and out_of where it is not 5."),
 ]
 Model = Annotated[str, typer.Option(help="photos, or a model folder, a run's folder, a Hub repository.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing of the pictures for the next time.")]
