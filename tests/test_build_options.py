@@ -154,7 +154,7 @@ def test_everything_left_out_is_told_by_reason_with_a_place(log: Path, tmp_path:
     with pytest.raises(ValueError) as fault:
         built(log, tmp_path / "out", "--images", log.parent)
     assert str(fault.value).startswith(
-        "no user has 5 unique liked images; expected at least one. Of 60 rows were left out: 59 image missing "
+        "no user has 5 unique liked images; expected at least one. Of 60 rows, these were left out: 59 image missing "
         f"(as line 2 of 'votes.csv': image '{rows[0]['image_0']}'); 1 no label (as line 3 of 'votes.csv'): "
         "say by --images in which folder the pictures are"
     )

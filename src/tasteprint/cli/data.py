@@ -23,7 +23,10 @@ def _data() -> None:
 @data_app.command("build")
 def build_data_command(
     log: Annotated[
-        str, typer.Argument(help="A CSV, JSONL or Parquet file, a folder of them, or a glob pattern.")
+        str,
+        typer.Argument(
+            help="A file, an archive or a folder of CSV, JSON, Parquet or SQLite, or a glob pattern."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder of the dataset; new or empty.")],
     mapping: Annotated[str, typer.Option(help="A bundled mapping by name, or a TOML file.")] = "votes",
@@ -34,7 +37,7 @@ def build_data_command(
         list[str] | None, typer.Option(help="role=VALUE of every row, as in label=1; may be repeated.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="A folder of image files, or a CSV of ids and files.")
+        Path | None, typer.Option(help="A folder of image files, or a table of ids and files.")
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Seed of the split of users into training, validation and test.")
@@ -48,7 +51,9 @@ def build_data_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first image that cannot be used.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing dataset.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing dataset, once the new one is whole.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Build a dataset from a log of votes, likes or ratings."""
