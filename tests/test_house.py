@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tasteprint"
-GROUND = {"types", "checked", "config", "files", "hub", "provenance"}
+GROUND = {"types", "checked", "config", "files", "locks", "hub", "provenance"}
 WAYS = {"vision", "incontext", "posterior"}
 ALLOWED = {
     "types": set(),
     "checked": set(),
     "config": {"checked"},
     "files": set(),
+    "locks": {"files"},
     "provenance": set(),
     "hub": set(),
     "data": GROUND,
