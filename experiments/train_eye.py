@@ -20,10 +20,12 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
-from experiments.figures import DOCS, RESULTS, exact
+from experiments.figures import RESULTS, exact
 from experiments.judge import CLASSES
+from tasteprint.bundled import note_bundled
 from tasteprint.config import ModelConfig
 from tasteprint.evaluate.results import write_results
+from tasteprint.hub import WEIGHTS
 from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.simulate.painter import fresh
 from tasteprint.simulate.taxonomy import READABLE
@@ -109,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--pictures", type=int, default=PICTURES)
-    parser.add_argument("--out", type=Path, default=DOCS.parent / "src/tasteprint" / FILE)
+    parser.add_argument("--out", type=Path, default=WEIGHTS / FILE)
     options = parser.parse_args()
     keep_freed_memory()
     torch.manual_seed(0)
@@ -124,6 +126,7 @@ def main() -> None:
         read = teach_eye(part, options.steps, options.pictures, SEED, progress=shown)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     keep_eye(part, options.out)
+    note_bundled(options.out)
     took = time.process_time() - started
     figures = [exact(f"read.{name}", share) for name, share in read.items()]
     figures.append(exact("train.cpu_seconds", took))

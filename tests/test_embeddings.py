@@ -275,7 +275,7 @@ def test_an_eye_that_trains_is_refused(model):
 
 def test_what_cannot_be_opened_is_one_sentence(published, tmp_path):
     with pytest.raises(
-        ValueError, match="image encoder 'nobody/nothing' could not be opened; expected a folder"
+        ValueError, match=r"image encoder 'nobody/nothing' could not be opened .*; expected .* folder"
     ):
         ImageEncoder.from_pretrained("nobody/nothing")
     with pytest.raises(ValueError, match="could not be opened"):
@@ -331,7 +331,7 @@ def test_a_picture_that_is_a_line_is_refused(family, encoders):
         encoders[family].embed_pictures([Image.new("RGB", (300, 1))])
     with pytest.raises(ValueError, match="an image is 1 x 300 pixels"):
         encoders[family].embed(torch.zeros(1, 3, 300, 1))
-    with pytest.raises(ValueError, match="an image is 0 x 5 pixels"):
+    with pytest.raises(ValueError, match="images have the shape"):
         encoders[family].embed(torch.zeros(1, 3, 5, 0))
 
 

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from logs import small_disk  # noqa: F401
-from tasteprint.files import whole, write_bytes, write_folder, write_json, write_tensors
+from tasteprint.files import whole, write_bytes, write_folder, write_json
+from tasteprint.tensor_files import write_tensors
 
 
 def test_a_file_is_replaced_in_one_step_and_stays_when_writing_fails(tmp_path):

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tasteprint"
-GROUND = {"types", "checked", "config", "files", "locks", "hub", "provenance"}
+GROUND = {
+    "types", "checked", "config", "files", "locks", "hub", "provenance", "checksums", "tensor_files", "bundled",
+    "loading", "devices", "said", "reopening", "learned_range",
+}  # fmt: skip
 WAYS = {"vision", "incontext", "posterior"}
 ALLOWED = {
     "types": set(),
@@ -18,7 +21,15 @@ ALLOWED = {
     "files": set(),
     "locks": {"files"},
     "provenance": set(),
-    "hub": set(),
+    "checksums": {"files"},
+    "loading": set(),
+    "devices": set(),
+    "learned_range": {"checked", "types"},
+    "said": {"files", "types"},
+    "tensor_files": {"checksums", "files", "loading"},
+    "hub": {"checksums", "files", "loading"},
+    "bundled": {"checksums", "files", "hub"},
+    "reopening": {"hub"},
     "data": GROUND,
     "vision": GROUND | {"data"},
     "simulate": GROUND | {"data"},

@@ -176,7 +176,8 @@ def test_a_damaged_print_is_refused(posterior, tmp_path, kept):
 
 def test_a_print_without_its_images_is_refused(posterior, tmp_path):
     from safetensors import safe_open
-    from safetensors.torch import save_file
+
+    from tasteprint.tensor_files import write_tensors
 
     path = tmp_path / "me.safetensors"
     posterior.print_of(history(), picture).save(path)
@@ -185,7 +186,7 @@ def test_a_print_without_its_images_is_refused(posterior, tmp_path):
             file.metadata(),
             {name: file.get_tensor(name)[:-1] for name in ("shared", "features")},
         )
-    save_file(tensors, path, about)
+    write_tensors(path, tensors, about)
     with pytest.raises(ValueError, match="features of every image"):
         PosteriorPrint.load(path, posterior)
 
@@ -209,6 +210,13 @@ def test_a_folder_of_another_encoder_is_refused(posterior, tmp_path, monkeypatch
     with pytest.raises(ValueError, match="another state of encoder"):
         TastePosterior.from_pretrained(tmp_path / "kept")
     (tmp_path / "kept" / "posterior.safetensors").write_bytes(b"no")
+    with monkeypatch.context() as same:
+        same.setattr(
+            "tasteprint.posterior.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder(name)
+        )
+        with pytest.raises(ValueError, match="is not as it was written"):
+            TastePosterior.from_pretrained(tmp_path / "kept")
+    (tmp_path / "kept" / "checksums.json").unlink()
     monkeypatch.setattr(
         "tasteprint.posterior.storage.ImageEncoder.from_pretrained", lambda name: colour_encoder(name)
     )

@@ -51,26 +51,29 @@ def test_a_checkpoint_of_another_kind_is_refused(saved, expected, sentence):
 def test_mixed_and_broken_folders_are_refused(saved, tmp_path):
     for path in saved.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "checksums.json").unlink()
     tokens = tmp_path / "preference_tokens.safetensors"
     save_file({"vectors": load_file(tokens)["vectors"][:4].contiguous()}, tokens)
     with pytest.raises(ValueError, match="holds 4 preference tokens; expected the 10"):
         InContextModel.from_pretrained(tmp_path)
     tokens.write_bytes(b"torn")
-    with pytest.raises(ValueError, match="could not be read; expected 10 preference tokens"):
+    with pytest.raises(ValueError, match=r"could not be read .*; expected 10 preference tokens"):
         InContextModel.from_pretrained(tmp_path)
     about = tmp_path / "tasteprint.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | {"format": 99}))
     with pytest.raises(ValueError, match="is of format 99; expected 1"):
         InContextModel.from_pretrained(tmp_path)
     about.write_text("{")
-    with pytest.raises(ValueError, match=r"has no readable tasteprint\.json"):
+    with pytest.raises(ValueError, match=r"tasteprint\.json could not be read"):
         InContextModel.from_pretrained(tmp_path)
 
 
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="model 'nobody/nothing' could not be opened"):
         InContextModel.from_pretrained("nobody/nothing")
-    with pytest.raises(ValueError, match="backbone 'nobody/nothing' could not be opened; expected 'mini'"):
+    with pytest.raises(
+        ValueError, match=r"backbone 'nobody/nothing' could not be opened .*; expected 'mini'"
+    ):
         InContextModel.from_config(ModelConfig(backbone="nobody/nothing"))
 
 

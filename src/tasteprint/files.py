@@ -1,6 +1,6 @@
 """Ground floor: files and folders that are whole or absent, and a full disk as one sentence.
 
-Enters: bytes, text, JSON or tensors, and a path. Leaves: the file or folder under its name, or an OSError and nothing.
+Enters: bytes or JSON, and a path. Leaves: the file or folder under its name, or an OSError and nothing.
 Does not know: what is written.
 """
 
@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from uuid import uuid4
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @contextmanager
@@ -47,16 +44,20 @@ def write_bytes(path: Path, data: bytes, aside: Path | None = None) -> None:
         part.write_bytes(data)
 
 
+def json_text(value: object, indent: int | None = 1, default: Callable[[Any], Any] | None = None) -> str:
+    """Write a value as JSON. ValueError where a number in it is NaN or infinite, for which JSON has no word."""
+    try:
+        return json.dumps(value, indent=indent, default=default, allow_nan=False)
+    except ValueError as fault:
+        raise ValueError(
+            f"a result holds a number that is not finite ({fault}); expected numbers: check the weights and the data "
+            "that it comes from."
+        ) from fault
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a value as JSON, indented by one and ended by a newline; see `write_bytes`."""
-    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, str] | None = None) -> None:
-    """Write tensors of any device as safetensors, with `about` as the file's metadata; see `write_bytes`."""
-    from safetensors.torch import save
-
-    write_bytes(path, save({name: value.cpu().contiguous() for name, value in tensors.items()}, about))
+    write_bytes(path, f"{json_text(value)}\n".encode())
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:

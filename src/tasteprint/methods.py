@@ -54,8 +54,11 @@ def open_model(name: str, device: str | None = None) -> TasteModel:
     A `device`, such as "cuda", moves the models that can be moved. ValueError for what cannot be opened, or was made
     by a method that is not known.
     """
+    from tasteprint.devices import usable_device
     from tasteprint.hub import find_model, read_about
 
+    if device is not None:
+        usable_device(device)
     folder = find_model(name)
     kind = read_about(folder).get("kind", IN_CONTEXT)
     if kind not in METHODS:

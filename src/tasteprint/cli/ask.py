@@ -6,7 +6,6 @@ Does not know: how pictures are found and looked at, what makes a pair tell much
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +27,7 @@ from tasteprint.cli.own_pictures import (
 )
 from tasteprint.cli.person import AsJson
 from tasteprint.cli.progress import kept_when_stopped, progress_bar
+from tasteprint.files import json_text
 from tasteprint.library.names import plain
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _questions(person: KnownPerson, count: int, seed: int) -> list[Question]:
 def _print(questions: Sequence[Question], as_json: bool) -> None:
     if as_json:
         pairs = [{"first": str(one.first), "second": str(one.second), "nats": one.nats} for one in questions]
-        typer.echo(json.dumps(pairs, indent=1))
+        typer.echo(json_text(pairs))
         return
     for place, one in enumerate(questions, 1):
         typer.echo(f"{place:4}  {one.nats / math.log(2):.2f} bit  {plain(one.first)}")

@@ -6,12 +6,13 @@ Does not know: which models there are, how figures are computed.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from tasteprint.files import json_text
 
 if TYPE_CHECKING:
     from tasteprint.data.dataset import Dataset
@@ -59,7 +60,7 @@ def evaluate_command(
     if out is not None:
         write_results(out, command, [seed], found)
     if as_json:
-        typer.echo(json.dumps(record(command, [seed], found), indent=1))
+        typer.echo(json_text(record(command, [seed], found)))
     else:
         Console().print(table(found, f"{model}, {split} people of {data}"))
 

@@ -14,7 +14,14 @@ import typer
 
 from tasteprint.cli.person import Count, DataFolder, HistoryFile, User, read_person
 from tasteprint.cli.progress import progress_bar, quiet_libraries
-from tasteprint.cli.steering import check_loss, open_prints, other_rewards, own_rewards, read_weights
+from tasteprint.cli.steering import (
+    check_loss,
+    fitting_model,
+    open_prints,
+    other_rewards,
+    own_rewards,
+    read_weights,
+)
 
 if TYPE_CHECKING:
     from tasteprint.guide.text_to_image import TextToImage
@@ -24,7 +31,10 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", help="A model that reads the history; default mini. Several share the weight."),
+    typer.Option(
+        "--model",
+        help="A model that reads the history; by default one that learned from such. Several share the weight.",
+    ),
 ]
 Rewards = Annotated[
     list[str] | None,
@@ -88,7 +98,7 @@ def generate_command(
     require_place(out)  # a mistake should show before a model is loaded
     person, opener = read_person(history, data, user, history_length)
     maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
-    prints = open_prints(model or ["mini"], person, opener, device)
+    prints = open_prints(model or [fitting_model(generator, prompt, person)], person, opener, device)
     rewards = [*own_rewards(prints, config.weight, loss, pessimism), *other_rewards(weights, device)]
     from tasteprint.guide import reno
     from tasteprint.report.generation import GenerationTrace

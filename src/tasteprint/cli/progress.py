@@ -6,8 +6,11 @@ stops it. Does not know: what is done.
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TextIO
 
 
 @contextmanager
@@ -61,7 +64,8 @@ def kept_when_stopped(kept: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def quiet_libraries() -> None:
-    """Turn off what transformers and diffusers print while they load; errors are still raised."""
+    """Turn off what transformers and diffusers print while they load; errors are still raised, and warnings said."""
+    warnings.showwarning = _said
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # "the fast image processor needs torchvision": the slow one is meant
@@ -71,3 +75,15 @@ def quiet_libraries() -> None:
 
         diffusers_logging.set_verbosity_error()
         diffusers_logging.disable_progress_bar()
+
+
+def _said(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show a warning as a sentence, without the place in the code that gave it."""
+    print(f"tasteprint: {message}", file=file or sys.stderr)

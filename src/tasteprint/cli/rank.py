@@ -6,7 +6,6 @@ Does not know: how pictures are found, looked at, ranked or drawn.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from tasteprint.cli.own_pictures import (
 from tasteprint.cli.person import AsJson, DataFolder, Prompt, User
 from tasteprint.cli.progress import kept_when_stopped, progress_bar
 from tasteprint.cli.ranking_table import print_ranking
+from tasteprint.files import json_text
 from tasteprint.library.names import plain
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def rank_command(
     history = read_opinions(liked, disliked, votes, stars, data, user)
     ranking = _ranked(pictures, history, (model, shared), prompt, history_length, not no_cache)
     if as_json:
-        typer.echo(json.dumps(_objects(ranking), indent=1))
+        typer.echo(json_text(_objects(ranking)))
     else:
         print_ranking(ranking, best)
     if out is not None:

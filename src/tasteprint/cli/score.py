@@ -6,7 +6,6 @@ computed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tasteprint.cli.person import AsJson, Count, DataFolder, HistoryFile, Prompt, User, read_person
+from tasteprint.files import json_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,7 +37,7 @@ def score_command(
     person, opener = read_person(history, data, user, history_length)
     scores = scores_of(open_model(model).print_of(person, opener), images, pictures, prompt)
     if as_json:
-        typer.echo(json.dumps(scores, indent=1))
+        typer.echo(json_text(scores))
         return
     for score in scores:
         typer.echo(f"{score['q']:.3f}  {score['margin']:+.3f}  {score['image']}")

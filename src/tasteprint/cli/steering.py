@@ -47,6 +47,20 @@ def check_loss(loss: str | None, pessimism: float) -> None:
         raise ValueError(f"pessimism is {pessimism}; expected a number of at least 0: correct it.")
 
 
+def fitting_model(generator: str, prompt: str, history: History) -> str:
+    """The bundled model that learned from what is asked: `mini` knows few prompts and short histories of painted
+    pictures, `mini-posterior` reads no prompts, and `photos` is for all pictures but those.
+    """
+    from tasteprint.hub import find_model, read_about
+    from tasteprint.learned_range import LearnedRange
+
+    if generator != "mini-generator":
+        return "photos"
+    learned = LearnedRange.from_record(read_about(find_model("mini")).get("range"))
+    known = learned.knows_prompts([prompt, *(vote.prompt for vote in history.votes)])
+    return "mini" if known and len(history) <= learned.votes else "mini-posterior"
+
+
 def open_prints(
     models: Sequence[str], history: History, open_image: OpenImage, device: str | None = None
 ) -> dict[str, Print]:

@@ -5,11 +5,12 @@ Enters: the command line. Leaves: a run folder. Does not know: which methods the
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from tasteprint.files import json_text
 
 if TYPE_CHECKING:
     from tasteprint.config import Config
@@ -38,7 +39,7 @@ def train_command(
     settings, dataset = load_config(config, tuple(setting or ())), Dataset(data)
     run = run_of(settings, dataset, out, report_to)
     run.go()
-    typer.echo(json.dumps(run.folder.read(), indent=1) if as_json else f"{out / 'model'}")
+    typer.echo(json_text(run.folder.read()) if as_json else f"{out / 'model'}")
 
 
 def run_of(settings: Config, dataset: Dataset, out: Path, report_to: str = "none") -> Any:

@@ -1,33 +1,22 @@
 """What the preference model needs of a multimodal model, one adapter a family, by transformers' own classes.
 
-Enters: a backbone's name and settings. Leaves: features of images, hidden states, answer logits; an attention that is
-quicker past a long history, registered with transformers as `PAST_APART`.
-Does not know: votes, templates, preference tokens.
+Enters: a built network and its processor. Leaves: features of images, hidden states, answer logits; an attention that
+is quicker past a long history, registered with transformers as `PAST_APART`.
+Does not know: where networks come from, votes, templates, preference tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from peft import LoraConfig
 from torch import Tensor, nn
-from transformers import (
-    AttentionInterface,
-    AttentionMaskInterface,
-    AutoConfig,
-    AutoProcessor,
-    BitsAndBytesConfig,
-    Idefics2ForConditionalGeneration,
-)
+from transformers import AttentionInterface, AttentionMaskInterface, Idefics2ForConditionalGeneration
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
-from transformers.utils import is_bitsandbytes_available
 
-from tasteprint.config import ModelConfig
-from tasteprint.incontext.mini import mini_model, mini_processor
 from tasteprint.vision.idefics2 import VisionPart, visual_tokens
 
 PAST_APART = "past_apart"
@@ -69,19 +58,13 @@ AttentionInterface.register(PAST_APART, past_apart)
 AttentionMaskInterface.register(PAST_APART, sdpa_mask)
 
 
-# LUP: low-rank updates in the text model, the modality projection and the perceiver resampler, not in the vision tower.
-IDEFICS2_LORA_TARGETS = (
-    r".*(text_model|modality_projection|perceiver_resampler).*"
-    r"(down_proj|gate_proj|up_proj|k_proj|q_proj|v_proj|o_proj)$"
-)
-
-
 class Idefics2Backbone(nn.Module):
     """Idefics2 as the preference model sees it. Attention always goes through the masks given to `hidden_states`."""
 
-    def __init__(self, network: Idefics2ForConditionalGeneration, processor: Any) -> None:
-        """Hold a built network and its processor."""
+    def __init__(self, network: Idefics2ForConditionalGeneration, processor: Any, base: str = "") -> None:
+        """Hold a built network and its processor; `base` names the weights that an adapter is learned on."""
         super().__init__()
+        self.base = base
         processor.image_processor.do_image_splitting = False
         network.model.text_model.config._attn_implementation = PAST_APART
         self.network = network
@@ -174,68 +157,3 @@ class Idefics2Backbone(nn.Module):
         head = self.network.lm_head
         with torch.autocast(hidden.device.type, enabled=False):
             return head(hidden.to(head.weight.dtype))
-
-
-MINI = "mini"
-FAMILIES = {"idefics2": Idefics2ForConditionalGeneration}
-
-
-def load_backbone(config: ModelConfig, captions: Iterable[str] = ()) -> Idefics2Backbone:
-    """Build `mini` from nothing (the captions fit its tokenizer), or load a backbone by hub name or folder."""
-    if config.lora_r and config.backbone == MINI:
-        raise ValueError("mini was given lora_r; expected 0: it is built from nothing and trained whole.")
-    if config.backbone == MINI:
-        processor = mini_processor(captions, config.image_size)
-        network = mini_model(processor)
-    else:
-        family = _family(config.backbone)
-        processor = AutoProcessor.from_pretrained(config.backbone, do_image_splitting=False, backend="pil")
-        network = family.from_pretrained(config.backbone, **_precision(config))
-    if config.lora_r:
-        network.add_adapter(lora_config(config))
-    return Idefics2Backbone(network, processor)
-
-
-def lora_config(config: ModelConfig) -> LoraConfig:
-    """LoRA as LUP has it; the vision tower, where it is trained, is saved whole in the same adapter."""
-    return LoraConfig(
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        init_lora_weights="gaussian",
-        target_modules=IDEFICS2_LORA_TARGETS,
-        modules_to_save=["vision_model"] if config.lora_vision else None,
-    )
-
-
-def _family(name: str) -> type[Idefics2ForConditionalGeneration]:
-    try:
-        kind = AutoConfig.from_pretrained(name).model_type
-    except (OSError, ValueError) as fault:
-        raise ValueError(
-            f"backbone {name!r} could not be opened; expected 'mini', a folder, or a hub name that can be reached, "
-            "such as 'HuggingFaceM4/idefics2-8b'."
-        ) from fault
-    if kind not in FAMILIES:
-        raise ValueError(
-            f"backbone {name!r} is of the family {kind!r}; expected one of {', '.join(FAMILIES)}."
-        )
-    return FAMILIES[kind]
-
-
-def _precision(config: ModelConfig) -> dict[str, Any]:
-    if not config.quantize:
-        return {"dtype": torch.bfloat16 if torch.cuda.is_available() else torch.float32}
-    if not (torch.cuda.is_available() and is_bitsandbytes_available()):
-        raise ValueError(
-            "4-bit weights were asked for without a GPU or without bitsandbytes; expected both: install "
-            "tasteprint[qlora] on a machine with a GPU, or set model.quantize=false."
-        )
-    four_bit = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_compute_dtype=torch.bfloat16,
-        bnb_4bit_use_double_quant=True,
-        llm_int8_skip_modules=["lm_head", "vision_model"],
-    )
-    return {"dtype": torch.bfloat16, "quantization_config": four_bit}

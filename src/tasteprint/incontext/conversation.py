@@ -71,11 +71,13 @@ def conversation(template: Template, history: Iterable[tuple[str, bool]], target
     return told + template.ask(target) + template.tail
 
 
-def harmless(prompt: str, special_tokens: Sequence[str]) -> str:
+def harmless(prompt: str | None, special_tokens: Sequence[str]) -> str:
     """Make a prompt unable to forge a turn: one line, and no special token of the tokenizer in it.
 
-    A special token is broken by a space after its first character, so a person still reads what was written.
+    A special token is broken by a space after its first character, so a person still reads what was written. Of None
+    comes an empty prompt; of bytes that were no UTF-8, question marks.
     """
+    prompt = (prompt or "").encode("utf-8", "replace").decode()
     prompt = re.sub(r"[\s\x00-\x1f\x7f]+", " ", prompt).strip()
     for token in special_tokens:
         if len(token) > 1:

@@ -18,7 +18,9 @@ from torch import Tensor
 from tasteprint.incontext.backbone import Idefics2Backbone
 from tasteprint.incontext.network import AnswerLogits, PreferenceNetwork, ReadBefore
 from tasteprint.incontext.packing import Row, collate, pack
+from tasteprint.learned_range import RangeWatch
 from tasteprint.provenance import fingerprint
+from tasteprint.reopening import remember
 from tasteprint.types import History
 
 if TYPE_CHECKING:
@@ -125,9 +127,11 @@ class FrozenNetwork:
     To train on, take the network inside; afterwards make a model of it anew.
     """
 
-    def __init__(self, network: PreferenceNetwork) -> None:
-        """Freeze a network."""
-        self.network = network.eval().requires_grad_(False)
+    def __init__(self, network: PreferenceNetwork, source: str = "") -> None:
+        """Freeze a network; `source` is the name that opens it again, where it has one."""
+        self.network, self.source = network.eval().requires_grad_(False), source
+        self.range = RangeWatch(network.learned, source)
+        remember(self)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -182,6 +186,7 @@ class FrozenNetwork:
     def _tokens_of(self, names: Sequence[str], open_image: OpenImage) -> Float[Tensor, "u k d"]:
         at_once = PassCost(self.network.backbone).images_at_once
         chunks = (names[start : start + at_once] for start in range(0, len(names), at_once))
-        pixels = (self.network.pixels([open_image(name) for name in chunk]) for chunk in chunks)
+        look = self.range.watched(open_image)
+        pixels = (self.network.pixels([look(name) for name in chunk]) for chunk in chunks)
         tokens = [self.network.backbone.image_features(some.to(self.network.device)) for some in pixels]
         return torch.cat(tokens)

@@ -15,11 +15,13 @@ import torch
 
 from tasteprint.config import ModelConfig
 from tasteprint.data.decode import open_image as open_file
+from tasteprint.devices import usable_device
 from tasteprint.hub import push_folder
 from tasteprint.incontext.frozen import FrozenNetwork
 from tasteprint.incontext.images import StoredTokens
 from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.incontext.prints import InContextPrint, read_votes
+from tasteprint.reopening import lasting_name
 from tasteprint.types import History
 from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
@@ -44,8 +46,11 @@ class InContextModel(FrozenNetwork):
         Quantised weights stay where they are loaded. ValueError where the template or token count is not the one
         expected.
         """
+        place = usable_device(device) if device else None
         network = PreferenceNetwork.from_pretrained(name, template, n_tokens)
-        return cls(network.to(device) if device and not network.settings.quantize else network)
+        return cls(
+            network.to(place) if place and not network.settings.quantize else network, lasting_name(name)
+        )
 
     @classmethod
     def from_config(

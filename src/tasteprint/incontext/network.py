@@ -20,10 +20,12 @@ from transformers import DynamicCache
 
 from tasteprint.config import ModelConfig
 from tasteprint.incontext import storage
-from tasteprint.incontext.backbone import Idefics2Backbone, load_backbone
+from tasteprint.incontext.backbone import Idefics2Backbone
 from tasteprint.incontext.conversation import TurnEncoder, template_named
 from tasteprint.incontext.loss import AnswerTokens, margin
+from tasteprint.incontext.opening import load_backbone
 from tasteprint.incontext.packing import SLOT, collate, pack, visible, visible_past
+from tasteprint.learned_range import LearnedRange
 from tasteprint.types import Candidate, History
 from tasteprint.vision.idefics2 import VisionPart
 
@@ -80,12 +82,15 @@ class AnswerLogits(NamedTuple):
 
 
 class PreferenceNetwork(nn.Module):
-    """Reads a person's votes as a conversation and answers `+` or `-` to new images."""
+    """Reads a person's votes as a conversation and answers `+` or `-` to new images.
+
+    `learned` is what it learned from, which is kept with its weights.
+    """
 
     def __init__(self, backbone: Idefics2Backbone, config: ModelConfig, n_tokens: int = 0) -> None:
         """Put the parts together; `n_tokens` is `L_p`, 0 for none."""
         super().__init__()
-        self.settings = config
+        self.settings, self.learned = config, LearnedRange()
         self.backbone = backbone
         self.encoder = TurnEncoder(backbone.processor, template_named(config.template), config.prompt_tokens)
         self.answers = AnswerTokens(self.encoder.minus, self.encoder.plus)
@@ -107,9 +112,10 @@ class PreferenceNetwork(nn.Module):
 
         ValueError where its template or token count is not the one expected.
         """
-        backbone, config, tokens = storage.load(name, template, n_tokens)
+        backbone, config, tokens, about = storage.load(name, template, n_tokens)
         network = cls(backbone, config, len(tokens))
         network.set_tokens(tokens)
+        network.learned = LearnedRange.from_record(about.get("range"))
         return network.eval()
 
     def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
@@ -117,7 +123,8 @@ class PreferenceNetwork(nn.Module):
 
         With `half` weights take two bytes each; an adapter is written whole.
         """
-        storage.save(Path(folder), self.backbone, self.settings, self.tokens.vectors, half)
+        more = {"range": self.learned.as_record()}
+        storage.save(Path(folder), self.backbone, self.settings, self.tokens.vectors, half, more)
 
     def load_weights(self, folder: str | Path) -> None:
         """Take over the weights of a folder that a network of the same shape wrote."""

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -18,10 +18,13 @@ from PIL import Image
 from torch import Tensor
 
 from tasteprint.data.decode import open_image as open_file
+from tasteprint.files import write_bytes
 from tasteprint.incontext.frozen import FrozenNetwork, Past
-from tasteprint.incontext.print_files import read_print_file, write_print_file
+from tasteprint.incontext.print_files import print_as_bytes, read_print_file
 from tasteprint.incontext.scoring import PixelsOf, request_margins
+from tasteprint.reopening import reopened
 from tasteprint.types import History, Opinion, Vote
+from tasteprint.vision.pixels import checked_images, checked_pictures, require_pairs
 
 if TYPE_CHECKING:
     from tasteprint.types import OpenImage, Pictures
@@ -56,7 +59,12 @@ class InContextPrint:
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Sequence[str]) -> Float[Tensor, " b"]:
         """Score images in [0, 1], higher is better, with gradients to the pixels; one prompt an image."""
-        return score_requests([self] * len(images), images, prompts)
+        images = checked_images(images)
+        if not len(images):
+            return images.new_zeros(0, dtype=torch.float32)
+        twin = self.model.network.vision_part.twin
+        self.model.range.pictures([(images.shape[3], images.shape[2])])
+        return self._margins(len(images), prompts, lambda chosen: twin(images[chosen]))
 
     @torch.no_grad()
     def score_pictures(
@@ -66,9 +74,11 @@ class InContextPrint:
 
         `names` are not read: this model knows no picture by its name.
         """
+        pictures = list(checked_pictures(pictures))
         if not pictures:
-            return torch.zeros(0)
+            return torch.zeros(0, dtype=torch.float32)
         pixels = self.model.network.pixels
+        self.model.range.pictures(picture.size for picture in pictures if isinstance(picture, Image.Image))
         return self._margins(len(pictures), prompts, lambda chosen: pixels([pictures[n] for n in chosen]))
 
     def prefers(
@@ -79,8 +89,7 @@ class InContextPrint:
         How well it is calibrated is measured (docs/results.md, `calibration.ece`). Without prompts every pair has an
         empty one. ValueError where the counts differ.
         """
-        if len(a) != len(b):
-            raise ValueError(f"{len(a)} pictures were set against {len(b)}; expected as many: give pairs.")
+        require_pairs(a, b)
         prompts = list(prompts) or [""] * len(a)
         return (self._score_any(a, prompts) - self._score_any(b, prompts)).sigmoid()
 
@@ -108,13 +117,26 @@ class InContextPrint:
 
     def save(self, path: str | Path, int8: bool = False) -> None:
         """Write a safetensors file; what all people share stays with the model and is not in it."""
-        past = self.past.quantized() if int8 else self.past
-        write_print_file(Path(path), self.model, self.history, past)
+        write_bytes(Path(path), (self.quantized() if int8 else self).as_bytes())
 
     @staticmethod
     def load(path: str | Path, model: FrozenNetwork) -> InContextPrint:
         """Read a file that `save` wrote. ValueError where it is damaged, no print, or not of this model."""
         return InContextPrint(model, *read_print_file(Path(path), model))
+
+    def as_bytes(self) -> bytes:
+        """Give the bytes of the file that `save` writes."""
+        return print_as_bytes(self.model, self.history, self.past)
+
+    @staticmethod
+    def from_bytes(data: bytes, model: FrozenNetwork) -> InContextPrint:
+        """Read what `as_bytes` gave; errors as for `load`."""
+        return InContextPrint(model, *read_print_file(data, model))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without the model, which is found there by its fingerprint, or opened by its name."""
+        model = self.model
+        return reopened, (type(self), type(model), model.source, self.fingerprint, self.as_bytes())
 
     def _score_any(self, pictures: Pictures, prompts: Sequence[str]) -> Float[Tensor, " b"]:
         if isinstance(pictures, Tensor):
@@ -122,7 +144,9 @@ class InContextPrint:
         return self.score_pictures(pictures, prompts)
 
     def _margins(self, count: int, prompts: Sequence[str], pixels_of: PixelsOf) -> Float[Tensor, " b"]:
-        return request_margins(self.model, [self.past] * count, prompts, pixels_of, count)
+        margins = request_margins(self.model, [self.past] * count, prompts, pixels_of, count)
+        self.model.range.prompts(prompts)
+        return margins
 
 
 def score_requests(
@@ -133,8 +157,9 @@ def score_requests(
     Images in [0, 1]. Each request gets the score that `prints[n].score` gives it alone, whatever else is in the
     call. ValueError where the counts differ, or the prints are of several models.
     """
+    images = checked_images(images)
     if not prints:
-        return images.new_zeros(0)
+        return images.new_zeros(0, dtype=torch.float32)
     model = prints[0].model
     if any(person.model is not model for person in prints):
         raise ValueError("the prints are of several models; expected one: score each model's people apart.")
@@ -169,6 +194,8 @@ def _as_vote(opinion: Opinion) -> Vote:
 
 def _read_on(person: InContextPrint, longer: History, open_image: OpenImage) -> InContextPrint:
     """Read on from a print to a longer history that begins as the print's own does."""
+    person.model.range.votes(len(longer))
+    person.model.range.prompts(vote.prompt for vote in longer.votes)
     past = person.model.read_history(person.past, len(person.history), longer, open_image)
     return InContextPrint(person.model, longer, past)
 

@@ -35,7 +35,7 @@ def request_margins(
 
     ValueError where the counts differ.
     """
-    _require_as_many(len(pasts), len(prompts), n_images)
+    _require_as_many(len(pasts), prompts, n_images)
     encoder = frozen.network.encoder
     turns = [encoder.target(prompt, first=past.is_empty) for past, prompt in zip(pasts, prompts, strict=True)]
     batches = list(_batches(pasts, [len(ids) for ids in turns], PassCost(frozen.network.backbone)))
@@ -44,11 +44,17 @@ def request_margins(
     return torch.cat(parts)[order.argsort()]
 
 
-def _require_as_many(people: int, prompts: int, images: int) -> None:
-    if not people == prompts == images:
+def _require_as_many(people: int, prompts: Sequence[str], images: int) -> None:
+    if isinstance(prompts, str) or not all(isinstance(prompt, str) for prompt in prompts):
+        strange = next((prompt for prompt in prompts if not isinstance(prompt, str)), prompts)
+        raise ValueError(
+            f"the prompts are or hold {strange!r}; expected a list of texts, one an image, and where "
+            "there is none an empty one."
+        )
+    if not people == len(prompts) == images:
         of = f" of {people} people" if people != images else ""
         raise ValueError(
-            f"{images} images{of} came with {prompts} prompts; expected one prompt an image: repeat it."
+            f"{images} images{of} came with {len(prompts)} prompts; expected one prompt an image: repeat it."
         )
 
 

@@ -8,72 +8,122 @@ Does not know: `InContextModel`, which is put together next door. Nothing here u
     config.json, model.safetensors   the whole network, where it was built here
     adapter_*.{json,safetensors}     or only what was learned on top of a named backbone
     tokenizer*, preprocessor*, ...   the processor
+    checksums.json                   of all of these
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
-from peft import set_peft_model_state_dict
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor
 from transformers import AutoProcessor, Idefics2ForConditionalGeneration
 
+from tasteprint.checksums import read_object, require_unchanged
 from tasteprint.config import ModelConfig
-from tasteprint.hub import ABOUT, find_model, read_about, write_about
-from tasteprint.incontext.backbone import Idefics2Backbone, load_backbone
+from tasteprint.hub import ABOUT, find_model, read_about, said_in, written_model
+from tasteprint.incontext.backbone import Idefics2Backbone
+from tasteprint.incontext.opening import load_backbone
+from tasteprint.loading import library_faults
+from tasteprint.tensor_files import read_tensors, require_finite, require_fit, write_tensors
 
 PEFT_PREFIX = "base_model.model."
+ADAPTER = "adapter_model.safetensors"
+WHOLE = "model.safetensors"
 TOKENS = "preference_tokens.safetensors"
 
 
 def save(
-    folder: Path, backbone: Idefics2Backbone, config: ModelConfig, tokens: Tensor, half: bool = False
+    folder: Path,
+    backbone: Idefics2Backbone,
+    config: ModelConfig,
+    tokens: Tensor,
+    half: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write everything that `load` needs into a folder; in half precision if asked, read back in full."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write everything that `load` needs into a folder; in half precision if asked, read back in full.
+
+    `more` goes into the folder's record. ValueError for weights that are not finite.
+    """
+    network = backbone.network
+    require_finite("the model to be saved", dict(network.named_parameters()))
     whole = half and not config.lora_r
-    state = {name: value.half() for name, value in backbone.network.state_dict().items()} if whole else None
-    backbone.network.save_pretrained(folder, state_dict=state)
-    backbone.processor.save_pretrained(folder)
-    (folder / TOKENS).unlink(missing_ok=True)
-    if len(tokens):
-        vectors = tokens.detach().cpu().contiguous()
-        save_file({"vectors": vectors.half() if half else vectors}, folder / TOKENS)
-    write_about(folder, {"model": asdict(config), "n_tokens": len(tokens)})
+    about = {"model": asdict(config), "n_tokens": len(tokens), "base": backbone.base, **(more or {})}
+    state = {name: value.half() for name, value in network.state_dict().items()} if whole else None
+    with written_model(folder, about) as part:
+        network.save_pretrained(part, state_dict=state)
+        backbone.processor.save_pretrained(part)
+        if len(tokens):
+            write_tensors(part / TOKENS, {"vectors": tokens.half() if half else tokens})
+    if not len(tokens):
+        (folder / TOKENS).unlink(missing_ok=True)
 
 
 def load(
     name: str | Path, template: str | None = None, n_tokens: int | None = None
-) -> tuple[Idefics2Backbone, ModelConfig, Tensor]:
-    """Read a folder or a Hub repository back; ValueError where it is not what was said or what was expected."""
+) -> tuple[Idefics2Backbone, ModelConfig, Tensor, dict[str, Any]]:
+    """Read a folder or a Hub repository back, and its record.
+
+    ValueError where it is not what was said or what was expected.
+    """
     folder = find_model(name)
     about = read_about(folder)
-    config = ModelConfig(**about["model"])
+    config = ModelConfig(**said_in(about, folder, "model", dict))
     _expect(folder, "template", config.template, template)
-    _expect(folder, "n_tokens", about["n_tokens"], n_tokens)
-    tokens = _tokens(folder, about["n_tokens"])
-    if (folder / "adapter_config.json").is_file():
-        backbone = load_backbone(replace(config, lora_r=0))
-        backbone.network.load_adapter(str(folder), adapter_name="default", is_trainable=True)
+    _expect(folder, "n_tokens", said_in(about, folder, "n_tokens", int), n_tokens)
+    if config.lora_r:
+        backbone = load_backbone(config)
+        _load_adapter(folder, backbone)
     else:
-        network = Idefics2ForConditionalGeneration.from_pretrained(folder)
-        backbone = Idefics2Backbone(network, AutoProcessor.from_pretrained(folder, backend="pil"))
-    return backbone, config, tokens
+        backbone = _whole(folder)
+    return backbone, config, _tokens(folder, about["n_tokens"], backbone.width), about
 
 
 def load_weights(folder: Path, backbone: Idefics2Backbone) -> Tensor:
     """Put a folder's weights into a backbone of the same shape; returns its preference tokens."""
-    adapter = folder / "adapter_model.safetensors"
-    if adapter.is_file():
-        state = {name.removeprefix(PEFT_PREFIX): value for name, value in load_file(adapter).items()}
-        set_peft_model_state_dict(backbone.network, state)
+    require_unchanged(folder)
+    if (folder / ADAPTER).is_file():
+        _load_adapter(folder, backbone)
     else:
-        backbone.network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
-    return _tokens(folder, read_about(folder)["n_tokens"])
+        state, network = read_tensors(folder / WHOLE)[1], backbone.network
+        require_fit(str(folder / WHOLE), state, network.state_dict())
+        network.load_state_dict(state)
+    return _tokens(folder, said_in(read_about(folder), folder, "n_tokens", int), backbone.width)
+
+
+def _whole(folder: Path) -> Idefics2Backbone:
+    """Open a network of our own making, and make sure that the library drew nothing of it at random."""
+    for path in folder.glob("*.json"):
+        read_object(path)
+    _, state = read_tensors(folder / WHOLE)
+    with library_faults(
+        f"model {str(folder)!r}", "the weights, config.json and processor that were saved together"
+    ):
+        network = Idefics2ForConditionalGeneration.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False
+        )
+        processor = AutoProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
+    require_fit(str(folder / WHOLE), state, network.state_dict())
+    return Idefics2Backbone(network, processor)
+
+
+def _load_adapter(folder: Path, backbone: Idefics2Backbone) -> None:
+    """Put a saved adapter on the backbone that it was learned on, and on no other."""
+    base = read_about(folder).get("base")
+    if base != backbone.base:
+        raise ValueError(
+            f"{folder} was learned on another state of its backbone; expected the weights that it was learned on: open "
+            "it with that backbone, or learn again."
+        )
+    found = {
+        name.removeprefix(PEFT_PREFIX): value for name, value in read_tensors(folder / ADAPTER)[1].items()
+    }
+    require_fit(str(folder / ADAPTER), found, get_peft_model_state_dict(backbone.network))
+    set_peft_model_state_dict(backbone.network, found)
 
 
 def _expect(folder: Path, what: str, got: str | int, expected: str | int | None) -> None:
@@ -83,18 +133,15 @@ def _expect(folder: Path, what: str, got: str | int, expected: str | int | None)
         )
 
 
-def _tokens(folder: Path, count: int) -> Tensor:
+def _tokens(folder: Path, count: int, width: int) -> Tensor:
     if not count:
         return torch.zeros(0)
-    try:
-        vectors = load_file(folder / TOKENS)["vectors"]
-    except (OSError, SafetensorError, KeyError) as fault:
-        raise ValueError(
-            f"{folder / TOKENS} could not be read; expected {count} preference tokens: save the model again."
-        ) from fault
+    _, found = read_tensors(folder / TOKENS, f"{count} preference tokens")
+    vectors = found.get("vectors", torch.zeros(0))
     if len(vectors) != count:
         raise ValueError(
             f"{folder / TOKENS} holds {len(vectors)} preference tokens; expected the {count} that {ABOUT} names: "
             "the folder mixes two models, save it again."
         )
+    require_fit(str(folder / TOKENS), found, {"vectors": torch.zeros(count, width)})
     return vectors

@@ -15,7 +15,7 @@ from typing import Any
 
 from tasteprint.data.duck import name, plain_errors, text
 from tasteprint.data.history_files import file_cell
-from tasteprint.files import write_bytes
+from tasteprint.files import json_text, write_bytes
 from tasteprint.library.ranking import Ranking
 
 COLUMNS = ("rank", "path", "score", "standing", "group", "leads", "said", "because")
@@ -34,7 +34,7 @@ def write_csv(ranking: Ranking, path: Path, progress: object = None) -> None:
     for row in records(ranking):
         as_text = {
             "leads": str(row["leads"]).lower(),
-            "because": json.dumps(row["because"], ensure_ascii=False),
+            "because": json.dumps(row["because"], ensure_ascii=False, allow_nan=False),
         }
         writer.writerow((row | as_text).values())
     write_bytes(path, out.getvalue().encode())
@@ -42,7 +42,7 @@ def write_csv(ranking: Ranking, path: Path, progress: object = None) -> None:
 
 def write_jsonl(ranking: Ranking, path: Path, progress: object = None) -> None:
     """Write an object a line, in ASCII; see `COLUMNS`."""
-    lines = (json.dumps(record) + "\n" for record in records(ranking))
+    lines = (json_text(record, None) + "\n" for record in records(ranking))
     write_bytes(path, "".join(lines).encode())
 
 

@@ -74,7 +74,7 @@ class ReaderProcess:
     def _start(self) -> None:
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
+                [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path, allow_nan=False)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -128,7 +128,7 @@ def _request(line: bytes) -> ReadRequest:
 
 
 def _send(stream: IO[bytes], about: dict[str, Any], data: bytes = b"") -> None:
-    stream.write(json.dumps(about).encode() + b"\n" + data)
+    stream.write(json.dumps(about, allow_nan=False).encode() + b"\n" + data)
     stream.flush()
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from tasteprint.config import PosteriorConfig
 from tasteprint.data.decode import open_image as open_picture
 from tasteprint.hub import push_folder
+from tasteprint.learned_range import RangeWatch
 from tasteprint.posterior.alone import AlonePrior
 from tasteprint.posterior.choice import find_prior
 from tasteprint.posterior.learned_prior import Progress
@@ -30,6 +31,7 @@ from tasteprint.posterior.storage import load_posterior, overlaps, save_posterio
 from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import Embeddings, UtilityModel, checked_embeddings, embed_named
 from tasteprint.posterior.verdict import ScoringEncoder
+from tasteprint.reopening import lasting_name
 from tasteprint.types import History, Opinion, Scorer
 from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
@@ -136,11 +138,15 @@ class TastePosterior(UtilityModel):
 
         ValueError where it is damaged, or its encoder or scorer is not the one it had.
         """
-        return cls(*load_posterior(name, scorer))
+        encoder, config, fitted, fitted_on, learned = load_posterior(name, scorer)
+        source = "" if scorer else lasting_name(name)  # a scorer has no name to be opened by
+        watch = RangeWatch(learned, lasting_name(name))
+        return cls(encoder, config, fitted, fitted_on, source=source, range=watch)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write what was fitted (safetensors), and the encoder's name and fingerprint; not its weights."""
-        save_posterior(Path(folder), self.encoder, self.config, self.fitted, self.fitted_on)
+        parts = (self.encoder, self.config, self.fitted, self.fitted_on, self.range.learned)
+        save_posterior(Path(folder), *parts)
 
     def push_to_hub(self, repository: str, private: bool = False) -> str:
         """Save and upload to the Hub; returns the commit's address."""

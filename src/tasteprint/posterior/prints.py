@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -18,13 +18,17 @@ from PIL import Image
 from torch import Tensor
 
 from tasteprint.data.decode import open_image as open_picture
+from tasteprint.files import write_bytes
 from tasteprint.posterior.inference import answer_shares, infer
 from tasteprint.posterior.likelihoods import Answers, images_of, opinion_numbers, opinions_of
 from tasteprint.posterior.mixture import MixturePosterior
-from tasteprint.posterior.storage import read_print, write_print
+from tasteprint.posterior.storage import print_parts, read_print
 from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import Embeddings, ImageUtilities, UtilityModel
+from tasteprint.reopening import reopened
+from tasteprint.tensor_files import tensors_as_bytes
 from tasteprint.types import History, Opinion, Scorer
+from tasteprint.vision.pixels import checked_pictures, require_pairs
 
 if TYPE_CHECKING:
     from tasteprint.types import OpenImage, Pictures
@@ -74,7 +78,7 @@ class PosteriorPrint:
         names: Sequence[str] = (),
     ) -> Float[Tensor, " b"]:
         """Score images in [0, 1], with gradients to the pixels; see `score_embeddings` for the rest."""
-        return self.score_embeddings(self.model.encoder.embed(images), pessimism, names)
+        return self.score_embeddings(self._embedded(images), pessimism, names)
 
     @torch.no_grad()
     def score_pictures(
@@ -85,7 +89,7 @@ class PosteriorPrint:
         names: Sequence[str] = (),
     ) -> Float[Tensor, " b"]:
         """Score PIL pictures through the encoder's own processor, without gradients."""
-        return self.score_embeddings(self.model.encoder.embed_pictures(pictures), pessimism, names)
+        return self.score_embeddings(self._embedded(pictures), pessimism, names)
 
     def score_embeddings(
         self, embeddings: Float[Tensor, "b e"], pessimism: float = 0.0, names: Sequence[str] = ()
@@ -114,8 +118,7 @@ class PosteriorPrint:
 
         `names` are both images', a pair each; see `score_embeddings`.
         """
-        if len(a) != len(b):
-            raise ValueError(f"{len(a)} pictures were set against {len(b)}; expected as many: give pairs.")
+        require_pairs(a, b)
         return self.prefers_embeddings(self._embedded(a), self._embedded(b), names)
 
     def prefers_embeddings(
@@ -180,20 +183,42 @@ class PosteriorPrint:
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: some 400 bytes an opinion with 16 features."""
-        tensors = {"shared": self.images.shared, "features": self.images.features}
-        write_print(Path(path), self.fingerprint, self.user_id, self.opinions, self.images.names, tensors)
+        write_bytes(Path(path), self.as_bytes())
 
     @staticmethod
     def load(path: str | Path, model: UtilityModel) -> PosteriorPrint:
         """Read a file that `save` wrote. ValueError where it is damaged, no print, or another posterior's."""
-        user, opinions, names, kept = read_print(Path(path), model.fingerprint, model.prior.means.shape[1])
-        images = ImageUtilities(names, kept["shared"], kept["features"])
-        return infer_prints(model, [(user, opinions)], images)[0]
+        return _read(Path(path), model)
+
+    def as_bytes(self) -> bytes:
+        """Give the bytes of the file that `save` writes."""
+        tensors = {"shared": self.images.shared, "features": self.images.features}
+        about = print_parts(self.fingerprint, self.user_id, self.opinions, self.images.names)
+        return tensors_as_bytes(f"the print of {self.user_id!r}", tensors, about)
+
+    @staticmethod
+    def from_bytes(data: bytes, model: UtilityModel) -> PosteriorPrint:
+        """Read what `as_bytes` gave; errors as for `load`."""
+        return _read(data, model)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without the model, which is found there by its fingerprint, or opened by its name."""
+        model = self.model
+        return reopened, (type(self), type(model), model.source, self.fingerprint, self.as_bytes())
 
     def _embedded(self, pictures: Pictures) -> Float[Tensor, "b e"]:
         if isinstance(pictures, Tensor):
+            self.model.range.pictures([(pictures.shape[3], pictures.shape[2])] if pictures.ndim == 4 else [])
             return self.model.encoder.embed(pictures)
+        pictures = list(checked_pictures(pictures))
+        self.model.range.pictures(picture.size for picture in pictures if isinstance(picture, Image.Image))
         return self.model.encoder.embed_pictures(pictures)
+
+
+def _read(source: Path | bytes, model: UtilityModel) -> PosteriorPrint:
+    user, opinions, names, kept = read_print(source, model.fingerprint, model.prior.means.shape[1])
+    images = ImageUtilities(names, kept["shared"], kept["features"])
+    return infer_prints(model, [(user, opinions)], images)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,45 +8,44 @@ A posterior is a folder. Of the images that it was fitted on, it keeps the 256 s
 
     tasteprint.json         settings, the encoder by name and fingerprint, those hashes, the names that a prior knows
     posterior.safetensors   the utility map, the prior, the cuts
+    checksums.json          of both
 
 A print is one file, and what it says of the person follows from the opinions, so these alone are kept:
 
     shared, features        (images,), (images, d): the images as the posterior reads them
-    metadata                format, fingerprint, user, the images' names and the opinions as JSON
+    metadata                format, fingerprint, checksum; user, the images' names and the opinions as JSON
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from hashlib import sha256
 from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor
 
 from tasteprint.config import PosteriorConfig
-from tasteprint.files import write_tensors
-from tasteprint.hub import ABOUT, find_model, read_about, write_about
+from tasteprint.hub import ABOUT, find_model, read_about, said_in, written_model
+from tasteprint.learned_range import LearnedRange
 from tasteprint.posterior.alone import AlonePrior
 from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import images_of
 from tasteprint.posterior.utilities import FittedPrior
 from tasteprint.posterior.verdict import ScoringEncoder
-from tasteprint.types import Opinion, Passed, Rating, Scorer, Vote
+from tasteprint.said import said_as_json, said_from_json
+from tasteprint.tensor_files import SEAL, read_tensors, require_finite, write_tensors
+from tasteprint.types import Opinion, Scorer
 from tasteprint.vision.encoder import ImageEncoder
 
 KIND = "posterior"
 TENSORS = "posterior.safetensors"
 HASHES = 256
-PRINT_FORMAT = "tasteprint-taste-1"
+PRINT_FORMAT = "tasteprint-taste-2"
 
 
 def save_posterior(
@@ -55,10 +54,9 @@ def save_posterior(
     config: PosteriorConfig,
     fitted: FittedPrior,
     fitted_on: Sequence[int],
+    learned: LearnedRange,
 ) -> None:
     """Write everything that `load_posterior` needs but the encoder's weights, which its name leads to."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_tensors(folder / TENSORS, fitted.state_dict())
     about = {
         "kind": KIND,
         "posterior": asdict(config),
@@ -66,48 +64,79 @@ def save_posterior(
         "scorer": {"prompt": encoder.prompt} if isinstance(encoder, ScoringEncoder) else None,
         "learned_from": " ".join(f"{part:x}" for part in fitted_on),
         "images": fitted.names,
+        "range": learned.as_record(),
     }
-    write_about(folder, about)
+    with written_model(folder, about) as part:
+        write_tensors(part / TENSORS, fitted.state_dict())
 
 
 def load_posterior(
     name: str | Path, scorer: Scorer | None = None
-) -> tuple[ImageEncoder, PosteriorConfig, FittedPrior, tuple[int, ...]]:
+) -> tuple[ImageEncoder, PosteriorConfig, FittedPrior, tuple[int, ...], LearnedRange]:
     """Read a folder or a Hub repository back; ValueError where it is damaged or its encoder or scorer has changed."""
     folder = find_model(name)
     about = read_about(folder)
     if about.get("kind") != KIND:
         raise ValueError(f"{folder} holds no taste posterior; expected one: open it as an `InContextModel`.")
-    config = PosteriorConfig(**about["posterior"])
-    encoder = ImageEncoder.from_pretrained(about["encoder"]["name"])
-    if (judged := about.get("scorer")) is not None:
+    config = PosteriorConfig(**said_in(about, folder, "posterior", dict))
+    encoder = _encoder(folder, about, scorer)
+    fitted_on = _hashes(folder, said_in(about, folder, "learned_from", str))
+    names = said_in(about, folder, "images", list) if about.get("images") is not None else None
+    fitted = _fitted(folder, encoder.width, config, names)
+    return encoder, config, fitted, fitted_on, LearnedRange.from_record(about.get("range"))
+
+
+def _encoder(folder: Path, about: dict[str, Any], scorer: Scorer | None) -> ImageEncoder:
+    """The encoder as it was; with the scorer whose verdicts it gave, which a folder does not keep."""
+    said = said_in(about, folder, "encoder", dict)
+    encoder = ImageEncoder.from_pretrained(said_in(said, folder, "name", str))
+    if about.get("scorer") is not None:
         if scorer is None:
             raise ValueError(
                 f"{folder} was made with a scorer's verdicts; expected that scorer beside it: give "
                 "from_pretrained(..., scorer=...)."
             )
-        encoder = ScoringEncoder.of(encoder, scorer, judged["prompt"])
-    if encoder.fingerprint != about["encoder"]["fingerprint"]:
+        judged = said_in(about, folder, "scorer", dict)
+        encoder = ScoringEncoder.of(encoder, scorer, said_in(judged, folder, "prompt", str))
+    if encoder.fingerprint != said.get("fingerprint"):
         raise ValueError(
             f"{folder} learned from another state of encoder {encoder.name!r} or of its scorer; expected the same "
             "weights and preparation of pictures: open those that it had, or learn again."
         )
-    fitted_on = tuple(int(part, 16) for part in about.get("learned_from", "").split())
-    return encoder, config, _fitted(folder, encoder.width, config, about.get("images")), fitted_on
+    return encoder
+
+
+def _hashes(folder: Path, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part, 16) for part in text.split())
+    except ValueError as fault:
+        raise ValueError(
+            f"{folder / ABOUT} has hashes in learned_from that are no numbers; expected hexadecimal ones: save it "
+            "again."
+        ) from fault
 
 
 def _fitted(folder: Path, width: int, config: PosteriorConfig, names: Sequence[str] | None) -> FittedPrior:
+    _, state = read_tensors(folder / TENSORS, f"weights of the shape that {ABOUT} names")
     try:
-        state = load_file(folder / TENSORS)
+        if not all(value.is_floating_point() for value in state.values()):
+            raise TypeError("its numbers are not all floats")
         if config.prior == "alone":
-            return AlonePrior.from_state(state, width)
-        if names is None:
-            return LearnedPrior.from_state(state, config, width)
-        return EmpiricalBayesPrior.from_state(state, names, width)
-    except (OSError, SafetensorError, RuntimeError, KeyError) as fault:
+            fitted: FittedPrior = AlonePrior.from_state(state, width)
+        elif names is None:
+            fitted = LearnedPrior.from_state(state, config, width)
+        else:
+            fitted = EmpiricalBayesPrior.from_state(state, names, width)
+        fitted.float()  # whatever torch's default type is
+        trial = fitted.utilities(torch.zeros(1, width, dtype=torch.float32))
+    except (RuntimeError, TypeError, KeyError, IndexError) as fault:
         raise ValueError(
-            f"{folder / TENSORS} could not be read; expected weights of the shape that {ABOUT} names: save it again."
+            f"{folder / TENSORS} does not fit; expected weights of the shape that {ABOUT} names: save it again."
         ) from fault
+    prior = fitted.prior
+    found = {"utilities": torch.cat([part.flatten() for part in trial]), "shares": prior.log_weights}
+    require_finite(str(folder / TENSORS), found | {"means": prior.means, "spread": prior.spread})
+    return fitted
 
 
 def smallest_hashes(names: Iterable[str]) -> tuple[int, ...]:
@@ -122,72 +151,41 @@ def overlaps(names: Iterable[str], hashes: Iterable[int]) -> bool:
 
 
 def _hash(name: str) -> int:
-    return int.from_bytes(sha256(name.encode()).digest()[:6])
+    return int.from_bytes(sha256(name.encode("utf-8", "surrogatepass")).digest()[:6])
 
 
-def write_print(
-    path: Path,
-    fingerprint: str,
-    user_id: str,
-    opinions: tuple[Opinion, ...],
-    names: tuple[str, ...],
-    tensors: dict[str, Tensor],
-) -> None:
-    """Write what a print is made of, replacing the file in one step."""
-    about = {
-        "format": PRINT_FORMAT,
-        "fingerprint": fingerprint,
-        "user": user_id,
-        "names": json.dumps(names),
-        "said": json.dumps([asdict(opinion) for opinion in opinions], default=datetime.isoformat),
-    }
-    write_tensors(path, tensors, about)
+def print_parts(
+    fingerprint: str, user_id: object, opinions: tuple[Opinion, ...], names: tuple[str, ...]
+) -> dict[str, str]:
+    """What a print's file says beside its tensors."""
+    said = said_as_json(user_id, opinions, names=names)
+    return {"format": PRINT_FORMAT, "fingerprint": fingerprint, "said": said}
 
 
 def read_print(
-    path: Path, fingerprint: str, features: int
-) -> tuple[str, tuple[Opinion, ...], tuple[str, ...], dict[str, Tensor]]:
-    """Read user, opinions, image names and tensors. ValueError for a damaged file, no print, or another posterior's."""
-    about, tensors = _opened(path)
+    source: Path | bytes, fingerprint: str, features: int
+) -> tuple[Any, tuple[Opinion, ...], tuple[str, ...], dict[str, Tensor]]:
+    """Read user, opinions, image names and tensors of a file or its bytes.
+
+    ValueError where they are damaged, no print, or another posterior's.
+    """
+    where = "a print in memory" if isinstance(source, bytes) else str(source)
+    about, tensors = read_tensors(source, "a print that `save` wrote")
+    if about.get("format") != PRINT_FORMAT or not {"fingerprint", "said", SEAL} <= set(about):
+        raise ValueError(
+            f"{where} is not a print of format {PRINT_FORMAT}; expected a file that `PosteriorPrint.save` wrote."
+        )
     if about["fingerprint"] != fingerprint:
         raise ValueError(
-            f"{path} was made by another posterior; expected this one's print: make it again with `print_of`."
+            f"{where} was made by another posterior; expected this one's print: make it again with `print_of`."
         )
-    try:
-        names = tuple(json.loads(about["names"]))
-        opinions = tuple(_opinion(row) for row in json.loads(about["said"]))
-    except (ValueError, TypeError, KeyError) as fault:
-        raise ValueError(f"{path} names no readable opinions; expected a file that `save` wrote.") from fault
-    shapes = {name: tuple(value.shape) for name, value in tensors.items()}
-    expected = {"shared": (len(names),), "features": (len(names), features)}
+    user, opinions, more = said_from_json(about["said"], where)
+    names = tuple(map(str, more.get("names", ())))
+    shapes = {name: (tuple(value.shape), value.dtype) for name, value in tensors.items()}
+    expected = {"shared": ((len(names),), torch.float32), "features": ((len(names), features), torch.float32)}
     if shapes != expected or not set(images_of(opinions)) <= set(names):
         raise ValueError(
-            f"{path} holds {shapes} for {len(names)} images; expected {features} features of every image that its "
+            f"{where} holds {shapes} for {len(names)} images; expected {features} features of every image that its "
             "opinions name: save it again."
         )
-    return about["user"], opinions, names, tensors
-
-
-def _opened(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).to(torch.float32) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as fault:
-        raise ValueError(
-            f"{path} could not be read; expected a print that `save` wrote, whole: save it again."
-        ) from fault
-    if about.get("format") != PRINT_FORMAT or not {"fingerprint", "user", "names", "said"} <= set(about):
-        raise ValueError(
-            f"{path} is not a print of format {PRINT_FORMAT}; expected a file that `PosteriorPrint.save` wrote."
-        )
-    return about, tensors
-
-
-def _opinion(row: dict[str, Any]) -> Opinion:
-    if "stars" in row:
-        return Rating(**row)
-    if "image" in row:
-        return Passed(**row)
-    created_at = row.pop("created_at")
-    return Vote(created_at=None if created_at is None else datetime.fromisoformat(created_at), **row)
+    return user, opinions, names, tensors

@@ -7,7 +7,7 @@ a model. Does not know: any one person, prints, how priors are fitted, files.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
@@ -20,10 +20,12 @@ from torch import Tensor, nn
 
 from tasteprint.config import PosteriorConfig
 from tasteprint.data.decode import open_image as open_picture
+from tasteprint.learned_range import RangeWatch
 from tasteprint.posterior.inference import STEPS, infer
 from tasteprint.posterior.likelihoods import Answers, Cutpoints, Opinions, answers
 from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.provenance import fingerprint
+from tasteprint.reopening import remember
 from tasteprint.vision.encoder import ImageEncoder
 
 if TYPE_CHECKING:
@@ -157,11 +159,20 @@ class TasteExtremes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class UtilityModel:
-    """An encoder and a fitted prior, both frozen: all that scoring an image for a person takes, beside the person."""
+    """An encoder and a fitted prior, both frozen: all that scoring an image for a person takes, beside the person.
+
+    `source` is the name that opens it again, where it has one; `range` watches over what it learned from.
+    """
 
     encoder: ImageEncoder
     config: PosteriorConfig
     fitted: FittedPrior
+    source: str = field(default="", kw_only=True)
+    range: RangeWatch = field(default_factory=RangeWatch, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Be found by prints that come from other processes."""
+        remember(self)
 
     @property
     def image_encoder(self) -> ImageEncoder:
@@ -204,7 +215,7 @@ class UtilityModel:
 
     def embed(self, names: Sequence[str], open_image: OpenImage = open_picture) -> Float[np.ndarray, "n e"]:
         """Embed images by name, anew; names are paths unless `open_image` opens them."""
-        return embed_named(self.encoder, names, open_image)
+        return embed_named(self.encoder, names, self.range.watched(open_image))
 
 
 def embed_named(

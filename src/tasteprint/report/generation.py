@@ -7,7 +7,6 @@ noise.safetensors, generation.json. Does not know: how steps are made, where fil
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save
 
 from tasteprint import provenance
+from tasteprint.files import json_text
 from tasteprint.guide.reno import Seen, Step
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class GenerationTrace:
             "best.png": _png(picture_of(best.seen.images[self.row])),
             "strip.png": _png(self._strip(best.number.tolist())),
             "noise.safetensors": save({name: part.cpu().contiguous() for name, part in noise.items()}),
-            "generation.json": (json.dumps(record, indent=1, default=str) + "\n").encode(),
+            "generation.json": f"{json_text(record, default=str)}\n".encode(),
         }
 
     def _q(self, seen: Seen, row: int) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from tasteprint.files import require_new, whole
+from tasteprint.files import json_text, require_new, whole
 from tasteprint.simulate.agents import Agent, Request, requests
 from tasteprint.simulate.painter import stream
 from tasteprint.simulate.taxonomy import PAPER, prompt
@@ -104,7 +103,7 @@ def _agents_json(agents: Sequence[Agent], settings: Mapping[str, object]) -> str
         {"name": agent.name, "likes": _by_dimension(agent, True), "dislikes": _by_dimension(agent, False)}
         for agent in agents
     ]
-    return json.dumps({"settings": dict(settings), "agents": rows}, indent=1) + "\n"
+    return json_text({"settings": dict(settings), "agents": rows}) + "\n"
 
 
 def _by_dimension(agent: Agent, liked: bool) -> dict[str, list[str]]:
@@ -122,7 +121,7 @@ def _prompt_line(request: Request) -> str:
         "attributes": dict(request.values),
         "seed": request.seed,
     }
-    return json.dumps(row) + "\n"
+    return json_text(row, None) + "\n"
 
 
 def _votes_csv(wanted: Sequence[Request], seed: int) -> str:

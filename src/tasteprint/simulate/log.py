@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tasteprint.files import require_new, whole
+from tasteprint.files import json_text, require_new, whole
 from tasteprint.simulate.painter import Picture, paint
 from tasteprint.simulate.people import Person, Population
 from tasteprint.simulate.taxonomy import attributes_from
@@ -137,4 +137,4 @@ def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]
 
 
 def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    path.write_text(f"{json_text(content)}\n", "utf-8")

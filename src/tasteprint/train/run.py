@@ -24,6 +24,7 @@ from tasteprint.data.histories import fixed_examples
 from tasteprint.incontext.images import PixelCache, StoredTokens
 from tasteprint.incontext.model import InContextModel
 from tasteprint.incontext.network import PreferenceNetwork
+from tasteprint.learned_range import LearnedRange
 from tasteprint.posterior.likelihoods import images_of
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.train.allocator import keep_freed_memory
@@ -72,8 +73,12 @@ class Run:
 
     def _begun(self) -> PreferenceNetwork:
         if self.config.init_from:
-            return PreferenceNetwork.from_pretrained(self.config.init_from)
-        network = PreferenceNetwork.from_config(self.config.model, self.dataset.prompts())
+            onward = PreferenceNetwork.from_pretrained(self.config.init_from)
+            onward.learned = LearnedRange.of(self.config.data.history_length, self.dataset.prompts())
+            return onward
+        prompts = self.dataset.prompts()
+        network = PreferenceNetwork.from_config(self.config.model, prompts)
+        network.learned = LearnedRange.of(self.config.data.history_length, prompts)
         if self.config.model.vision_weights == EYE:
             network.vision_part.load(eye_weights())
         return network

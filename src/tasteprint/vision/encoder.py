@@ -19,12 +19,15 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
+from tasteprint.devices import usable_device
 from tasteprint.provenance import fingerprint
 from tasteprint.vision.efficientnet import PICTURE_SIDE
 from tasteprint.vision.photo import PHOTO, PHOTO_WIDTH, bundled_photo_eye, photo_column_weights
 from tasteprint.vision.pixels import (
     as_floats,
     as_rgb,
+    checked_images,
+    checked_pictures,
     image_processor_numbers,
     prepared,
     squeezed,
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
 
 BATCH = 64
 """Pictures that go through an encoder together."""
+
+EXPECTED = "photo, eye, statistics, a folder"
+WANTED = ("*.json", "*.txt", "model*.safetensors")
+"""Of an encoder's repository, its config, its processor and its weights in the form that transformers reads."""
 
 STATISTICS = "statistics"
 """Name of the encoder that has no weights: colour and gradient statistics."""
@@ -71,6 +78,7 @@ class ImageEncoder:
         not torchvision is there, so that pixels are the same everywhere; DINOv3's, which transformers has on
         torchvision only, by the same steps in torch. ValueError for what cannot be opened or is of another family.
         """
+        device = usable_device(device) if device else None
         if str(name) == PHOTO:
             return cls._of_photo(device)
         if str(name) == STATISTICS:
@@ -80,7 +88,7 @@ class ImageEncoder:
     @classmethod
     def _of_network(cls, name: str | Path, device: str | torch.device | None) -> ImageEncoder:
         # Here and below: transformers takes seconds to import, and those above need none of it.
-        from tasteprint.hub import BUNDLED
+        from tasteprint.hub import ABOUT, BUNDLED, local_folder
         from tasteprint.vision.eye import EYE, bundled_eye
         from tasteprint.vision.families import FAMILIES, family_of
         from tasteprint.vision.idefics2 import VisionPart
@@ -89,24 +97,23 @@ class ImageEncoder:
             return cls.of_vision_part(bundled_eye(), EYE, device)
         if str(name) in BUNDLED:
             return cls.of_vision_part(VisionPart.from_pretrained(name), str(name), device)
-        kind, config = family_of(name)
-        if kind in FAMILIES:
-            return cls._of_tower(str(name), kind, config, device)
-        if _is_ours(name):
+        folder = local_folder(name, "image encoder", EXPECTED, WANTED)
+        if any((place / ABOUT).is_file() for place in (folder, folder / "model")):
             return cls.of_vision_part(VisionPart.from_pretrained(name), str(name), device)
-        if kind:
-            raise ValueError(
-                f"image encoder {str(name)!r} is of the family {kind!r}; expected a tasteprint model, or one of "
-                f"{', '.join(FAMILIES)}: name another."
-            )
+        kind, config = family_of(folder, str(name))
+        if kind in FAMILIES:
+            return cls._of_tower(folder, str(name), kind, config, device)
+        said = (
+            f"is of the family {kind!r}" if kind else "could not be opened (no config.json says what it is)"
+        )
         raise ValueError(
-            f"image encoder {str(name)!r} could not be opened; expected a folder, or a Hub name that can be reached, "
-            "such as 'facebook/dinov2-base': check its spelling, and log in where a licence must be accepted."
+            f"image encoder {str(name)!r} {said}; expected a tasteprint model, or one of {', '.join(FAMILIES)}: name "
+            "another."
         )
 
     @classmethod
     def _of_statistics(cls, device: str | torch.device | None) -> ImageEncoder:
-        read = Statistics()
+        read = Statistics().float()
         return cls(
             name=STATISTICS,
             width=WIDTH,
@@ -133,12 +140,12 @@ class ImageEncoder:
 
     @classmethod
     def _of_tower(
-        cls, name: str, kind: str, config: object, device: str | torch.device | None
+        cls, folder: Path, name: str, kind: str, config: object, device: str | torch.device | None
     ) -> ImageEncoder:
         from tasteprint.vision.families import FAMILIES, embedding_of, embedding_width, open_tower
 
         family = FAMILIES[kind]
-        tower, processor = open_tower(name, family, config)
+        tower, processor = open_tower(folder, name, family, config)
         in_torch = partial(twin, processor=processor)
         return cls(
             name=name,
@@ -195,20 +202,23 @@ class ImageEncoder:
     @torch.no_grad()
     def embed_pictures(self, pictures: Iterable[Image.Image]) -> Float[Tensor, "n e"]:
         """Embed pictures of any size and mode, in float32, on the CPU; 64 at once, opened as they are needed."""
-        ready = (self.prepare(as_rgb(picture)) for picture in pictures)
-        rows = [torch.zeros(0, self.width)]
+        ready = (self.prepare(as_rgb(picture)) for picture in checked_pictures(pictures))
+        rows = [torch.zeros(0, self.width, dtype=torch.float32)]
         while batch := list(islice(ready, BATCH)):
             rows.append(self._embedded(torch.cat(batch)).float().cpu())
         return torch.cat(rows)
 
     def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b e"]:
-        """Embed images in [0, 1] of any size, on the encoder's device, with gradients to their pixels.
+        """Embed images in [0, 1] of any size, on the encoder's device, with gradients to the pixels; float32 at least.
 
         The pixels that the encoder sees differ by about 1/255 at most from those of `embed_pictures` (`pixels.twin`).
+        ValueError for tensors that are no such images (`pixels.checked_images`).
         """
+        images = checked_images(images)
         if not len(images):
-            return images.new_zeros(0, self.width)
-        return self._embedded(self.twin(images.to(self.device))).to(images.dtype)
+            return images.new_zeros(0, self.width, dtype=torch.float32)
+        embedded = self._embedded(self.twin(images.to(self.device)))
+        return embedded.to(torch.promote_types(embedded.dtype, torch.float32))
 
     @property
     def _weight(self) -> Tensor:
@@ -216,17 +226,3 @@ class ImageEncoder:
 
     def _embedded(self, pixels: Tensor) -> Tensor:
         return self.features(pixels.to(self._weight.device, self._weight.dtype))
-
-
-def _is_ours(name: str | Path) -> bool:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    from tasteprint.hub import ABOUT
-
-    if Path(name).is_dir():
-        return (Path(name) / ABOUT).is_file()
-    try:
-        return bool(hf_hub_download(str(name), ABOUT))
-    except (HfHubHTTPError, HFValidationError, OSError):
-        return False

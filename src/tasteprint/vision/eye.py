@@ -7,21 +7,21 @@ anew. Does not know: how it was taught (`experiments/train_eye.py`), language mo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load, save_file
+from safetensors.torch import save_file
 from transformers import Idefics2Config
 from transformers.models.idefics2.image_processing_pil_idefics2 import Idefics2ImageProcessorPil
 
+from tasteprint.bundled import bundled_tensors
 from tasteprint.vision.idefics2 import VisionPart
 
 EYE = "eye"
 """The name under which it is asked for, as a Hub name would be."""
 
-FILE = "weights/eye.safetensors"
+FILE = "eye.safetensors"
 IMAGE_SIZE = 48
 VISUAL_TOKENS = 2
 WIDTH = 128
@@ -56,14 +56,15 @@ def eye_processor(image_size: int = IMAGE_SIZE) -> Idefics2ImageProcessorPil:
 
 
 def eye_weights() -> dict[str, torch.Tensor]:
-    """The bundled weights, by the names of `VisionPart.modules`."""
-    return load(resources.files("tasteprint").joinpath(FILE).read_bytes())
+    """The bundled weights, by the names of `VisionPart.modules`. ValueError where their file is damaged."""
+    return bundled_tensors(FILE)
 
 
 def bundled_eye() -> VisionPart:
     """The eye alone, frozen; neither a language model nor a tokenizer is built."""
     with torch.random.fork_rng(devices=[]):
         part = VisionPart.from_config(eye_config(), eye_processor(), IMAGE_SIZE)
+    part.modules.float()
     part.load({name: value.float() for name, value in eye_weights().items()})
     return part.frozen()
 

@@ -1,6 +1,6 @@
 """The image encoders of other people: what each family's tower and preparation are in transformers.
 
-Enters: a folder or a Hub name. Leaves: its family, then its vision tower and image processor, both frozen.
+Enters: a folder. Leaves: its family, then its vision tower and image processor, both frozen.
 Does not know: preference models, embeddings.
 """
 
@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 from jaxtyping import Float
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.utils.logging import get_verbosity, set_verbosity, set_verbosity_error
 
+from tasteprint.loading import library_faults, require_whole
+from tasteprint.tensor_files import require_finite, require_floats
 from tasteprint.vision.pixels import has_twin
 from tasteprint.vision.processors import convnext_steps, timm_steps
 
@@ -71,37 +72,41 @@ LOADING = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache
 """Arguments by which a configuration could have timm read other files, pickles among them."""
 
 
-def family_of(name: str | Path) -> tuple[str, Any]:
-    """Read the family and the configuration behind a name, "" and None where there is none to read.
+def family_of(folder: Path, name: str) -> tuple[str, Any]:
+    """Read the family and the configuration of a folder, "" and None where there is none to read.
 
     A vision tower that was saved alone is of its model's family. ValueError for a model of timm without timm.
     """
     try:
         with _quiet():
-            config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except ImportError as fault:
         raise _without_timm(name) from fault
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):  # of values of a wrong kind
         return "", None
     return config.model_type.removesuffix("_vision_model"), config
 
 
-def open_tower(name: str, family: Family, config: Any) -> tuple[nn.Module, Any]:
+def open_tower(folder: Path, name: str, family: Family, config: Any) -> tuple[nn.Module, Any]:
     """Load the vision tower (safetensors, float32, frozen) and its image processor, of transformers' PIL backend.
 
-    ValueError where a weight is missing or does not fit, or pictures are prepared by more than resizing, cutting the
-    middle out, rescaling and normalising.
+    `name` is what the encoder was asked for as. ValueError where a weight is missing, does not fit or is not finite, or
+    pictures are prepared by more than resizing, cutting the middle out, rescaling and normalising.
     """
+    what = f"image encoder {name!r}"
     try:
-        with _quiet():
-            tower, processor = _tower(name, family, config), _processor(name, family, config)
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError, ImportError, SafetensorError) as fault:
-        if isinstance(fault, ImportError) and family.tower == TIMM:
+        with (
+            _quiet(),
+            library_faults(
+                what, "whole weights in safetensors that fit config.json, and a preprocessor_config.json"
+            ),
+        ):
+            tower, processor = _tower(folder, family, config), _processor(folder, family, config)
+    except ValueError as fault:
+        if isinstance(fault.__cause__, ImportError) and family.tower == TIMM:
             raise _without_timm(name) from fault
-        raise ValueError(
-            f"image encoder {name!r} could not be read ({type(fault).__name__}); expected whole weights in "
-            "safetensors that fit config.json, and a preprocessor_config.json: fetch it again or name another."
-        ) from fault
+        raise
+    require_finite(what, tower.state_dict())
     if not has_twin(processor):
         raise ValueError(
             f"image encoder {name!r} prepares pictures by a {type(processor).__name__}; expected a bilinear or "
@@ -125,33 +130,31 @@ def embedding_width(tower: nn.Module, family: Family, pixels: Float[Tensor, "1 3
     return width if isinstance(width, int) else width[-1]
 
 
-def _tower(name: str, family: Family, config: Any) -> nn.Module:
+def _tower(folder: Path, family: Family, config: Any) -> nn.Module:
     vision = getattr(config, "vision_config", config)
     if hasattr(config, "projection_dim"):
         vision.projection_dim = config.projection_dim  # a whole CLIP says it outside its vision part
     if family.tower == TIMM and LOADING & set(config.model_args or {}):
-        raise ValueError(f"{name} has timm load what it names itself.")
+        raise ValueError("it has timm load what it names itself")
     tower, found = getattr(transformers, family.tower).from_pretrained(
-        name,
+        folder,
         config=vision,
         dtype=torch.float32,
         use_safetensors=True,
         trust_remote_code=False,
         output_loading_info=True,
     )
-    read = family.output == "pooler_output"
-    missing = sorted(key for key in found["missing_keys"] if read or not key.startswith("pooler."))
-    if missing:  # transformers would leave them random
-        raise ValueError(f"{name} has no weights for {', '.join(missing)}.")
+    require_whole(found, unread="\0" if family.output == "pooler_output" else "pooler.")
+    require_floats(folder.glob("model*.safetensors"), tower.state_dict())
     return tower.eval().requires_grad_(False)
 
 
-def _processor(name: str, family: Family, config: Any) -> Any:
+def _processor(folder: Path, family: Family, config: Any) -> Any:
     if family.tower == TIMM:
         return timm_steps(config.pretrained_cfg)
     if family.floats:  # SigLIP's holds the same numbers
-        return SiglipImageProcessorPil.from_pretrained(name)
-    processor = AutoImageProcessor.from_pretrained(name, backend="pil", trust_remote_code=False)
+        return SiglipImageProcessorPil.from_pretrained(folder, trust_remote_code=False)
+    processor = AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
     return convnext_steps(processor) if isinstance(processor, ConvNextImageProcessorPil) else processor
 
 

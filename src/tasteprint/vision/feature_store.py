@@ -79,7 +79,7 @@ class FeatureStore:
             with self._rows_file.open("ab") as file:
                 file.writelines(row.tobytes() for row in rows.values())
             with self._names_file.open("a", encoding="utf-8") as listed:
-                listed.writelines(json.dumps(name) + "\n" for name in rows)
+                listed.writelines(json.dumps(name, allow_nan=False) + "\n" for name in rows)
         except OSError as fault:
             raise disk_error(
                 f"writing features to {self._rows_file.parent}", fault.strerror, fault.errno

@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from PIL import Image
-from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import AutoImageProcessor, Idefics2Config
 from transformers.models.idefics2.modeling_idefics2 import Idefics2Connector, Idefics2VisionTransformer
 
-from tasteprint.hub import find_model, read_about
+from tasteprint.hub import find_model, read_about, said_in
+from tasteprint.loading import library_faults
+from tasteprint.tensor_files import read_tensors, require_fit
 from tasteprint.vision.pixels import image_processor_numbers, square_pixels, square_twin
 
 PREFIXES = ("model.vision_model.", "model.connector.")
@@ -73,11 +74,16 @@ class VisionPart:
                 f"{folder} has no vision part of its own; expected a whole in-context model, not an adapter or a "
                 "posterior: name the backbone's folder, or another encoder."
             )
-        processor = AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
-        part = cls.from_config(
-            Idefics2Config.from_pretrained(folder), processor, about["model"]["image_size"]
-        )
-        part.load(_weights(folder))
+        side = said_in(said_in(about, folder, "model", dict), folder, "image_size", int)
+        weights = _weights(folder)
+        with library_faults(
+            f"vision part of {str(folder)!r}", "config.json and a processor as they were saved"
+        ):
+            processor = AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
+            config = Idefics2Config.from_pretrained(folder, trust_remote_code=False)
+            part = cls.from_config(config, processor, side)
+        part.modules.float()
+        part.load(weights)
         return part.frozen()
 
     @property
@@ -92,12 +98,7 @@ class VisionPart:
 
     def load(self, weights: dict[str, Tensor]) -> None:
         """Take weights over, by the names of `modules`. ValueError where they do not fit."""
-        expected = {name: value.shape for name, value in self.modules.state_dict().items()}
-        if {name: value.shape for name, value in weights.items()} != expected:
-            raise ValueError(
-                "the weights of a vision part do not fit this one; expected the same layers and image size: use the "
-                "weights that it was saved with, or leave model.image_size as it was."
-            )
+        require_fit("a vision part", weights, self.modules.state_dict())
         self.modules.load_state_dict(weights)
 
     def frozen(self) -> VisionPart:
@@ -122,9 +123,8 @@ def _weights(folder: Path) -> dict[str, Tensor]:
     """Those of the vision part among a folder's safetensors, by the names of `VisionPart.modules`."""
     found: dict[str, Tensor] = {}
     for path in sorted(folder.glob("model*.safetensors")):
-        with safe_open(path, "pt") as file:
-            for name in file.keys():  # noqa: SIM118
-                for place, prefix in enumerate(PREFIXES):
-                    if name.startswith(prefix):
-                        found[f"{place}.{name.removeprefix(prefix)}"] = file.get_tensor(name).float()
+        for name, value in read_tensors(path)[1].items():
+            for place, prefix in enumerate(PREFIXES):
+                if name.startswith(prefix):
+                    found[f"{place}.{name.removeprefix(prefix)}"] = value.float()
     return found

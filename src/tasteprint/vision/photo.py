@@ -8,21 +8,19 @@ what each counts. Does not know: people, how pictures become squares, where the 
 
 from __future__ import annotations
 
-from importlib import resources
-
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from tasteprint.bundled import bundled_tensors
+from tasteprint.tensor_files import require_fit
 from tasteprint.vision.efficientnet import DEPTHS, HEAD, EfficientNetLite0
 
 PHOTO = "photo"
 """The name under which it is asked for, as a Hub name would be."""
 
-PHOTO_FILE = "weights/photo.safetensors"
+PHOTO_FILE = "photo.safetensors"
 
 GRID = 4
 """The layout is the picture at so many pixels a side."""
@@ -87,12 +85,7 @@ def bundled_photo_eye() -> PhotoEye:
     """Open the eye with the weights that come with the package, frozen. ValueError where their file is damaged."""
     with torch.device("meta"):
         eye = PhotoEye()
-    try:
-        state = load(resources.files("tasteprint").joinpath(PHOTO_FILE).read_bytes())
-        eye.network.load_state_dict({name: _laid_out(value) for name, value in state.items()}, assign=True)
-    except (OSError, RuntimeError, SafetensorError) as fault:
-        raise ValueError(
-            f"the weights of encoder {PHOTO!r} could not be read ({type(fault).__name__}); expected the file "
-            f"{PHOTO_FILE} as the package brings it: install tasteprint again."
-        ) from fault
+    state = {name: _laid_out(value) for name, value in bundled_tensors(PHOTO_FILE).items()}
+    require_fit(f"the bundled {PHOTO_FILE}", state, eye.network.state_dict())
+    eye.network.load_state_dict(state, assign=True)
     return eye.eval().requires_grad_(False)

@@ -6,7 +6,8 @@ Does not know: models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from tasteprint.data.decode import open_image
 LONGEST = 256
 """A picture may be so many times as long as wide: where the shortest edge decides, the long one grows with it."""
 
+BEYOND = 1e-3
+"""So far images may lie beyond 0 and 1: by rounding in half precision, or by interpolation."""
+
 ROUNDING = 1e-5
 """Interpolated white may be 1 + 1e-7; cutting it off at 1 would switch its gradient off."""
 
@@ -31,6 +35,62 @@ ROWS_FIRST = int(PIL.__version__.partition(".")[0]) >= 13
 _MODES = {Image.Resampling.BILINEAR: "bilinear", Image.Resampling.BICUBIC: "bicubic"}
 _STEPS = ("preprocess", "_preprocess", "resize", "center_crop", "rescale", "normalize")
 _NUMBERS = ("size", "crop_size", "resample", "do_center_crop", "rescale_factor", "image_mean", "image_std")
+
+
+def checked_images(images: Any) -> Float[Tensor, "n 3 h w"]:
+    """Give images as they are computed on, in float32 at least, with their gradients.
+
+    ValueError for what is no batch (n, 3, h, w) of floats in [0, 1]: bytes, 0 to 255, -1 to 1, channels last, one image
+    without a batch, NaN. A range costs one pass over the pixels.
+    """
+    if not isinstance(images, Tensor):
+        raise ValueError(
+            f"images are a {type(images).__name__}; expected a tensor (n, 3, height, width): stack them."
+        )
+    shape = tuple(images.shape)
+    if len(shape) != 4 or shape[1] != 3 or 0 in shape[1:]:
+        raise ValueError(f"images have the shape {shape}; expected (n, 3, height, width){_hint(shape)}")
+    if not images.is_floating_point():
+        raise ValueError(f"images are of {images.dtype}; expected floats from 0 to 1: divide bytes by 255.")
+    if images.numel():
+        least, greatest = torch.aminmax(images.detach())
+        if not (least >= -BEYOND and greatest <= 1 + BEYOND):  # false of NaN too
+            raise ValueError(
+                f"images lie between {float(least):g} and {float(greatest):g}; expected 0 to 1: bring them there, as "
+                "in x / 255 or (x + 1) / 2."
+            )
+    return images.to(torch.promote_types(images.dtype, torch.float32))
+
+
+def checked_pictures(pictures: Any) -> Iterable[Image.Image]:
+    """Give pictures back. ValueError for one picture or path alone, or for tensors and arrays of them."""
+    if isinstance(pictures, Image.Image | str | bytes | Path | Tensor | np.ndarray) or not hasattr(
+        pictures, "__iter__"
+    ):
+        raise ValueError(
+            f"pictures are a {type(pictures).__name__}; expected a list of PIL pictures: put it in brackets, or give "
+            "tensors to `score`."
+        )
+    return pictures
+
+
+def require_pairs(a: Any, b: Any) -> None:
+    """ValueError unless both are tensors or lists of pictures, and as many."""
+    for side in (a, b):
+        if not isinstance(side, Tensor):
+            checked_pictures(side)
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} pictures were set against {len(b)}; expected as many: give pairs.")
+
+
+def _hint(shape: tuple[int, ...]) -> str:
+    if len(shape) == 3 and shape[0] == 3:
+        return ": give one image a batch of its own, as in x[None]."
+    if shape[-1:] == (3,):
+        return ": put the channels first, as in x.permute(0, 3, 1, 2)."
+    if len(shape) == 4 and shape[1] == 1:
+        return ": repeat the grey channel, as in x.expand(-1, 3, -1, -1)."
+    return ": leave transparency out, as in x[:, :3]." if len(shape) == 4 and shape[1] == 4 else "."
 
 
 def square_pixels(
@@ -67,7 +127,15 @@ def squeezed_twin(images: Float[Tensor, "n 3 h w"], side: int) -> Float[Tensor, 
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
-    """Give a picture as its file would be decoded: upright, sRGB, 8 bits, whoever opened it."""
+    """Give a picture as its file would be decoded: upright, sRGB, 8 bits, whoever opened it.
+
+    ValueError for what is no PIL picture.
+    """
+    if not isinstance(picture, Image.Image):
+        raise ValueError(
+            f"a picture is of {type(picture).__name__}; expected a PIL picture: open it by "
+            "`tasteprint.data.decode.open_image`, or Image.fromarray."
+        )
     return picture if picture.mode == "RGB" and not picture.info else open_image(picture)
 
 
