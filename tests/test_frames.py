@@ -97,8 +97,8 @@ def test_it_becomes_votes_and_a_dataset(frame, tmp_path, capsys):
     users = [row["user_id"] for row in rows]
     assert len(set(users[:4])) == len(set(users[4:])) == 1 and users[0] != users[4]
     build_data_command(
-        str(tmp_path / "log/votes.csv"), tmp_path / "data", "votes", None, tmp_path / "log",
-        0, 1, 0.0, 0.0, False, False, False, True,
+        str(tmp_path / "log/votes.csv"), tmp_path / "data", images=tmp_path / "log", min_liked=1,
+        validation=0.0, test=0.0, as_json=True,
     )  # fmt: skip
     built = Dataset(tmp_path / "data")
     assert json.loads(capsys.readouterr().out)["rows"] == 6

@@ -10,9 +10,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tasteprint"
 GROUND = {
-    "types", "checked", "config", "files", "hub", "foreign", "provenance", "checksums", "tensor_files", "bundled",
-    "loading", "devices", "said", "reopening",
-    "learned_range",
+    "types", "checked", "config", "files", "locks", "hub", "foreign", "provenance", "checksums", "tensor_files",
+    "bundled", "loading", "devices", "said", "reopening", "learned_range",
 }  # fmt: skip
 WAYS = {"vision", "incontext", "posterior"}
 ALLOWED = {
@@ -20,6 +19,7 @@ ALLOWED = {
     "checked": set(),
     "config": {"checked"},
     "files": set(),
+    "locks": {"files"},
     "provenance": set(),
     "checksums": {"files"},
     "loading": set(),
@@ -39,13 +39,14 @@ ALLOWED = {
     "scorers": GROUND | {"data", "vision", "incontext"},
     "methods": GROUND,  # it names the ways' classes as text, and loads them when asked
     "library": GROUND | {"data", "vision", "methods"},  # writers of pages it names as text
+    "likes": GROUND | {"data", "library"},
     "train": GROUND | WAYS | {"data"},
     "evaluate": GROUND | WAYS | {"data", "methods"},
     "guide": GROUND | {"data", "vision"},
     "report": GROUND | WAYS | {"data", "evaluate", "guide", "library", "methods"},
     "cli": GROUND
     | WAYS
-    | {"data", "simulate", "scorers", "methods", "library", "train", "evaluate", "guide", "report"},
+    | {"data", "simulate", "scorers", "methods", "library", "likes", "train", "evaluate", "guide", "report"},
     "__main__": {"cli"},
     "": {"types", "data", "library", *WAYS},
 }

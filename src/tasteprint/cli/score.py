@@ -45,7 +45,7 @@ def score_command(
     require_one_of(model, scorer)
     refuse_idle(scorer, weights, device)
     if scorer is not None:
-        votes = None if history is None else [history]
+        votes = None if history is None else [str(history)]
         said = read_opinions(liked, disliked, votes, None, data, user)
         _score_published(images, scorer, weights, device, said, prompt, as_json)
         return

@@ -62,9 +62,10 @@ def _published(config: ModelConfig) -> tuple[Idefics2ForConditionalGeneration, A
             folder, do_image_splitting=False, backend="pil", trust_remote_code=False
         )
         _tell_size(processor.image_processor)
-        network, found = family.from_pretrained(
+        loaded: Any = family.from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **precision
         )
+        network, found = loaded
         require_whole(found, left_over=True)
         require_floats(folder.glob("*.safetensors"), network.state_dict())
     require_finite(f"backbone {config.backbone!r}", dict(network.named_parameters()))

@@ -63,7 +63,7 @@ class InContextPrint:
         if not len(images):
             return images.new_zeros(0, dtype=torch.float32)
         twin = self.model.network.vision_part.twin
-        self.model.range.pictures([images.shape[:1:-1]])
+        self.model.range.pictures([(images.shape[3], images.shape[2])])
         return self._margins(len(images), prompts, lambda chosen: twin(images[chosen]))
 
     @torch.no_grad()

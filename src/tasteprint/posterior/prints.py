@@ -208,7 +208,7 @@ class PosteriorPrint:
 
     def _embedded(self, pictures: Pictures) -> Float[Tensor, "b e"]:
         if isinstance(pictures, Tensor):
-            self.model.range.pictures([pictures.shape[:1:-1]] if pictures.ndim == 4 else [])
+            self.model.range.pictures([(pictures.shape[3], pictures.shape[2])] if pictures.ndim == 4 else [])
             return self.model.encoder.embed(pictures)
         pictures = list(checked_pictures(pictures))
         self.model.range.pictures(picture.size for picture in pictures if isinstance(picture, Image.Image))

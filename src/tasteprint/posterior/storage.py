@@ -36,9 +36,10 @@ from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import images_of
 from tasteprint.posterior.utilities import FittedPrior
+from tasteprint.posterior.verdict import ScoringEncoder
 from tasteprint.said import said_as_json, said_from_json
 from tasteprint.tensor_files import SEAL, read_tensors, require_finite, write_tensors
-from tasteprint.types import Opinion
+from tasteprint.types import Opinion, Scorer
 from tasteprint.vision.encoder import ImageEncoder
 
 KIND = "posterior"
@@ -60,6 +61,7 @@ def save_posterior(
         "kind": KIND,
         "posterior": asdict(config),
         "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
+        "scorer": {"prompt": encoder.prompt} if isinstance(encoder, ScoringEncoder) else None,
         "learned_from": " ".join(f"{part:x}" for part in fitted_on),
         "images": fitted.names,
         "range": learned.as_record(),
@@ -69,27 +71,37 @@ def save_posterior(
 
 
 def load_posterior(
-    name: str | Path,
+    name: str | Path, scorer: Scorer | None = None
 ) -> tuple[ImageEncoder, PosteriorConfig, FittedPrior, tuple[int, ...], LearnedRange]:
-    """Read a folder or a Hub repository back; ValueError where it is damaged or its encoder has changed."""
+    """Read a folder or a Hub repository back; ValueError where it is damaged or its encoder or scorer has changed."""
     folder = find_model(name)
     about = read_about(folder)
     if about.get("kind") != KIND:
         raise ValueError(f"{folder} holds no taste posterior; expected one: open it as an `InContextModel`.")
     config = PosteriorConfig(**said_in(about, folder, "posterior", dict))
-    encoder = _encoder(folder, said_in(about, folder, "encoder", dict))
+    encoder = _encoder(folder, about, scorer)
     fitted_on = _hashes(folder, said_in(about, folder, "learned_from", str))
     names = said_in(about, folder, "images", list) if about.get("images") is not None else None
     fitted = _fitted(folder, encoder.width, config, names)
     return encoder, config, fitted, fitted_on, LearnedRange.from_record(about.get("range"))
 
 
-def _encoder(folder: Path, said: dict[str, Any]) -> ImageEncoder:
+def _encoder(folder: Path, about: dict[str, Any], scorer: Scorer | None) -> ImageEncoder:
+    """The encoder as it was; with the scorer whose verdicts it gave, which a folder does not keep."""
+    said = said_in(about, folder, "encoder", dict)
     encoder = ImageEncoder.from_pretrained(said_in(said, folder, "name", str))
+    if about.get("scorer") is not None:
+        if scorer is None:
+            raise ValueError(
+                f"{folder} was made with a scorer's verdicts; expected that scorer beside it: give "
+                "from_pretrained(..., scorer=...)."
+            )
+        judged = said_in(about, folder, "scorer", dict)
+        encoder = ScoringEncoder.of(encoder, scorer, said_in(judged, folder, "prompt", str))
     if encoder.fingerprint != said.get("fingerprint"):
         raise ValueError(
-            f"{folder} learned from another state of encoder {encoder.name!r}; expected the same weights and "
-            "preparation of pictures: open the encoder that it had, or learn again."
+            f"{folder} learned from another state of encoder {encoder.name!r} or of its scorer; expected the same "
+            "weights and preparation of pictures: open those that it had, or learn again."
         )
     return encoder
 
