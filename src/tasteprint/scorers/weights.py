@@ -17,8 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-PATIENCE = 4.0
-"""Seconds to wait for the Hub."""
+from tasteprint.hub import require_hub
 
 FAULTS = (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError, UnpicklingError)
 """What libraries raise for files that are missing, damaged, of another kind, or more than tensors."""
@@ -30,32 +29,17 @@ def one_sentence(name: str | Path, expected: str, *sources: str | Path) -> Itera
 
     `name` and the other `sources` are asked for first: libraries would try for a minute where there is no network.
     """
+    for repository in (
+        str(source).partition("@")[0] for source in (name, *sources) if not Path(source).exists()
+    ):
+        require_hub(repository, "scorer", expected)
     try:
-        for source in (name, *sources):
-            _require_reach(str(source))
         yield
     except FAULTS as fault:
         why = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".:")
         raise ValueError(
             f"scorer {str(name)!r} could not be read ({why}); expected {expected}: check the name, fetch it again, or "
             "give a folder that has it."
-        ) from fault
-
-
-def _require_reach(source: str) -> None:
-    """ValueError for a repository that is not on this machine, and of which the Hub says nothing in `PATIENCE`."""
-    from huggingface_hub import HfApi, constants
-
-    repository, _, revision = source.partition("@")
-    kept = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
-    if Path(source).exists() or kept.is_dir():
-        return
-    try:
-        HfApi().repo_info(repository, revision=revision or None, timeout=PATIENCE)
-    except Exception as fault:  # of networks and proxies, libraries raise what they stumble over
-        why = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".:")
-        raise ValueError(
-            f"{repository} is not on this machine, and the Hub does not give it: {why}"
         ) from fault
 
 
