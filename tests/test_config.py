@@ -84,7 +84,7 @@ def test_an_unknown_setting_is_always_refused(section, key, value):
         ("stage1.lr=fast", "config.stage1.lr is 'fast'; expected a number"),
         ("stage1.lr=inf", "config.stage1.lr is inf; expected a finite number"),
         ("stage1.binary_loss=1", "config.stage1.binary_loss is 1; expected true or false"),
-        ("data.test=1.5", "config.data.test is 1.5; expected a number of at most 1"),
+        ("data.test=1.5", "config.data.test is 1.5; expected a number below 1"),
         ("eye.steps=3", "config has no setting 'eye'"),
     ],
 )

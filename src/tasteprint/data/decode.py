@@ -153,6 +153,8 @@ def _aligned(image: Image.Image, opened: Opened, factor: int) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except MemoryError:
+        raise
     except Exception:  # broken EXIF data are no reason to refuse a picture
         return 1
 
