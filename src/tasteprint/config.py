@@ -112,7 +112,7 @@ class GuideConfig:
     better image.
     """
 
-    steps: Positive = 30
+    steps: Size = 30
     weight: Amount = 0.75
     lr: Rate = 5.0
     momentum: Fraction = 0.9

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.cli.bounds import SEEDS, bounded
+
 if TYPE_CHECKING:
     from tasteprint.config import Config
     from tasteprint.data.dataset import Dataset
@@ -51,8 +53,10 @@ def demo_command(
         list[str] | None,
         typer.Option("--set", help="section.key=value of the configs mini and posterior; may be repeated."),
     ] = None,
-    people: Annotated[int, typer.Option(help="Simulated people.")] = PEOPLE,
-    seed: Annotated[int, typer.Option(help="Seed of the people, the pictures and the training.")] = 0,
+    people: Annotated[int, bounded("Simulated people.", 40, 100_000)] = PEOPLE,
+    seed: Annotated[
+        int, bounded("Seed of the people, the pictures and the training.", 0, SEEDS - FIRST_SEED)
+    ] = 0,
 ) -> None:
     """Measure the bundled models on simulated people they never met; then train further on such people."""
     from tasteprint.cli.progress import quiet_libraries

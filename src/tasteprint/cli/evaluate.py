@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.cli.bounds import SEEDS, bounded
+
 if TYPE_CHECKING:
     from tasteprint.data.dataset import Dataset
     from tasteprint.evaluate.evaluation import Measurements
@@ -23,9 +25,9 @@ def evaluate_command(
     model: Annotated[str, typer.Option(help="A model folder, a run's folder, or a Hub repository.")],
     data: Annotated[Path, typer.Option(help="A dataset that `tasteprint data build` wrote.")],
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
-    history_length: Annotated[int, typer.Option(help="How many votes each history has.")] = 8,
-    targets: Annotated[int, typer.Option(help="At most how many target pairs each person has.")] = 16,
-    seed: Annotated[int, typer.Option(help="Seed of histories, targets and intervals.")] = 0,
+    history_length: Annotated[int, bounded("How many votes each history has.", 0, 10_000)] = 8,
+    targets: Annotated[int, bounded("At most how many target pairs each person has.", 1, 10_000)] = 16,
+    seed: Annotated[int, bounded("Seed of histories, targets and intervals.", 0, SEEDS)] = 0,
     temporal: Annotated[
         bool, typer.Option("--temporal", help="Take histories that are earlier than targets.")
     ] = False,

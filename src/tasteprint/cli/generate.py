@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasteprint.cli.person import Count, DataFolder, HistoryFile, User, read_person
+from tasteprint.cli.bounds import SEEDS, bounded
+from tasteprint.cli.person import Count, DataFolder, HistoryFile, User, read_person, unicode_text
 from tasteprint.cli.progress import progress_bar, quiet_libraries
 from tasteprint.cli.steering import check_loss, open_prints, other_rewards, own_rewards, read_weights
 
@@ -38,7 +39,9 @@ Pessimism = Annotated[
     float,
     typer.Option(help="Subtract so many standard deviations from the score of a taste posterior."),
 ]
-BestOf = Annotated[int, typer.Option(help="Instead of optimising the noise, take the best of so many draws.")]
+BestOf = Annotated[
+    int, bounded("Instead of optimising the noise, take the best of so many draws; 0: optimise.", 0, 100_000)
+]
 Patience = Annotated[int, typer.Option(help="Stop after so many steps without a better picture; 0: never.")]
 Generator = Annotated[
     str, typer.Option(help="A generator's short name, or a diffusers repository or folder.")
@@ -46,24 +49,24 @@ Generator = Annotated[
 
 
 def generate_command(
-    prompt: Annotated[str, typer.Option(help="What the picture shows.")],
+    prompt: Annotated[str, typer.Option(help="What the picture shows.", callback=unicode_text)],
     out: Annotated[Path, typer.Option(help="The folder of the result; new or empty.")],
     history: HistoryFile = None,
     data: DataFolder = None,
     user: User = None,
-    history_length: Count = 8,
+    history_length: Count = None,
     model: Models = None,
     generator: Generator = "mini-generator",
     steps: Annotated[int, typer.Option(help="Gradient steps on the noise.")] = 30,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    num_noises: Annotated[int, typer.Option(help="How many noises, from this seed and the next.")] = 1,
+    seed: Annotated[int, bounded("Seed of the noise.", 0, SEEDS)] = 0,
+    num_noises: Annotated[int, bounded("How many noises, from this seed and the next.", 1, 1000)] = 1,
     best_of: BestOf = 0,
     loss: Loss = None,
     weight: Annotated[float, typer.Option(help="Weight of the person's taste.")] = 0.75,
     pessimism: Pessimism = 0.0,
     reward: Rewards = None,
     patience: Patience = 0,
-    size: Annotated[int | None, typer.Option(help="Side in pixels; default the generator's own.")] = None,
+    size: Annotated[int | None, bounded("Side in pixels; default the generator's own.", 8, 4096)] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     checkpointing: Annotated[
@@ -81,14 +84,13 @@ def generate_command(
     config = GuideConfig(steps=steps, weight=weight, patience=patience)
     weights = read_weights(reward or [])
     check_loss(loss, pessimism)
-    _check_counts(seed, num_noises, best_of)
     from tasteprint.files import require_place, write_folder
     from tasteprint.report.generation import generation_record
 
     require_place(out)  # a mistake should show before a model is loaded
-    person, opener = read_person(history, data, user, history_length)
+    person, opener = read_person(history, data, user)
     maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
-    prints = open_prints(model or ["mini"], person, opener, device)
+    prints = open_prints(model or ["mini"], person, opener, device, history_length)
     rewards = [*own_rewards(prints, config.weight, loss, pessimism), *other_rewards(weights, device)]
     from tasteprint.guide import reno
     from tasteprint.report.generation import GenerationTrace
@@ -108,14 +110,6 @@ def generate_command(
     for fault in trace.faults:
         typer.echo(f"tasteprint: {fault}", err=True)
     typer.echo(f"{trace.summary()} {out / 'best.png'}")
-
-
-def _check_counts(seed: int, num_noises: int, best_of: int) -> None:
-    if not (0 <= seed < 2**63 - num_noises and num_noises >= 1 and best_of >= 0):
-        raise ValueError(
-            f"the command has seed {seed}, {num_noises} noises and best of {best_of}; expected a seed of at least 0, "
-            "at least 1 noise, and 0 (to guide) or more draws: correct them."
-        )
 
 
 def open_quietly(

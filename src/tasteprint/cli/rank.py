@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tasteprint.cli.bounds import bounded
 from tasteprint.cli.own_pictures import (
     Disliked,
     Liked,
@@ -26,7 +27,7 @@ from tasteprint.cli.own_pictures import (
     read_opinions,
     say_what_was_missed,
 )
-from tasteprint.cli.person import AsJson, DataFolder, Prompt, User
+from tasteprint.cli.person import AsJson, Count, DataFolder, Prompt, User
 from tasteprint.cli.progress import kept_when_stopped, progress_bar
 from tasteprint.cli.ranking_table import print_ranking
 from tasteprint.library.names import plain
@@ -39,16 +40,15 @@ Out = Annotated[
     Path | None,
     typer.Option(help="Write the whole ranking: .csv, .jsonl, .parquet, or .html, a page to look at."),
 ]
-Best = Annotated[int, typer.Option(help="How many of the best to show, and to copy; of near-duplicates one.")]
+Best = Annotated[
+    int, bounded("How many of the best to show, and to copy; of near-duplicates one.", 1, 1_000_000)
+]
 CopyTo = Annotated[
     Path | None,
     typer.Option(
         help="A folder for the best, in their order: hard links, or copies where there can be none. Nothing is moved, "
         "removed or overwritten."
     ),
-]
-Latest = Annotated[
-    int, typer.Option(help="How many votes an in-context model reads, the latest; a posterior reads all.")
 ]
 
 
@@ -65,12 +65,12 @@ def rank_command(
     data: DataFolder = None,
     user: User = None,
     prompt: Prompt = "",
-    history_length: Latest = 8,
+    history_length: Count = None,
     no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank your own pictures by what you said of some, the best first; equal ones keep the order given."""
-    _check(best, out, copy_to)
+    _check(out, copy_to)
     history = read_opinions(liked, disliked, votes, stars, data, user)
     ranking = _ranked(pictures, history, model, prompt, history_length, not no_cache)
     if as_json:
@@ -84,12 +84,10 @@ def rank_command(
     say_what_was_missed(ranking.skipped, (*ranking.failed, *missed), ranking.notes)
 
 
-def _check(best: int, out: Path | None, copy_to: Path | None) -> None:
+def _check(out: Path | None, copy_to: Path | None) -> None:
     """Refuse, before any work, what could not be done after it."""
     from tasteprint.library.ranking import require_known_suffix
 
-    if best < 1:
-        raise ValueError(f"best is {best}; expected at least 1: say how many.")
     if out is not None:
         require_known_suffix(out)
     if copy_to is not None and copy_to.exists() and not copy_to.is_dir():
@@ -97,7 +95,7 @@ def _check(best: int, out: Path | None, copy_to: Path | None) -> None:
 
 
 def _ranked(
-    sources: list[str], history: History, model: str, prompt: str, history_length: int, cached: bool
+    sources: list[str], history: History, model: str, prompt: str, history_length: int | None, cached: bool
 ) -> Ranking:
     from tasteprint.library.folder import find_pictures
     from tasteprint.library.rank import rank_files
