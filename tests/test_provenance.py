@@ -11,7 +11,7 @@ import pytest
 from tasteprint import __version__, provenance
 
 PACKAGE = Path(provenance.__file__).parent
-ASK = "from tasteprint import provenance as p; print(p.__file__, p.commit(), p.build(), p.version(), sep='|')"
+ASK = "from tasteprint import provenance as p; print(p.__file__, p.commit(), p.code_digest(), p.version(), sep='|')"
 
 
 def git(folder, *command):
@@ -59,8 +59,8 @@ def test_only_a_checkout_of_this_project_has_a_commit(repository):
 
 
 def test_the_build_names_the_code(repository):
-    before = provenance.build()
-    assert before == provenance.build() != asked(repository, PATH="/nowhere")[1]
+    before = provenance.code_digest()
+    assert before == provenance.code_digest() != asked(repository, PATH="/nowhere")[1]
 
 
 def test_a_missing_package_and_a_slow_git_are_said(monkeypatch):

@@ -6,6 +6,7 @@ Does not know: what is written.
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -17,6 +18,10 @@ from uuid import uuid4
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What the system says of a place that may be read and not written."""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasteprint.files import disk_error
+from tasteprint.files import SHUT, disk_error
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -28,8 +28,6 @@ INSIDE = ".lock"
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """What a file system says that knows no locks, as some network mounts do."""
-
-SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager

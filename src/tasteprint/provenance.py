@@ -36,7 +36,7 @@ def commit() -> str:
     return _git(root, "describe", "--always", "--exclude=*", "--dirty=+") or UNKNOWN
 
 
-def build() -> str:
+def code_digest() -> str:
     """Name the package's own code: 12 hex digits of the SHA-256 of its Python files, whether or not git knows them."""
     folder, digest = Path(__file__).resolve().parent, hashlib.sha256()
     try:

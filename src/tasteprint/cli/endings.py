@@ -89,11 +89,11 @@ def _is_raised_here(fault: BaseException) -> bool:
 
 
 def _report(fault: BaseException) -> str:
-    from tasteprint.provenance import build, versions  # takes longer than all else here
+    from tasteprint.provenance import code_digest, versions  # takes longer than all else here
 
     whole = "".join(traceback.format_exception(fault))
     about = {
-        "build": build(),
+        "build": code_digest(),
         "python": platform.python_version(),
         "system": platform.platform(),
         **versions(*LIBRARIES),

@@ -82,6 +82,10 @@ def refuse_missing(path: str | Path) -> None:
     why = "is not there; expected a file: correct the path or the folder"
     if os.path.isdir(path):  # noqa: PTH112
         why = "is a folder; expected a file: name the pictures in it"
+    elif os.path.lexists(path) and os.path.exists(path):  # noqa: PTH110
+        why = (
+            "is a pipe, a device or a socket, which is not read; expected a file: copy what it gives into one"
+        )
     raise ImageError("image missing", f"image file {str(path)!r} {why}.")
 
 

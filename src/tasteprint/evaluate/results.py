@@ -16,7 +16,7 @@ from typing import Any
 from rich.table import Table
 
 from tasteprint.files import write_json
-from tasteprint.provenance import build, commit, hardware, version
+from tasteprint.provenance import code_digest, commit, hardware, version
 
 MEANING = {
     "accuracy.own": "pairs predicted right, the person's own history",
@@ -156,7 +156,7 @@ def record(command: str, seeds: Sequence[int], figures: Sequence[Figure]) -> dic
     return {
         "command": command,
         "version": version(),
-        "build": build(),
+        "build": code_digest(),
         "commit": commit(),
         "date": date.today().isoformat(),
         "hardware": hardware(),

@@ -178,7 +178,7 @@ def generation_record(
         "rewards": [{"name": r.name, "weight": r.weight, "loss": r.loss.__name__} for r in rewards],
         "history": {"user": history.user_id, "votes": [asdict(vote) for vote in history.votes]},
         "versions": provenance.versions(*LIBRARIES),
-        "build": provenance.build(),
+        "build": provenance.code_digest(),
         "commit": provenance.commit(),
         "hardware": provenance.hardware(),
         "threads": torch.get_num_threads(),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tasteprint.config import Config
 from tasteprint.files import is_part, no_empty_folders, remove_parts, replacing_folder, write_json
 from tasteprint.locks import held, is_lock
-from tasteprint.provenance import build, commit, hardware, versions
+from tasteprint.provenance import code_digest, commit, hardware, versions
 
 if TYPE_CHECKING:
     from tasteprint.data.dataset import Dataset
@@ -103,7 +103,7 @@ class RunFolder:
             remove_parts(folder)
         if self.record.is_file() and not self._is_bare():
             return
-        code = {"versions": versions(*LIBRARIES), "build": build(), "commit": commit()}
+        code = {"versions": versions(*LIBRARIES), "build": code_digest(), "commit": commit()}
         self.keep(self.record.name, self._about | code | {"hardware": hardware(), "seconds": {}})
 
     def _check(self) -> None:
