@@ -185,6 +185,8 @@ def test_a_scorer_that_fails_on_the_way_ends_the_run_and_the_best_is_kept(
         (["--history-length", -1], "history-length is -1; expected 0 to 10,000"),
         (["--prompt", "a \udcff"], "which is not UTF-8; expected text"),
         (["--user", "ann"], None),
+        (["--device", "banana"], "device 'banana' cannot be used"),
+        (["--device", "cuda:99"], "device 'cuda:99' cannot be used"),
         (["--dtype", "int8"], "dtype 'int8' is not known; expected one of float32, bfloat16, float16"),
         (["--generator", "no-such-generator"], "generator 'no-such-generator' is not known"),
     ],

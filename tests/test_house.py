@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tasteprint"
-GROUND = {"types", "checked", "config", "files", "locks", "hub", "provenance"}
+GROUND = {"types", "checked", "config", "files", "locks", "devices", "hub", "provenance"}
 WAYS = {"vision", "incontext", "posterior"}
 ALLOWED = {
     "types": set(),
@@ -17,6 +17,7 @@ ALLOWED = {
     "config": {"checked"},
     "files": set(),
     "locks": {"files"},
+    "devices": set(),
     "provenance": set(),
     "hub": set(),
     "data": GROUND,

@@ -58,6 +58,7 @@ def build_agents_command(
 ) -> None:
     """Draw agents who like and dislike given attributes, and have images made for each (P section 3.2)."""
     from tasteprint.files import require_new
+    from tasteprint.locks import held_new
     from tasteprint.simulate.agent_set import write_agents
     from tasteprint.simulate.agents import draw_agents
 
@@ -65,7 +66,7 @@ def build_agents_command(
     people = draw_agents(agents, seed, min_jaccard)  # before a model is loaded: a mistake should show at once
     maker, shape, used = _generator(generator, size, steps, guidance)
     settings = {"seed": seed, "min_jaccard": min_jaccard, "images": images, "generator": generator, **used}
-    with progress_bar() as progress:
+    with held_new(out), progress_bar() as progress:
         write_agents(out, people, maker, shape, images, seed, generator == PAINTER, settings, progress)
     _say(out, agents, images)
 

@@ -84,32 +84,37 @@ def generate_command(
     config = GuideConfig(steps=steps, weight=weight, patience=patience)
     weights = read_weights(reward or [])
     check_loss(loss, pessimism)
+    from tasteprint.devices import usable_device
     from tasteprint.files import require_place, write_folder
+    from tasteprint.locks import held_new
     from tasteprint.report.generation import generation_record
 
+    if device is not None:
+        usable_device(device)
     require_place(out)  # a mistake should show before a model is loaded
     person, opener = read_person(history, data, user)
-    maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
-    prints = open_prints(model or ["mini"], person, opener, device, history_length)
-    rewards = [*own_rewards(prints, config.weight, loss, pessimism), *other_rewards(weights, device)]
-    from tasteprint.guide import reno
-    from tasteprint.report.generation import GenerationTrace
+    with held_new(out):
+        maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
+        prints = open_prints(model or ["mini"], person, opener, device, history_length)
+        rewards = [*own_rewards(prints, config.weight, loss, pessimism), *other_rewards(weights, device)]
+        from tasteprint.guide import reno
+        from tasteprint.report.generation import GenerationTrace
 
-    trace = GenerationTrace(list(prints), [seed + row for row in range(num_noises)])
-    draws = reno.noises(maker.noise_shape(size), trace.seeds)
-    if best_of:
-        run = reno.best_of(maker, prompt, islice(draws, best_of), rewards)
-    else:
-        run = reno.guide(maker, prompt, next(draws), rewards, config)
-    with progress_bar() as progress:
-        for step in run:
-            trace.add(step)
-            progress(f"Q {trace.best_q:.3f}", step.number, best_of - 1 if best_of else steps)
-    models = {name: one.fingerprint for name, one in prints.items()}
-    write_folder(out, trace.files(generation_record(arguments, config, maker, models, rewards, person)))
-    for fault in trace.faults:
-        typer.echo(f"tasteprint: {fault}", err=True)
-    typer.echo(f"{trace.summary()} {out / 'best.png'}")
+        trace = GenerationTrace(list(prints), [seed + row for row in range(num_noises)])
+        draws = reno.noises(maker.noise_shape(size), trace.seeds)
+        if best_of:
+            run = reno.best_of(maker, prompt, islice(draws, best_of), rewards)
+        else:
+            run = reno.guide(maker, prompt, next(draws), rewards, config)
+        with progress_bar() as progress:
+            for step in run:
+                trace.add(step)
+                progress(f"Q {trace.best_q:.3f}", step.number, best_of - 1 if best_of else steps)
+        models = {name: one.fingerprint for name, one in prints.items()}
+        write_folder(out, trace.files(generation_record(arguments, config, maker, models, rewards, person)))
+        for fault in trace.faults:
+            typer.echo(f"tasteprint: {fault}", err=True)
+        typer.echo(f"{trace.summary()} {out / 'best.png'}")
 
 
 def open_quietly(
