@@ -24,6 +24,10 @@ SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What the system says of a place that may be read and not written."""
 
 
+NOT_WRITTEN = ("PytorchStreamWriter", "inline_container.cc", "(os error ")
+"""In the messages of torch and safetensors for a file that could not be written."""
+
+
 @contextmanager
 def whole(path: Path, aside: Path | None = None) -> Iterator[Path]:
     """Give another path to write a file or a folder to, which becomes `path` in one step when the body ends.
@@ -34,15 +38,11 @@ def whole(path: Path, aside: Path | None = None) -> Iterator[Path]:
     """
     part = part_of(path) if aside is None else aside / part_of(path).name
     try:
-        with no_empty_folders(path.parent):
+        with disk_faults(f"writing {path.name} in {path.parent}"), no_empty_folders(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
             part.parent.mkdir(parents=True, exist_ok=True)
             yield part
             part.replace(path)
-    except OSError as error:
-        raise disk_error(
-            f"writing {path.name} in {path.parent}", error.strerror or str(error), error.errno
-        ) from error
     finally:
         with suppress(OSError):
             shutil.rmtree(part) if part.is_dir() else part.unlink()
@@ -119,6 +119,19 @@ def require_place(folder: Path) -> None:
         trial.rmdir()
     except OSError as error:
         raise disk_error(f"making folder {str(folder)!r}", error.strerror, error.errno) from error
+
+
+@contextmanager
+def disk_faults(what: str) -> Iterator[None]:
+    """Tell an error of writing as `disk_error` does, those of torch and safetensors too, which are no OSErrors."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(what, error.strerror or str(error), error.errno) from error
+    except Exception as error:  # of libraries that are not imported here; what is not about writing goes on
+        if not any(words in str(error) for words in NOT_WRITTEN):
+            raise
+        raise disk_error(what, str(error).splitlines()[0], errno.ENOSPC) from error
 
 
 def disk_error(what: str, reason: str | None, number: int | None) -> OSError:

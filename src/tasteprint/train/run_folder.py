@@ -99,7 +99,8 @@ class RunFolder:
 
     def _begin(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        for folder in (self.path, *(path for path in self.path.iterdir() if path.is_dir())):
+        remove_parts(self.path)
+        for folder in [path for path in self.path.iterdir() if path.is_dir()]:
             remove_parts(folder)
         if self.record.is_file() and not self._is_bare():
             return

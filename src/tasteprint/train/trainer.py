@@ -8,19 +8,17 @@ library.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
 from tqdm.auto import tqdm
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from tasteprint.config import StageConfig
-from tasteprint.files import disk_error
+from tasteprint.files import disk_faults
 from tasteprint.incontext.packing import Batch, collate, pack_example
 from tasteprint.train.objective import Objective
 from tasteprint.train.stream import ExampleStream
@@ -96,14 +94,6 @@ class StageBar(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Leave the finished bar standing."""
         self.bar.close()
-
-
-WRITING = ("PytorchStreamWriter", "inline_container.cc", "No space left", "I/O error", "IoError")
-"""In the messages of torch and safetensors for a file that could not be written."""
-
-
-def _tells_of_writing(fault: Exception) -> bool:
-    return any(words in str(fault) for words in WRITING)
 
 
 PEOPLE_A_CALL = 32
@@ -184,14 +174,9 @@ class PreferenceTrainer(Trainer):
         return SequentialSampler(self.stream)  # the stream is shuffled already, and resumes by number
 
     def _save_checkpoint(self, *arguments: Any) -> None:
-        """Save as the library does. A full disk, which torch and safetensors tell each in its way, is an OSError."""
-        try:
+        """Save as the library does; a full disk is an OSError in one sentence."""
+        with disk_faults(f"saving a checkpoint in {self.args.output_dir}"):
             super()._save_checkpoint(*arguments)
-        except (RuntimeError, SafetensorError) as fault:
-            if not _tells_of_writing(fault):
-                raise
-            reason = str(fault).splitlines()[0]
-            raise disk_error(f"saving a checkpoint in {self.args.output_dir}", reason, ENOSPC) from fault
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(str(output_dir or self.args.output_dir))
