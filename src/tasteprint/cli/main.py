@@ -38,7 +38,7 @@ app.command("generate")(generate_command)
 app.command("demo")(demo_command)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool | None) -> None:
     if wanted:
         typer.echo(tasteprint.__version__)
         raise typer.Exit
@@ -46,8 +46,8 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _tasteprint(
-    version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+    version: bool | None = typer.Option(
+        None, "--version", callback=_show_version, is_eager=True, help="Show the version."
     ),
 ) -> None:
     """Learns what one person likes in pictures from their votes."""
