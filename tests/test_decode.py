@@ -388,3 +388,12 @@ def test_hostile_changes_to_any_file_end_in_one_sentence() -> None:
                 assert open_image(bytes(changed), side=16).mode == "RGB"
             except ImageError as fault:
                 assert "expected" in str(fault) and "\n" not in str(fault)
+
+
+def test_a_pipe_is_refused_unread(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", Path("/dev/zero")):
+        with pytest.raises(
+            ImageError, match="is a pipe, a device or a socket, which is not read; expected a file"
+        ):
+            open_image(path)

@@ -211,7 +211,9 @@ class Run:
             with self.processes.main_process_first():
                 self.posterior = PosteriorRun(self.config, self.dataset, self.folder.path / "posterior").go()
         rows = self._filled(self.posterior.encoder).rows
-        set_seed(self.config.seed)  # the read-outs begin the same whether the posterior was learned now or opened
+        set_seed(
+            self.config.seed
+        )  # the read-outs begin the same whether the posterior was learned now or opened
         return Teacher.of(self.posterior, self._shown, rows, network.backbone, self.config.teacher)
 
     def _publish(self, network: PreferenceNetwork) -> None:
