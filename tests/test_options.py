@@ -70,7 +70,7 @@ OPTIONS = {
         "--offload": "test_generators.py",
     },
     "demo": {
-        "--out": FRONT, "--set": ("stage1.lr=inf", "stage1.lr is inf"), "--people": (0, "expected 40 to"),
+        "--out": FRONT, "--set": ("stage1.lr=inf", "stage1.lr is inf"), "--people": (0, "expected 20 to"),
         "--seed": (-1, BOUNDS),
     },
 }  # fmt: skip

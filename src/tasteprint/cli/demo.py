@@ -53,7 +53,7 @@ def demo_command(
         list[str] | None,
         typer.Option("--set", help="section.key=value of the configs mini and posterior; may be repeated."),
     ] = None,
-    people: Annotated[int, bounded("Simulated people.", 40, 100_000)] = PEOPLE,
+    people: Annotated[int, bounded("Simulated people.", 20, 100_000)] = PEOPLE,
     seed: Annotated[
         int, bounded("Seed of the people, the pictures and the training.", 0, SEEDS - FIRST_SEED)
     ] = 0,
