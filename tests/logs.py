@@ -16,7 +16,7 @@ from PIL import Image
 from tasteprint.data import duck
 from tasteprint.data.logs import find_log
 from tasteprint.data.mapping import Mapping
-from tasteprint.data.votes import stage_votes
+from tasteprint.data.votes import COLUMNS, require_columns, stage_votes
 from tasteprint.types import Vote
 
 CALISTA = Path(__file__).parents[2] / "shared" / "data" / "calista_webpages"
@@ -76,9 +76,9 @@ def staged(tmp_path: Path, source: str | Path, mapping: Mapping) -> tuple[list[V
     work = tmp_path / "work"
     work.mkdir()
     with duck.connect(work) as connection:
-        log = find_log(connection, source)
-        _, dropped = stage_votes(connection, log, mapping)
-        rows = connection.execute("FROM votes ORDER BY ALL").fetchall()
+        log = require_columns(find_log(source, mapping.source), mapping)
+        dropped = stage_votes(connection, log, mapping).exclusions.left_out.counts
+        rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM votes ORDER BY ALL").fetchall()
     return [Vote(*row) for row in rows], dropped
 
 

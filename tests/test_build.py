@@ -136,13 +136,16 @@ def test_bad_rows_are_left_out_and_counted(log: Path, tmp_path: Path) -> None:
     summary = build(log, tmp_path / "out", PLAIN, CONFIG, 0, images=log.parent)
     assert summary.dropped == {
         "duplicate row": 1,
-        "image missing": 3,
+        "image missing": 2,
+        "image outside its folder": 1,
         "image truncated": 1,
         "same image on both sides": 2,
         "user has fewer than 5 unique liked images": 1,
     }
     assert sum(count.votes for count in summary.splits.values()) == 200
-    assert summary.bad_images == {"image missing": 3, "image truncated": 1}
+    assert summary.bad_images == {"image missing": 2, "image outside its folder": 1, "image truncated": 1}
+    assert summary.unread["image outside its folder"] == ["../secret.png"]
+    assert summary.examples["image truncated"] == "line 204 of 'votes.csv': image 'torn.png'"
     with pytest.raises(ValueError, match=r"image '4?.*png'.*expected"):
         build(log, tmp_path / "strict", PLAIN, CONFIG, 0, images=log.parent, strict=True)
     with pytest.raises(ValueError, match=r"is (not there|incomplete)"):

@@ -239,5 +239,5 @@ def test_what_is_no_history_file_is_one_sentence(text: str, match: str, tmp_path
     (tmp_path / "votes.csv").write_text(text)
     with pytest.raises(ValueError, match=match):
         read_history(tmp_path / "votes.csv")
-    with pytest.raises(ValueError, match=r"is not there; expected a CSV"):
+    with pytest.raises(ValueError, match=r"is not there; expected a table"):
         read_history(tmp_path / "other.csv")

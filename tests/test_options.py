@@ -23,7 +23,8 @@ OPTIONS = {
         "--out": "test_build.py", "--mapping": ("no-such", "mapping 'no-such'"), "--column": ("x", "'x'"),
         "--images": "test_votes.py", "--seed": "test_build.py", "--min-liked": (-1, "min_liked is -1"),
         "--validation": (2, "validation is 2"), "--test": (2, "test is 2"), "--temporal": "test_build.py",
-        "--strict": "test_build.py", "--force": "test_build.py", "--json": "test_build.py",
+        "--strict": "test_build.py", "--constant": "test_build_options.py",
+        "--force": "test_build.py", "--json": "test_build.py",
     },
     "agents build": {
         "--out": AGENTS, "--agents": (0, "agents is 0; expected 1 to 1,000"), "--seed": (-1, BOUNDS),
@@ -51,11 +52,16 @@ OPTIONS = {
         "--model": MODEL, "--out": ("x.doc", "x.doc"), "--best": (0, "best is 0; expected 1 to"), "--copy-to": RANK,
         "--data": ("no-such", "missing or named twice"), "--user": ("ann", "missing or named twice"),
         "--prompt": ("\udcff", "not UTF-8"), "--history-length": (-1, BOUNDS), "--no-cache": FRONT, "--json": RANK,
+        "--shared": "test_verdict.py", "--write-xmp": "test_likes_command.py", "--dry-run": "test_likes_command.py",
     },
     "ask": {
         "--liked": RANK, "--disliked": RANK, "--votes": RANK, "--stars": ("no-such.csv", "no-such.csv"),
         "--model": MODEL, "--count": (0, "count is 0; expected 1 to"), "--out": ("x.doc", "x.doc"),
-        "--seed": (-1, BOUNDS), "--no-cache": FRONT, "--json": RANK,
+        "--seed": (-1, BOUNDS), "--no-cache": FRONT, "--json": RANK, "--shared": "test_verdict.py",
+    },
+    "likes": {
+        "--out": "test_likes_command.py", "--moved": "test_likes_command.py",
+        "--rejected-are-disliked": "test_likes_command.py",
     },
     "cache": {"--empty": RANK},
     "generate": {

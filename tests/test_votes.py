@@ -22,7 +22,6 @@ from tasteprint.data.mapping import (
     Filter,
     Images,
     Mapping,
-    bundled_mappings,
     load_mapping,
 )
 from tasteprint.types import Vote
@@ -110,14 +109,13 @@ def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -
     )
 
 
-def test_a_shard_of_another_table_is_named(tmp_path: Path) -> None:
+def test_an_image_table_beside_the_log_is_passed_over(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     write_csv(logs / "a.csv", ROWS)
     write_csv(logs / "images.csv", [{"image_id": "x", "file": "y"}])
-    refused(
-        tmp_path, logs, PLAIN, "log 'images.csv' has no column 'user_id'; expected it beside image_id, file"
-    )
+    votes, dropped = staged(tmp_path, logs, PLAIN)
+    assert votes == EXPECTED and not dropped
 
 
 def test_an_optional_column_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
@@ -126,7 +124,7 @@ def test_an_optional_column_that_was_asked_for_must_be_there(tmp_path: Path) -> 
     refused(tmp_path, source, PLAIN.with_columns(("prompt=caption",)), "no column 'caption'")
 
 
-@pytest.mark.parametrize("label", ["2", "0.7", "left", "-1", "nan"])
+@pytest.mark.parametrize("label", ["2", "0.7", "left", "-1", "1_0"])
 def test_a_label_outside_the_three_is_shown_with_its_rows(label: str, tmp_path: Path) -> None:
     rows = [{**row, "label_0": label if n in (1, 3) else 1} for n, row in enumerate(ROWS)]
     source = write_csv(tmp_path / "log.csv", rows)
@@ -197,7 +195,7 @@ def test_a_folder_of_two_kinds_is_refused(tmp_path: Path) -> None:
     logs.mkdir()
     write_csv(logs / "a.csv", ROWS)
     jsonl(logs / "b.jsonl", ROWS)
-    refused(tmp_path, logs, PLAIN, "mixes CSV and JSONL")
+    refused(tmp_path, logs, PLAIN, "mixes CSV and JSON")
 
 
 def ratings(user: str, *pairs: tuple[str, float]) -> list[dict]:
@@ -275,8 +273,8 @@ def test_the_exact_columns_of_pickapic_v2(edition: str, tmp_path: Path) -> None:
 
 
 def test_a_mapping_is_checked_when_it_is_read(tmp_path: Path) -> None:
-    assert bundled_mappings() == ["calista", "likes", "pickapic", "ratings", "votes"]
     good = 'kind = "votes"\n[columns]\nuser = "u"\nimage_0 = "a"\nimage_1 = "b"\nlabel = "l"\n'
+    stars = 'kind = "ratings"\n[columns]\nuser = "u"\nimage = "a"\nrating = "r"\n'
     own = tmp_path / "own.toml"
     for text, match in {
         good: "",
@@ -294,6 +292,18 @@ def test_a_mapping_is_checked_when_it_is_read(tmp_path: Path) -> None:
         "optional = 'label'\n" + good: "optional is 'label'; expected a list",
         "min_gap = 0\n" + good: "min_gap is 0; expected a number above 0",
         good + "[labels]\nyes = 'one'\n": "labels.yes is 'one'; expected a number",
+        good + "[labels]\nyes = 2\n": r"labels.yes is 2; expected 1 \(first preferred\)",
+        good + "[[filters]]\ncolumn = 'x'\nkeep = ['1']\nreason = 3\n": r"filters\.0\.reason is 3",
+        good + "[constants]\nlabel = 1\n": "a column and a constant of 'label'; expected one of them",
+        good + "[constants]\nsize = 1\n": "a constant of 'size'; expected one of user",
+        good + "[constants]\nsplit = ['test']\n": r"constants\.split is \['test'\]",
+        good
+        + "[splits]\nholdout = 'moon'\n": "splits.holdout is 'moon'; expected one of train, validation, test",
+        good + "[source]\ndelimiter = ';;'\n": "delimiter is ';;'; expected one character",
+        "scale = [1, 5]\n" + good: "expected these of ratings only",
+        "scale = [5, 1]\n" + stars: r"scale is \[5.0, 1.0\]; expected the least and the most",
+        "scale = ['a', 'b']\n" + stars: r"mapping\.scale\.0 is 'a'; expected a number",
+        "rejected = [-1]\n" + stars: "rejected and no scale; expected both",
     }.items():
         own.write_text(text)
         if not match:
@@ -353,7 +363,16 @@ def mappings(draw: st.DrawFn) -> Mapping:
     columns = {role: draw(NAMES) for role in roles}
     optional = tuple(draw(st.lists(st.sampled_from(roles), unique=True)))
     gap = draw(st.floats(0.125, 4))
-    return Mapping(kind, columns, optional, draw(NAMES), draw(LABELS), draw(FILTERS), draw(IMAGES), gap)
+    more = {}
+    if kind == "ratings":
+        words = draw(st.lists(NAMES, max_size=2))
+        more = {"scale": (1.0, 5.0), "unrated": tuple(words), "rejected": tuple(words)}
+    if draw(st.booleans()):
+        more["constants"] = {"user": draw(NAMES)}
+        columns = {role: column for role, column in columns.items() if role != "user"}
+    return Mapping(
+        kind, columns, optional, draw(NAMES), draw(LABELS), draw(FILTERS), draw(IMAGES), gap, **more
+    )
 
 
 def inline(value: Any) -> str:

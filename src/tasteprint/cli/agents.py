@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasteprint.cli.bounds import SEEDS, bounded
+from tasteprint.cli.bounds import SEEDS, number_option
 from tasteprint.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -32,12 +32,14 @@ def _agents() -> None:
 @agents_app.command("build")
 def build_agents_command(
     out: Annotated[Path, typer.Option(help="The folder of the agents; new or empty.")],
-    agents: Annotated[int, bounded("How many agents.", 1, 1000)] = 30,
-    seed: Annotated[int, bounded("Seed of the agents, the prompts and the noise.", 0, SEEDS)] = 0,
+    agents: Annotated[int, number_option("How many agents.", 1, 1000)] = 30,
+    seed: Annotated[int, number_option("Seed of the agents, the prompts and the noise.", 0, SEEDS)] = 0,
     min_jaccard: Annotated[
-        float, bounded("Least Jaccard distance between the attributes of two agents.", 0, 1)
+        float, number_option("Least Jaccard distance between the attributes of two agents.", 0, 1)
     ] = 0.8,
-    images: Annotated[int, bounded("Liked images of each agent, and as many disliked ones.", 1, 1000)] = 10,
+    images: Annotated[
+        int, number_option("Liked images of each agent, and as many disliked ones.", 1, 1000)
+    ] = 10,
     generator: Annotated[
         str,
         typer.Option(
@@ -46,15 +48,15 @@ def build_agents_command(
     ] = PAINTER,
     size: Annotated[
         int | None,
-        bounded(
+        number_option(
             "Side of an image in pixels; by default the generator's own (painter: 64), else 512.", 8, 4096
         ),
     ] = None,
     steps: Annotated[
         int | None,
-        bounded("Steps of a diffusers pipeline; by default the generator's own, else 4.", 1, 1000),
+        number_option("Steps of a diffusers pipeline; by default the generator's own, else 4.", 1, 1000),
     ] = None,
-    guidance: Annotated[float, bounded("Guidance scale of a diffusers pipeline.", 0, 100)] = 0.0,
+    guidance: Annotated[float, number_option("Guidance scale of a diffusers pipeline.", 0, 100)] = 0.0,
 ) -> None:
     """Draw agents who like and dislike given attributes, and have images made for each (P section 3.2)."""
     from tasteprint.files import require_new

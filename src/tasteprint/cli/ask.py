@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasteprint.cli.bounds import SEEDS, bounded
+from tasteprint.cli.bounds import SEEDS, number_option
 from tasteprint.cli.own_pictures import (
     Disliked,
     Liked,
     Model,
     NoCache,
     Pictures,
+    Shared,
     Stars,
     Votes,
     open_own,
@@ -55,9 +56,10 @@ def ask_command(
     votes: Votes = None,
     stars: Stars = None,
     model: Model = "photos",
-    count: Annotated[int, bounded("How many pairs.", 1, 1000)] = 10,
+    shared: Shared = None,
+    count: Annotated[int, number_option("How many pairs.", 1, 1000)] = 10,
     out: Out = None,
-    seed: Annotated[int, bounded("Seed of the pairs among which these are sought.", 0, SEEDS)] = 0,
+    seed: Annotated[int, number_option("Seed of the pairs among which these are sought.", 0, SEEDS)] = 0,
     no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
@@ -68,7 +70,7 @@ def ask_command(
     history = read_opinions(liked, disliked, votes, stars)
     found = find_pictures(pictures)
     with kept_when_stopped(not no_cache) as progress:
-        person = _known(model, found.paths, history, not no_cache, progress)
+        person = _known((model, shared), found.paths, history, not no_cache, progress)
         questions = _questions(person, count, seed)
     _print(questions, as_json)
     if out is not None:
@@ -88,15 +90,15 @@ def _check(out: Path | None) -> None:
 
 
 def _known(
-    model: str, paths: Sequence[Path], history: History, cached: bool, progress: Progress
+    model: tuple[str, str | None], paths: Sequence[Path], history: History, cached: bool, progress: Progress
 ) -> KnownPerson:
     from tasteprint.library.person import ReadsEmbeddings, know_person
     from tasteprint.library.store import cache_folder
 
-    opened = open_own(model)
+    opened = open_own(*model)
     if not isinstance(opened, ReadsEmbeddings):
         raise ValueError(
-            f"model {model!r} does not know how sure it is; expected a taste posterior, such as photos: name one."
+            f"model {model[0]!r} does not know how sure it is; expected a taste posterior, such as photos: name one."
         )
     return know_person(opened, paths, history, cache_folder() if cached else None, progress)
 

@@ -13,7 +13,7 @@ SEEDS = 2**32 - 1
 """The largest seed that every generator of random numbers takes."""
 
 
-def bounded(help: str, least: int | float, most: int | float) -> Any:
+def number_option(help: str, least: int | float, most: int | float) -> Any:
     """An option for a number from `least` to `most`, both included; ValueError, before the command, for any other."""
 
     @no_type_check  # typer names a class here of which what it gives is no instance

@@ -23,15 +23,21 @@ def _data() -> None:
 @data_app.command("build")
 def build_data_command(
     log: Annotated[
-        str, typer.Argument(help="A CSV, JSONL or Parquet file, a folder of them, or a glob pattern.")
+        str,
+        typer.Argument(
+            help="A file, an archive or a folder of CSV, JSON, Parquet or SQLite, or a glob pattern."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder of the dataset; new or empty.")],
     mapping: Annotated[str, typer.Option(help="A bundled mapping by name, or a TOML file.")] = "votes",
     column: Annotated[
         list[str] | None, typer.Option(help="role=COLUMN, as in user=rater_id; may be repeated.")
     ] = None,
+    constant: Annotated[
+        list[str] | None, typer.Option(help="role=VALUE of every row, as in label=1; may be repeated.")
+    ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="A folder of image files, or a CSV of ids and files.")
+        Path | None, typer.Option(help="A folder of image files, or a table of ids and files.")
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Seed of the split of users into training, validation and test.")
@@ -45,7 +51,9 @@ def build_data_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first image that cannot be used.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing dataset.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing dataset, once the new one is whole.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Build a dataset from a log of votes, likes or ratings."""
@@ -54,7 +62,7 @@ def build_data_command(
     from tasteprint.data.mapping import load_mapping
 
     config = DataConfig(min_liked=min_liked, validation=validation, test=test, temporal=temporal)
-    columns = load_mapping(mapping).with_columns(tuple(column or ()))
+    columns = load_mapping(mapping).with_constants(tuple(constant or ())).with_columns(tuple(column or ()))
     with progress_bar() as progress:
         summary = build(log, out, columns, config, seed, strict, force, images, progress)
     if as_json:
@@ -63,3 +71,5 @@ def build_data_command(
     from rich.console import Console
 
     Console().print(summary.table())
+    for remark in summary.remarks():
+        typer.echo(f"note: {remark}", err=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasteprint.cli.bounds import SEEDS, bounded
+from tasteprint.cli.bounds import SEEDS, number_option
 
 if TYPE_CHECKING:
     from tasteprint.config import Config
@@ -53,9 +53,9 @@ def demo_command(
         list[str] | None,
         typer.Option("--set", help="section.key=value of the configs mini and posterior; may be repeated."),
     ] = None,
-    people: Annotated[int, bounded("Simulated people.", 20, 100_000)] = PEOPLE,
+    people: Annotated[int, number_option("Simulated people.", 20, 100_000)] = PEOPLE,
     seed: Annotated[
-        int, bounded("Seed of the people, the pictures and the training.", 0, SEEDS - FIRST_SEED)
+        int, number_option("Seed of the people, the pictures and the training.", 0, SEEDS - FIRST_SEED)
     ] = 0,
 ) -> None:
     """Measure the bundled models on simulated people they never met; then train further on such people."""

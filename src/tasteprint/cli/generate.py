@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasteprint.cli.bounds import SEEDS, bounded
+from tasteprint.cli.bounds import SEEDS, number_option
 from tasteprint.cli.person import Count, DataFolder, HistoryFile, User, read_person, unicode_text
 from tasteprint.cli.progress import progress_bar, quiet_libraries
 from tasteprint.cli.steering import check_loss, open_prints, other_rewards, own_rewards, read_weights
@@ -40,7 +40,10 @@ Pessimism = Annotated[
     typer.Option(help="Subtract so many standard deviations from the score of a taste posterior."),
 ]
 BestOf = Annotated[
-    int, bounded("Instead of optimising the noise, take the best of so many draws; 0: optimise.", 0, 100_000)
+    int,
+    number_option(
+        "Instead of optimising the noise, take the best of so many draws; 0: optimise.", 0, 100_000
+    ),
 ]
 Patience = Annotated[int, typer.Option(help="Stop after so many steps without a better picture; 0: never.")]
 Generator = Annotated[
@@ -58,15 +61,17 @@ def generate_command(
     model: Models = None,
     generator: Generator = "mini-generator",
     steps: Annotated[int, typer.Option(help="Gradient steps on the noise.")] = 30,
-    seed: Annotated[int, bounded("Seed of the noise.", 0, SEEDS)] = 0,
-    num_noises: Annotated[int, bounded("How many noises, from this seed and the next.", 1, 1000)] = 1,
+    seed: Annotated[int, number_option("Seed of the noise.", 0, SEEDS)] = 0,
+    num_noises: Annotated[int, number_option("How many noises, from this seed and the next.", 1, 1000)] = 1,
     best_of: BestOf = 0,
     loss: Loss = None,
     weight: Annotated[float, typer.Option(help="Weight of the person's taste.")] = 0.75,
     pessimism: Pessimism = 0.0,
     reward: Rewards = None,
     patience: Patience = 0,
-    size: Annotated[int | None, bounded("Side in pixels; default the generator's own.", 8, 4096)] = None,
+    size: Annotated[
+        int | None, number_option("Side in pixels; default the generator's own.", 8, 4096)
+    ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     checkpointing: Annotated[

@@ -16,7 +16,7 @@ import typer
 from tasteprint.library.names import plain
 
 if TYPE_CHECKING:
-    from tasteprint.types import History, TasteModel, Vote
+    from tasteprint.types import History, Rating, Scorer, TasteModel, Vote
 
 NAMED = 20
 """So many files that could not be looked at are named; of more, the number is."""
@@ -29,26 +29,37 @@ Liked = Annotated[
 ]
 Disliked = Annotated[list[str] | None, typer.Option(help="The same of disliked pictures.")]
 Votes = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option(
         "--votes",
         "--history",
-        help="A CSV with columns liked and disliked, or first, second and preferred; paths relative to it. May be "
-        "repeated.",
+        help="A table (CSV, JSON, …) with columns liked and disliked, or first, second and preferred; paths relative "
+        "to it; or a photo library, as --stars. May be repeated.",
     ),
 ]
 Stars = Annotated[
-    list[Path] | None, typer.Option(help="A CSV with columns image and stars, and out_of where it is not 5.")
+    list[str] | None,
+    typer.Option(
+        help="A table with columns image and stars, and out_of where it is not 5; or a photo library as kind:PATH, "
+        "such as xmp:photos/ or lightroom:my.lrcat: see `tasteprint likes`."
+    ),
 ]
 Model = Annotated[str, typer.Option(help="photos, or a model folder, a run's folder, a Hub repository.")]
+Shared = Annotated[
+    str | None,
+    typer.Option(
+        help="A taste that you may share, by how much your answers say: a scorer by name, such as pickscore, or a "
+        "posterior fitted on another log."
+    ),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing of the pictures for the next time.")]
 
 
 def read_opinions(
     liked: Sequence[str] | None,
     disliked: Sequence[str] | None,
-    votes: Sequence[Path] | None,
-    stars: Sequence[Path] | None,
+    votes: Sequence[str] | None,
+    stars: Sequence[str] | None,
     data: Path | None = None,
     user: str | None = None,
 ) -> History:
@@ -59,9 +70,26 @@ def read_opinions(
         raise ValueError(
             "the person is missing or named twice; expected --votes FILE, or --data DIR and --user ID: name one."
         )
-    if data is None or user is None:
-        return gather_opinions(liked or (), disliked or (), votes, stars)
-    return gather_opinions(liked or (), disliked or (), _votes_of(data, user), stars)
+    tables, rated = _of_libraries(votes or ())
+    files, more = _of_libraries(stars or ())
+    said = tables if data is None or user is None else _votes_of(data, user)
+    return gather_opinions(liked or (), disliked or (), said, [*files, *rated, *more])
+
+
+def _of_libraries(sources: Sequence[str]) -> tuple[list[str], list[Rating]]:
+    """Tell files from libraries, and read these; what they leave unsaid is told on standard error."""
+    if not sources:
+        return [], []
+    from tasteprint.likes.kinds import names_library, read_likes
+
+    libraries = [source for source in sources if names_library(source)]
+    ratings: list[Rating] = []
+    for library in libraries:
+        found = read_likes(library)
+        ratings += found.ratings
+        for line in (f"{library} has {found}.", *found.notes):
+            typer.echo(f"tasteprint: {plain(line)}", err=True)
+    return [source for source in sources if source not in libraries], ratings
 
 
 def say_what_was_missed(
@@ -81,15 +109,29 @@ def say_what_was_missed(
         typer.echo(line if line.startswith("  ") else f"tasteprint: {line}", err=True)
 
 
-def open_own(model: str) -> TasteModel:
-    """Open a model without messages of its libraries."""
+def open_own(model: str, shared: str | None = None) -> TasteModel:
+    """Open a model without messages of its libraries; one whose people may share a taste, if that is named."""
     from tasteprint.cli.progress import quiet_libraries
+    from tasteprint.library.person import share_taste
     from tasteprint.library.rank import PHOTOS
     from tasteprint.methods import open_model
 
-    if model != PHOTOS:  # which needs no library that speaks, and none that takes seconds to load
+    if (
+        model != PHOTOS or shared
+    ):  # it alone needs no library that speaks, and none that takes seconds to load
         quiet_libraries()
-    return open_model(model)
+    opened = open_model(model)
+    return opened if shared is None else share_taste(opened, _shared_taste(shared))
+
+
+def _shared_taste(name: str) -> Scorer:
+    """A reward model, or what a model thinks of pictures before it knows anything of a person."""
+    from tasteprint.data.decode import open_image
+    from tasteprint.methods import open_model
+    from tasteprint.scorers import SCORERS, open_scorer
+    from tasteprint.types import History
+
+    return open_scorer(name) if name in SCORERS else open_model(name).print_of(History("nobody"), open_image)
 
 
 def _votes_of(data: Path, user: str) -> list[Vote]:

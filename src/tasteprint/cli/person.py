@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasteprint.cli.bounds import bounded
+from tasteprint.cli.bounds import number_option
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,7 +34,7 @@ def unicode_text(value: str | None) -> str | None:
 HistoryFile = Annotated[
     Path | None,
     typer.Option(
-        help="A CSV of votes with columns liked, disliked and optionally prompt; paths relative to it."
+        help="A table of votes (CSV, JSON, …) with columns liked, disliked, perhaps prompt; paths relative to it."
     ),
 ]
 DataFolder = Annotated[Path | None, typer.Option(help="Instead of --history: a dataset folder, with --user.")]
@@ -45,7 +45,7 @@ User = Annotated[
 Prompt = Annotated[str, typer.Option(help="What the pictures were made for.", callback=unicode_text)]
 Count = Annotated[
     int | None,
-    bounded(
+    number_option(
         "Read so many votes at most, the latest; by default all, and 8 with an in-context model.",
         0,
         MOST_VOTES,

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tasteprint.cli.bounds import bounded
+from tasteprint.cli.bounds import number_option
 from tasteprint.cli.own_pictures import (
     Disliked,
     Liked,
     Model,
     NoCache,
     Pictures,
+    Shared,
     Stars,
     Votes,
     open_own,
@@ -41,7 +42,7 @@ Out = Annotated[
     typer.Option(help="Write the whole ranking: .csv, .jsonl, .parquet, or .html, a page to look at."),
 ]
 Best = Annotated[
-    int, bounded("How many of the best to show, and to copy; of near-duplicates one.", 1, 1_000_000)
+    int, number_option("How many of the best to show, and to copy; of near-duplicates one.", 1, 1_000_000)
 ]
 CopyTo = Annotated[
     Path | None,
@@ -49,6 +50,17 @@ CopyTo = Annotated[
         help="A folder for the best, in their order: hard links, or copies where there can be none. Nothing is moved, "
         "removed or overwritten."
     ),
+]
+WriteXmp = Annotated[
+    bool,
+    typer.Option(
+        "--write-xmp",
+        help="Write 1 to 5 stars into sidecars (a.jpg.xmp), a star for each 20 % of `how sure`; never into a picture, "
+        "nor over a person's rating.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="With --write-xmp: tell what would be written, and write nothing.")
 ]
 
 
@@ -59,6 +71,7 @@ def rank_command(
     votes: Votes = None,
     stars: Stars = None,
     model: Model = "photos",
+    shared: Shared = None,
     out: Out = None,
     best: Best = 10,
     copy_to: CopyTo = None,
@@ -66,13 +79,16 @@ def rank_command(
     user: User = None,
     prompt: Prompt = "",
     history_length: Count = None,
+    write_xmp: WriteXmp = False,
+    dry_run: DryRun = False,
     no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank your own pictures by what you said of some, the best first; equal ones keep the order given."""
     _check(out, copy_to)
+    _check_dry_run(dry_run, write_xmp, out, copy_to)
     history = read_opinions(liked, disliked, votes, stars, data, user)
-    ranking = _ranked(pictures, history, model, prompt, history_length, not no_cache)
+    ranking = _ranked(pictures, history, (model, shared), prompt, history_length, not no_cache)
     if as_json:
         typer.echo(json.dumps(_objects(ranking), indent=1))
     else:
@@ -81,6 +97,8 @@ def rank_command(
         with progress_bar("pictures") as progress:
             ranking.save(out, progress)
     missed = _copied(ranking, best, copy_to) if copy_to is not None else ()
+    if write_xmp:
+        _starred(ranking, dry_run)
     say_what_was_missed(ranking.skipped, (*ranking.failed, *missed), ranking.notes)
 
 
@@ -94,8 +112,20 @@ def _check(out: Path | None, copy_to: Path | None) -> None:
         raise ValueError(f"{str(copy_to)!r} is a file; expected a folder to copy to: name another.")
 
 
+def _check_dry_run(dry_run: bool, write_xmp: bool, out: Path | None, copy_to: Path | None) -> None:
+    if dry_run and (not write_xmp or out is not None or copy_to is not None):
+        raise ValueError(
+            "dry-run writes nothing; expected it with --write-xmp, and without --out or --copy-to."
+        )
+
+
 def _ranked(
-    sources: list[str], history: History, model: str, prompt: str, history_length: int | None, cached: bool
+    sources: list[str],
+    history: History,
+    model: tuple[str, str | None],
+    prompt: str,
+    history_length: int | None,
+    cached: bool,
 ) -> Ranking:
     from tasteprint.library.folder import find_pictures
     from tasteprint.library.rank import rank_files
@@ -103,10 +133,10 @@ def _ranked(
 
     found = find_pictures(sources)
     with kept_when_stopped(cached) as progress:
-        opened = open_own(model)
+        opened = open_own(*model)
         cache = cache_folder() if cached else None
         ranking = rank_files(opened, found.paths, history, cache, progress, prompt, history_length)
-    return replace(ranking, skipped=found.skipped, model=model)
+    return replace(ranking, skipped=found.skipped, model=" + ".join(filter(None, model)))
 
 
 def _copied(ranking: Ranking, best: int, folder: Path) -> tuple[tuple[Path, str], ...]:
@@ -116,6 +146,24 @@ def _copied(ranking: Ranking, best: int, folder: Path) -> tuple[tuple[Path, str]
     made, gone = copy_in_order([one.path for one in ranking.leaders[:best]], folder)
     typer.echo(f"tasteprint: the best {len(made):,} are in {plain(folder)}", err=True)
     return gone
+
+
+def _starred(ranking: Ranking, dry_run: bool) -> None:
+    """Write stars beside the pictures, and tell of what was left."""
+    from tasteprint.library.folder import skipped_in_words
+    from tasteprint.likes.star_writing import write_stars
+
+    def tell(sidecar: Path, stars: int) -> None:
+        if dry_run:
+            typer.echo(
+                f"tasteprint: {stars} {'star' if stars == 1 else 'stars'} into {plain(sidecar)}", err=True
+            )
+
+    done = write_stars(ranking, dry_run, tell)
+    left = f"; pictures left as they are: {skipped_in_words(done.left)}" if done.left else ""
+    typer.echo(
+        f"tasteprint: {'would write' if dry_run else 'wrote'} {done.count:,} sidecars{left}.", err=True
+    )
 
 
 def _objects(ranking: Ranking) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -38,7 +38,11 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a build did; `dropped` counts rows of the log by reason, `rows` is all that were read."""
+    """What a build did; `dropped` counts rows of the log by reason, `rows` is all that were read.
+
+    `examples` shows for each reason where its first row stands, `unread` names images by kind of fault, not all of
+    many, and `notes` say how the log was understood.
+    """
 
     splits: dict[str, Count]
     rows: int
@@ -50,6 +54,9 @@ class Summary:
     settings: dict[str, Any]
     seed: int
     version: str
+    examples: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Give the text of summary.json."""
@@ -88,6 +95,14 @@ class Summary:
         for reason, rows in sorted(self.dropped.items(), key=lambda item: (-item[1], item[0])):
             table.add_row(f"left out: {reason}", "", "", f"{rows:,}", "")
         return table
+
+    def remarks(self) -> list[str]:
+        """Give sentences on what was left out and how the log was understood, for a person to read."""
+        shown = [f"{why}: as {where}" for why, where in self.examples.items() if why not in self.unread]
+        for kind, names in self.unread.items():
+            more = self.bad_images[kind] - len(names)
+            shown.append(f"{kind}: {', '.join(map(repr, names))}{f' and {more:,} more' if more else ''}")
+        return [*self.notes, *shown]
 
 
 def count_splits(connection: duckdb.DuckDBPyConnection) -> dict[str, Count]:

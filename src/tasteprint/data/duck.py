@@ -9,21 +9,22 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from tasteprint.files import disk_error
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 MEMORY_LIMIT = "256MB"
 """DuckDB's own share; what does not fit is spilled. Measured by benchmarks/million_votes.py."""
-
-IMAGE_MEMORY_LIMIT = "4GB"
-"""While encoded images are read: DuckDB holds a column of a Parquet row group, some 300 MB of Pick-a-Pic."""
 
 
 def connect(work: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
     """Open the working database of a build in an existing folder, which also takes what spills."""
-    return duckdb.connect(
+    connection = duckdb.connect(
         str(work / "work.duckdb"),
         config={
             "memory_limit": MEMORY_LIMIT,
@@ -34,6 +35,8 @@ def connect(work: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
             "TimeZone": "UTC",
         },
     )
+    connection.execute("SET enable_progress_bar = false")  # it would be printed between the lines of --json
+    return connection
 
 
 def name(identifier: str) -> str:
@@ -53,11 +56,32 @@ def count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(row[0])
 
 
+def load_rows(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: pa.RecordBatchReader, query: str = "FROM batch"
+) -> None:
+    """Make a table of what a query makes of each `batch` of rows; what their reading raises is raised as it is."""
+    with connection.cursor() as cursor:
+        cursor.register("batch", rows.schema.empty_table())
+        cursor.execute(f"CREATE TABLE {name(table)} AS {query}")
+        for batch in rows:
+            cursor.register("batch", batch)
+            cursor.execute(f"INSERT INTO {name(table)} {query}")
+
+
 @contextmanager
 def plain_errors(what: str, remedy: str) -> Iterator[None]:
-    """Turn DuckDB's errors into one sentence: OSError for a full disk, ValueError for what cannot be read."""
+    """Turn DuckDB's errors into one sentence: OSError for a full disk, ValueError for what cannot be read.
+
+    A person's interruption, which DuckDB tells as an error of its own, is one again.
+    """
     try:
         yield
+    except duckdb.InterruptException as stop:
+        raise KeyboardInterrupt from stop
+    except RuntimeError as error:
+        if "interrupted" in str(error):
+            raise KeyboardInterrupt from error
+        raise
     except duckdb.Error as error:
         first = str(error).strip().splitlines()[0]
         if "No space left" in str(error) or isinstance(error, duckdb.OutOfMemoryException):

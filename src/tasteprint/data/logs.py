@@ -1,119 +1,133 @@
-"""A log on disk: which files it is, and how DuckDB reads them.
+"""A log on disk: its files as one table of text, each row with the file and the line that it stands on.
 
-Enters: a file, a folder of shards or a glob pattern. Leaves: a `Log` whose `scan()` stands in a FROM.
+Enters: a file, a folder of shards or a glob pattern, and what the mapping says of it. Leaves: a `Log`.
 Does not know: what the columns mean. Opens no pickle.
 """
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
+from tasteprint.data.tables.files import open_tables
+from tasteprint.data.tables.fitting import fit
+from tasteprint.data.tables.parquet_table import ParquetTable
+from tasteprint.data.tables.source import UNSAID, Source
+from tasteprint.data.tables.table import LINE, Table
 
-from tasteprint.data.duck import name, plain_errors, text
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-KINDS = {".csv": "CSV", ".tsv": "CSV", ".jsonl": "JSONL", ".ndjson": "JSONL", ".parquet": "Parquet"}
-"""What can be read, by suffix; CSV and JSONL may end in .gz besides."""
+FILE = "_file"
+"""The column that counts the files of a log, from 0; LINE is the other beside the cells."""
 
-PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
-PICKLE_MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
-"""Protocols 2 to 5, and the zip that torch wraps around one."""
+
+ROWS, BYTES = 16384, 8 << 20
+"""Batches are put together until they have so many rows, or cells of so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Files of one kind, with the columns of each."""
+    """Files of one kind; `required` are the columns that every row must reach, `passed_over` sentences on the rest."""
 
-    files: tuple[Path, ...]
-    kind: str
-    tables: tuple[tuple[str, ...], ...]
+    tables: tuple[Table, ...]
+    passed_over: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files, as `_file` counts them."""
+        return tuple(table.name for table in self.tables)
+
+    @property
+    def kind(self) -> str:
+        """CSV, JSON, Parquet or SQLite."""
+        return self.tables[0].kind
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that some file has; where another lacks it, its rows have nothing there."""
-        return tuple(dict.fromkeys(column for table in self.tables for column in table))
+        return tuple(dict.fromkeys(column for table in self.tables for column in table.columns))
 
-    def scan(self, files: tuple[Path, ...] | None = None) -> str:
-        """Give the table function that reads these files (all of them by default)."""
-        return _scan(self.kind, self.files if files is None else files, self.columns)
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that the user should see: what was guessed, and what was passed over."""
+        return (*self.passed_over, *(note for table in self.tables for note in table.notes))
 
-    def require(self, columns: Iterable[str], remedy: str) -> None:
-        """Refuse a log of which a file lacks one of these columns, by a sentence that names those it has."""
-        for column, (file, table) in product(columns, zip(self.files, self.tables, strict=True)):
-            if column not in table:
-                raise ValueError(
-                    f"log {file.name!r} has no column {column!r}; "
-                    f"expected it beside {', '.join(table)}: {remedy}."
-                )
+    def require(self, columns: Iterable[str], remedy: str) -> Log:
+        """The same log, read so that it has these columns; files that lack one are passed over.
 
+        ValueError, which names the columns that there are, where every file lacks one, or one that looks like a shard
+        of the others does; and for files of several kinds.
+        """
+        wanted = tuple(dict.fromkeys(columns))
+        tables, over = fit(self.tables, wanted, remedy)
+        return Log(tables, (*self.passed_over, *over), wanted)
 
-def find_log(connection: duckdb.DuckDBPyConnection, source: str | Path) -> Log:
-    """Find the files of a log and ask for its columns.
+    def batches(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """Read the cells of these columns, as text or null, and `_file` (int32) and `_line` (int64).
 
-    Raises ValueError for a log that is absent, a pickle (refused unopened), of several kinds, or unreadable.
-    """
-    files = _files(source)
-    kinds = {KINDS[_suffix(path)] for path in files}
-    if len(kinds) > 1:
-        raise ValueError(
-            f"log {str(source)!r} mixes {' and '.join(sorted(kinds))}; expected one kind: name one file."
-        )
-    kind = kinds.pop()
-    return Log(files, kind, tuple(_columns(connection, kind, path) for path in files))
+        A line is where the row begins, from 1; its number, from 1, where there are no lines. A column that a file lacks
+        is null. ValueError, naming the file and the line, for what is not understood.
+        """
+        import pyarrow as pa
 
+        text = [(column, pa.string()) for column in columns]
+        schema = pa.schema([*text, (LINE, pa.int64()), (FILE, pa.int32())])
+        return pa.RecordBatchReader.from_batches(schema, self._batches(columns))
 
-def _columns(connection: duckdb.DuckDBPyConnection, kind: str, path: Path) -> tuple[str, ...]:
-    with plain_errors(f"reading {path.name!r} as {kind}", "expected a table with a header: repair the file"):
-        found = connection.execute(f"DESCRIBE SELECT * FROM {_scan(kind, (path,), None)}").fetchall()
-    return tuple(row[0] for row in found)
+    def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
 
+        for number, table in enumerate(self.tables):
+            for batch in _together(table.batches(columns, self.required)):
+                yield batch.append_column(FILE, pa.array([number] * batch.num_rows, pa.int32()))
 
-def _files(source: str | Path) -> tuple[Path, ...]:
-    path = Path(source)
-    if path.is_dir():
-        found = sorted(item for item in path.rglob("*") if _suffix(item) in (*KINDS, *PICKLES))
-    else:
-        found = [path] if path.is_file() else sorted(map(Path, glob.glob(str(source), recursive=True)))  # noqa: PTH207
-    if not found:
-        raise ValueError(
-            f"log {str(source)!r} is not there; expected a CSV, JSONL or Parquet file, or a folder of them."
-        )
-    for item in found:
-        refuse_pickle(item)
-        if _suffix(item) not in KINDS:
+    def has_bytes(self, column: str) -> bool:
+        """Whether the files hold encoded images in this column.
+
+        ValueError where some files do and others do not, or where the column holds anything else.
+        """
+        holding = [isinstance(table, ParquetTable) and table.has(column) for table in self.tables]
+        if any(holding) and not all(holding):
             raise ValueError(
-                f"log {item.name!r} is of no known kind; expected {', '.join(KINDS)}: convert it."
+                f"log {self.files[holding.index(False)]!r} has no column {column!r}, and others have; "
+                "expected images in every file: fetch it again, or leave it out."
             )
-    return tuple(found)
+        for table in self.tables:
+            if isinstance(table, ParquetTable) and holding[0]:
+                table.require_bytes(column)
+        return all(holding)
+
+    def images(self, ids: str, encoded: str) -> Iterator[tuple[str, bytes]]:
+        """Each row's id and encoded image, where it has both; a few at a time, whatever the size of the file."""
+        if self.has_bytes(encoded):
+            for table in self.tables:
+                if isinstance(table, ParquetTable):
+                    yield from table.images(ids, encoded)
 
 
-def _suffix(path: Path) -> str:
-    return Path(path.name.removesuffix(".gz")).suffix.lower()
+def find_log(source: str | Path, said: Source = UNSAID) -> Log:
+    """Find the files of a log: a file, an archive, a folder or a glob pattern.
+
+    ValueError for a log that is absent or empty, and for what is no table: a pickle (refused unopened), a workbook.
+    """
+    return Log(*open_tables(source, said))
 
 
-def refuse_pickle(path: Path) -> None:
-    """Raise ValueError for a pickle, known by its name or its first bytes; it is never opened as one."""
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if _suffix(path) in PICKLES or magic.startswith(PICKLE_MAGIC):
-        raise ValueError(
-            f"log {path.name!r} is a pickle, which can run code when opened, so it was not; "
-            "expected CSV, JSONL or Parquet: export the table from the program that made it."
-        )
+def _together(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in larger batches."""
+    import pyarrow as pa
 
-
-def _scan(kind: str, files: tuple[Path, ...], columns: tuple[str, ...] | None) -> str:
-    listed = "[" + ", ".join(text(glob.escape(str(path))) for path in files) + "]"
-    if kind == "Parquet":
-        return f"read_parquet({listed}, union_by_name = true)"
-    if kind == "CSV":
-        # All as text: ids such as 007 stay what they are.
-        return f"read_csv({listed}, all_varchar = true, header = true, union_by_name = true)"
-    known = "sample_size = -1"
-    if columns is not None:
-        known = "columns = {" + ", ".join(f"{name(column)}: 'VARCHAR'" for column in columns) + "}"
-    return f"read_json({listed}, format = 'newline_delimited', union_by_name = true, {known})"
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        held.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= ROWS or size >= BYTES:
+            yield pa.concat_batches(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield pa.concat_batches(held)
