@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tasteprint.cli.person import AsJson, Count, DataFolder, HistoryFile, Prompt, User, read_person
+from tasteprint.cli.person import AsJson, Count, DataFolder, HistoryFile, Prompt, User, as_read, read_person
 from tasteprint.files import json_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def score_command(
     images: Annotated[list[Path], typer.Argument(help="Picture files.")],
     model: Annotated[str, typer.Option(help="A model folder, a run's folder, or a Hub repository.")],
     history: HistoryFile = None, data: DataFolder = None, user: User = None,
-    prompt: Prompt = "", history_length: Count = 8, as_json: AsJson = False,
+    prompt: Prompt = "", history_length: Count = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Score pictures for one person, in the order given."""
     from tasteprint.cli.progress import quiet_libraries
@@ -34,8 +34,10 @@ def score_command(
 
     pictures = [open_image(image) for image in images]
     quiet_libraries()
-    person, opener = read_person(history, data, user, history_length)
-    scores = scores_of(open_model(model).print_of(person, opener), images, pictures, prompt)
+    person, opener = read_person(history, data, user)
+    opened = open_model(model)
+    read = as_read(model, opened, person, history_length)
+    scores = scores_of(opened.print_of(read, opener), images, pictures, prompt)
     if as_json:
         typer.echo(json_text(scores))
         return
