@@ -58,3 +58,12 @@ FILE = re.compile(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|toml))`")
 @pytest.mark.parametrize("file", sorted(set(FILE.findall((ROOT / "docs" / "map.md").read_text("utf-8")))))
 def test_the_map_names_files_that_are_there(file):
     assert (ROOT / "src" / "tasteprint" / file).is_file()
+
+
+def test_the_page_of_photo_libraries_has_a_command_for_each_kind():
+    from tasteprint.likes.kinds import KINDS
+
+    page = (ROOT / "docs" / "likes.md").read_text("utf-8")
+    assert set(re.findall(r"^\|.*`tasteprint rank .* --stars ([a-z0-9-]+):", page, re.MULTILINE)) == set(
+        KINDS
+    )

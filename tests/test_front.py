@@ -54,6 +54,7 @@ def test_the_demo_end_to_end(demo):
         ("evaluate",),
         ("score",),
         ("rank",),
+        ("likes",),
         ("demo",),
         ("generate",),
     ],

@@ -27,13 +27,14 @@ ALLOWED = {
     "scorers": GROUND | {"vision"},
     "methods": GROUND,  # it names the ways' classes as text, and loads them when asked
     "library": GROUND | {"data", "vision", "methods"},  # writers of pages it names as text
+    "likes": GROUND | {"data", "library"},
     "train": GROUND | WAYS | {"data"},
     "evaluate": GROUND | WAYS | {"data", "methods"},
     "guide": GROUND | {"data", "vision"},
     "report": GROUND | WAYS | {"data", "evaluate", "guide", "library", "methods"},
     "cli": GROUND
     | WAYS
-    | {"data", "simulate", "scorers", "methods", "library", "train", "evaluate", "guide", "report"},
+    | {"data", "simulate", "scorers", "methods", "library", "likes", "train", "evaluate", "guide", "report"},
     "__main__": {"cli"},
     "": {"types", "data", "library", *WAYS},
 }

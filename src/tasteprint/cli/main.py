@@ -19,6 +19,7 @@ from tasteprint.cli.data import data_app
 from tasteprint.cli.demo import demo_command
 from tasteprint.cli.evaluate import evaluate_command
 from tasteprint.cli.generate import generate_command
+from tasteprint.cli.likes import likes_command
 from tasteprint.cli.rank import rank_command
 from tasteprint.cli.score import score_command
 from tasteprint.cli.train import train_command
@@ -36,6 +37,7 @@ app.command("evaluate")(evaluate_command)
 app.command("score")(score_command)
 app.command("rank")(rank_command)
 app.command("ask")(ask_command)
+app.command("likes")(likes_command)
 app.command("cache")(cache_command)
 app.command("generate")(generate_command)
 app.command("demo")(demo_command)

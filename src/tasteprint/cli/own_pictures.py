@@ -16,7 +16,7 @@ import typer
 from tasteprint.library.names import plain
 
 if TYPE_CHECKING:
-    from tasteprint.types import History, TasteModel, Vote
+    from tasteprint.types import History, Rating, TasteModel, Vote
 
 NAMED = 20
 """So many files that could not be looked at are named; of more, the number is."""
@@ -29,16 +29,20 @@ Liked = Annotated[
 ]
 Disliked = Annotated[list[str] | None, typer.Option(help="The same of disliked pictures.")]
 Votes = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option(
         "--votes",
         "--history",
-        help="A CSV with columns liked and disliked, or first, second and preferred; paths relative to it. May be "
-        "repeated.",
+        help="A CSV with columns liked and disliked, or first, second and preferred; paths relative to it; or "
+        "a photo library, as --stars. May be repeated.",
     ),
 ]
 Stars = Annotated[
-    list[Path] | None, typer.Option(help="A CSV with columns image and stars, and out_of where it is not 5.")
+    list[str] | None,
+    typer.Option(
+        help="A CSV with columns image and stars, and out_of where it is not 5; or a photo library as kind:PATH, such "
+        "as xmp:photos/ or lightroom:my.lrcat: see `tasteprint likes`."
+    ),
 ]
 Model = Annotated[str, typer.Option(help="photos, or a model folder, a run's folder, a Hub repository.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing of the pictures for the next time.")]
@@ -47,8 +51,8 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing of the p
 def read_opinions(
     liked: Sequence[str] | None,
     disliked: Sequence[str] | None,
-    votes: Sequence[Path] | None,
-    stars: Sequence[Path] | None,
+    votes: Sequence[str] | None,
+    stars: Sequence[str] | None,
     data: Path | None = None,
     user: str | None = None,
 ) -> History:
@@ -59,9 +63,26 @@ def read_opinions(
         raise ValueError(
             "the person is missing or named twice; expected --votes FILE, or --data DIR and --user ID: name one."
         )
-    if data is None or user is None:
-        return gather_opinions(liked or (), disliked or (), votes, stars)
-    return gather_opinions(liked or (), disliked or (), _votes_of(data, user), stars)
+    tables, rated = _of_libraries(votes or ())
+    files, more = _of_libraries(stars or ())
+    said = tables if data is None or user is None else _votes_of(data, user)
+    return gather_opinions(liked or (), disliked or (), said, [*files, *rated, *more])
+
+
+def _of_libraries(sources: Sequence[str]) -> tuple[list[str], list[Rating]]:
+    """Tell files from libraries, and read these; what they leave unsaid is told on standard error."""
+    if not sources:
+        return [], []
+    from tasteprint.likes.kinds import names_library, read_likes
+
+    libraries = [source for source in sources if names_library(source)]
+    ratings: list[Rating] = []
+    for library in libraries:
+        found = read_likes(library)
+        ratings += found.ratings
+        for line in (f"{library} has {found}.", *found.notes):
+            typer.echo(f"tasteprint: {plain(line)}", err=True)
+    return [source for source in sources if source not in libraries], ratings
 
 
 def say_what_was_missed(

@@ -50,6 +50,17 @@ CopyTo = Annotated[
 Latest = Annotated[
     int, typer.Option(help="How many votes an in-context model reads, the latest; a posterior reads all.")
 ]
+WriteXmp = Annotated[
+    bool,
+    typer.Option(
+        "--write-xmp",
+        help="Write 1 to 5 stars into sidecars (a.jpg.xmp), a star for each 20 % of `how sure`; never into a picture, "
+        "nor over a person's rating.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="With --write-xmp: tell what would be written, and write nothing.")
+]
 
 
 def rank_command(
@@ -66,11 +77,14 @@ def rank_command(
     user: User = None,
     prompt: Prompt = "",
     history_length: Latest = 8,
+    write_xmp: WriteXmp = False,
+    dry_run: DryRun = False,
     no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank your own pictures by what you said of some, the best first; equal ones keep the order given."""
     _check(best, out, copy_to)
+    _check_dry_run(dry_run, write_xmp, out, copy_to)
     history = read_opinions(liked, disliked, votes, stars, data, user)
     ranking = _ranked(pictures, history, model, prompt, history_length, not no_cache)
     if as_json:
@@ -81,6 +95,8 @@ def rank_command(
         with progress_bar("pictures") as progress:
             ranking.save(out, progress)
     missed = _copied(ranking, best, copy_to) if copy_to is not None else ()
+    if write_xmp:
+        _starred(ranking, dry_run)
     say_what_was_missed(ranking.skipped, (*ranking.failed, *missed), ranking.notes)
 
 
@@ -94,6 +110,13 @@ def _check(best: int, out: Path | None, copy_to: Path | None) -> None:
         require_known_suffix(out)
     if copy_to is not None and copy_to.exists() and not copy_to.is_dir():
         raise ValueError(f"{str(copy_to)!r} is a file; expected a folder to copy to: name another.")
+
+
+def _check_dry_run(dry_run: bool, write_xmp: bool, out: Path | None, copy_to: Path | None) -> None:
+    if dry_run and (not write_xmp or out is not None or copy_to is not None):
+        raise ValueError(
+            "dry-run writes nothing; expected it with --write-xmp, and without --out or --copy-to."
+        )
 
 
 def _ranked(
@@ -118,6 +141,24 @@ def _copied(ranking: Ranking, best: int, folder: Path) -> tuple[tuple[Path, str]
     made, gone = copy_in_order([one.path for one in ranking.leaders[:best]], folder)
     typer.echo(f"tasteprint: the best {len(made):,} are in {plain(folder)}", err=True)
     return gone
+
+
+def _starred(ranking: Ranking, dry_run: bool) -> None:
+    """Write stars beside the pictures, and tell of what was left."""
+    from tasteprint.library.folder import skipped_in_words
+    from tasteprint.likes.star_writing import write_stars
+
+    def tell(sidecar: Path, stars: int) -> None:
+        if dry_run:
+            typer.echo(
+                f"tasteprint: {stars} {'star' if stars == 1 else 'stars'} into {plain(sidecar)}", err=True
+            )
+
+    done = write_stars(ranking, dry_run, tell)
+    left = f"; pictures left as they are: {skipped_in_words(done.left)}" if done.left else ""
+    typer.echo(
+        f"tasteprint: {'would write' if dry_run else 'wrote'} {done.count:,} sidecars{left}.", err=True
+    )
 
 
 def _objects(ranking: Ranking) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ Chunk = tuple[bytes, int, int]
 
 def readable_png(file: File) -> tuple[File, tuple[str, ...]]:
     """Leave out texts (prompts, workflows) and a profile that is damaged or too large; the file itself if none is."""
-    left_out = [chunk for chunk in _chunks(file) if _refused(file, *chunk)]
+    left_out = [chunk for chunk in text_chunks(file) if _refused(file, *chunk)]
     file.seek(0)
     if not left_out:
         return file, ()
@@ -36,7 +36,8 @@ def readable_png(file: File) -> tuple[File, tuple[str, ...]]:
     return io.BytesIO(b"".join((*kept, data[at:]))), notes
 
 
-def _chunks(file: File) -> Iterator[Chunk]:
+def text_chunks(file: File) -> Iterator[Chunk]:
+    """Kind, begin and end of every text and profile of a PNG, whose contents are not read."""
     at = 8
     while len(head := _read(file, at, 8)) == 8:
         end = at + 12 + int.from_bytes(head[:4])
