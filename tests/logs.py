@@ -76,7 +76,7 @@ def staged(tmp_path: Path, source: str | Path, mapping: Mapping) -> tuple[list[V
     work = tmp_path / "work"
     work.mkdir()
     with duck.connect(work) as connection:
-        log = require_columns(find_log(source), mapping)
+        log = require_columns(find_log(source, mapping.source), mapping)
         dropped = stage_votes(connection, log, mapping).exclusions.left_out.counts
         rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM votes ORDER BY ALL").fetchall()
     return [Vote(*row) for row in rows], dropped

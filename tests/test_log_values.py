@@ -76,7 +76,7 @@ def test_every_way_to_write_a_time_is_the_same_time(cell: str) -> None:
 
 def test_what_a_number_counts_is_decided_by_the_column_and_said() -> None:
     _, staged = read(rows_with("created_at", ["1773491415000", "2026-03-14", "1773491415001"]))
-    assert staged.notes == ("created_at is read as milliseconds since 1970.",)
+    assert staged.notes == ("created_at is read as milliseconds since 1970",)
     refused(
         rows_with("created_at", ["1773491415000", "1773491415001", "1773491415"]),
         "^line 4 of 'log.csv': created_at is '1773491415' in 1 rows .* milliseconds since 1970, between 1990 and 2100",
@@ -109,7 +109,7 @@ def test_day_or_month_first_is_decided_by_a_row_that_says_so() -> None:
 def test_no_time_is_no_time_and_is_said(cell: str) -> None:
     votes, staged = read(rows_with("created_at", ["2026-03-14", cell]))
     assert [vote.created_at for vote in votes] == [datetime(2026, 3, 14), None]
-    assert staged.notes == (f"1 rows have no time, as {cell!r} in line 3 of 'log.csv'.",)
+    assert staged.notes == (f"1 rows have no time, as {cell!r} in line 3 of 'log.csv'",)
 
 
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 12, 31))
@@ -238,7 +238,7 @@ def test_ids_are_the_text_that_the_log_has() -> None:
     assert [vote.user_id for vote in votes] == cells
     assert staged.notes == ()
     _, staged = read(rows_with("user_id", ["u", "u "]))
-    assert staged.notes == ("users 'u' and 'u ' differ by blanks alone, and are taken for two people.",)
+    assert staged.notes == ("users 'u' and 'u ' differ by blanks alone, and are taken for two people",)
     _, staged = read(rows_with("user_id", ["u", " "]))
     assert staged.exclusions.left_out.counts == {"no user": 1}
 

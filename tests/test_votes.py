@@ -22,7 +22,6 @@ from tasteprint.data.mapping import (
     Filter,
     Images,
     Mapping,
-    bundled_mappings,
     load_mapping,
 )
 from tasteprint.types import Vote
@@ -274,7 +273,6 @@ def test_the_exact_columns_of_pickapic_v2(edition: str, tmp_path: Path) -> None:
 
 
 def test_a_mapping_is_checked_when_it_is_read(tmp_path: Path) -> None:
-    assert bundled_mappings() == ["calista", "chosen", "history", "likes", "pickapic", "ratings", "votes"]
     good = 'kind = "votes"\n[columns]\nuser = "u"\nimage_0 = "a"\nimage_1 = "b"\nlabel = "l"\n'
     own = tmp_path / "own.toml"
     for text, match in {

@@ -98,10 +98,10 @@ class Summary:
 
     def remarks(self) -> list[str]:
         """Give sentences on what was left out and how the log was understood, for a person to read."""
-        shown = [f"{why}: as {where}." for why, where in self.examples.items() if why not in self.unread]
+        shown = [f"{why}: as {where}" for why, where in self.examples.items() if why not in self.unread]
         for kind, names in self.unread.items():
             more = self.bad_images[kind] - len(names)
-            shown.append(f"{kind}: {', '.join(map(repr, names))}{f' and {more:,} more' if more else ''}.")
+            shown.append(f"{kind}: {', '.join(map(repr, names))}{f' and {more:,} more' if more else ''}")
         return [*self.notes, *shown]
 
 

@@ -56,7 +56,7 @@ class Intake:
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the images."""
         absent = self.mapping.images.place == "bytes" and not self.has_images
-        return ("the log has no images; the dataset holds their ids only.",) if absent else ()
+        return ("the log has no images; the dataset holds their ids only",) if absent else ()
 
     def run(self, store: ImageStore, strict: bool, progress: Progress) -> dict[str, list[str]]:
         """Store each image that the votes show and note its content id; give the bad ones by kind of fault.

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from tasteprint.checked import Amount, Number, checked
+from tasteprint.checked import Amount, Number, Switch, checked
 from tasteprint.data.tables.source import UNSAID, Source
 
 V = TypeVar("V")
@@ -79,11 +79,15 @@ Word = Annotated[str, BeforeValidator(_lowered)]
 
 @checked("filter")
 class Filter:
-    """Rows are kept whose `column`, as text, is one of `keep` (case ignored); others count under `reason`."""
+    """Rows are kept whose `column`, as text, is one of `keep` (case ignored); others count under `reason`.
+
+    Where it is `optional`, rows with nothing there are kept too, and the log may lack the column.
+    """
 
     column: str
     keep: tuple[Word, ...]
     reason: str
+    optional: Switch = False
 
 
 @checked("images")

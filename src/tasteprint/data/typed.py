@@ -121,21 +121,21 @@ class _Typing:
     def notes(self) -> Iterator[str]:
         """What a person should know of how the texts were read."""
         if self.times.unit not in (None, UNITS[0]):
-            yield f"created_at is read as {self.times.unit.name}."
+            yield f"created_at is read as {self.times.unit.name}"
         if self.times.day_first is not None:
-            yield f"created_at is read with the {'day' if self.times.day_first else 'month'} first."
+            yield f"created_at is read with the {'day' if self.times.day_first else 'month'} first"
         if self.numbers.comma and not self.mapping.labels:
-            yield f"the comma in {REQUIRED[self.mapping.kind][-1]} is read as the decimal mark."
+            yield f"the comma in {REQUIRED[self.mapping.kind][-1]} is read as the decimal mark"
         timeless = self.connection.execute(
             "SELECT count(*), min((_file, _line)), arg_min(time_text, (_file, _line)) FROM raw "
             f"WHERE reason IS NULL AND trim(time_text) <> '' AND {is_no_time('time_text')}"
         ).fetchone()
         if timeless and timeless[0]:
             rows, at, word = timeless
-            yield f"{rows:,} rows have no time, as {shown(word)} in {place(self.log, *at)}."
+            yield f"{rows:,} rows have no time, as {shown(word)} in {place(self.log, *at)}"
         alike = self.connection.execute(
             "SELECT min(user_id), max(user_id) FROM typed GROUP BY trim(user_id) HAVING count(DISTINCT user_id) > 1 "
             "ORDER BY 1 LIMIT 1"
         ).fetchone()
         if alike is not None:
-            yield f"users {shown(alike[0])} and {shown(alike[1])} differ by blanks alone, and are taken for two people."
+            yield f"users {shown(alike[0])} and {shown(alike[1])} differ by blanks alone, and are taken for two people"

@@ -65,7 +65,7 @@ def stage_votes(connection: duckdb.DuckDBPyConnection, log: Log, mapping: Mappin
 def require_columns(log: Log, mapping: Mapping) -> Log:
     """Have the log read so that it has the columns that the mapping names. ValueError where it lacks one."""
     wanted = [column for role, column in mapping.columns.items() if role not in (*mapping.optional, *BYTES)]
-    wanted += [item.column for item in mapping.filters]
+    wanted += [item.column for item in mapping.filters if not item.optional]
     remedy = (
         "choose another mapping, name the column with --column role=COLUMN, or give --constant role=VALUE"
     )
@@ -102,7 +102,9 @@ def _filtered(mapping: Mapping) -> str:
     for item in mapping.filters:
         kept = ", ".join(map(text, item.keep))
         word = f"lower({name(item.column)})"
-        cases.append(f"WHEN coalesce({word} NOT IN ({kept}), true) THEN {text(item.reason)}")
+        cases.append(
+            f"WHEN coalesce({word} NOT IN ({kept}), {'false' if item.optional else 'true'}) THEN {text(item.reason)}"
+        )
     return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
