@@ -149,6 +149,7 @@ def test_para(tmp_path: Path) -> None:
 
 def test_lapis(tmp_path: Path) -> None:
     log = csv_of(
-        tmp_path, "image_filename,participant_id,response,age\nabstract/a.jpg,7,80,30\nabstract/b.jpg,7,60.0,30\n"
+        tmp_path,
+        "image_filename,participant_id,response,age\nabstract/a.jpg,7,80,30\nabstract/b.jpg,7,60.0,30\n",
     )
     assert votes_of(tmp_path, log, "lapis")[0] == [("7", "abstract/a.jpg", "abstract/b.jpg")]

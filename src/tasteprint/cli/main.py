@@ -43,10 +43,11 @@ app.command("generate")(generate_command)
 app.command("demo")(demo_command)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(tasteprint.__version__)
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -1,0 +1,139 @@
+"""Which mapping that comes with the package a log is read by: the one whose columns it has.
+
+Enters: a log, and how each mapping is to be changed. Leaves: `Fit`s, or the one. Does not know: cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tasteprint.data.logs import SHOWN, Log, find_log
+from tasteprint.data.look.column_names import better_and_worse, image_pairs, named_as
+from tasteprint.data.mapping import Mapping, bundled_mappings, load_mapping
+from tasteprint.data.tables.names import has_all
+from tasteprint.data.tables.source import UNSAID
+from tasteprint.data.tables.sqlite_table import SqliteTable
+from tasteprint.data.tables.table import Table
+
+Change = Callable[[Mapping], Mapping]
+"""What the command line changes of a mapping; ValueError where that cannot be changed."""
+
+SIDES = ("image_0", "image_1")
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A bundled mapping whose columns a log has; `named` are roles whose columns were found by their names."""
+
+    name: str
+    mapping: Mapping
+    named: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """What a sentence says of it: votes, or votes with image_0 = left and image_1 = right."""
+        columns = " and ".join(f"{role} = {self.mapping.columns[role]}" for role in self.named)
+        return f"{self.name}{f' with {columns}' if columns else ''}"
+
+
+def one_fit(source: str | Path, change: Change = lambda mapping: mapping) -> Fit:
+    """Give the bundled mapping that a log fits. ValueError where none does, or several do."""
+    log = find_log(source)
+    found = fits(source, log, change)
+    if len(found) > 1:
+        names = " and ".join(fit.name for fit in found)
+        raise ValueError(
+            f"log {str(source)!r} fits the mappings {names}; expected one: name it with --mapping."
+        )
+    if not found:
+        raise ValueError(
+            f"log {str(source)!r} fits no bundled mapping ({_nearest(log, change)}); expected a mapping that says what "
+            "its columns mean: let `tasteprint data look LOG --out mapping.toml` write one, and give --mapping "
+            "mapping.toml."
+        )
+    return found[0]
+
+
+def fits(source: str | Path, log: Log, change: Change = lambda mapping: mapping) -> list[Fit]:
+    """Give the bundled mappings that a log fits. Of two, the one that needs more columns than the other counts.
+
+    Two columns of images may have any names that tell the two apart, if no mapping fits with its own.
+    """
+    found = [fit for name, mapping in _changed(change) if (fit := _fit(source, log, name, mapping))]
+    found = [fit for fit in found if not fit.named] or found
+    needed = {fit.name: set(fit.mapping.needed) for fit in found}
+    return [fit for fit in found if not any(needed[fit.name] < other for other in needed.values())]
+
+
+def _changed(change: Change) -> Iterator[tuple[str, Mapping]]:
+    for name in bundled_mappings():
+        try:
+            yield name, change(load_mapping(name))
+        except ValueError:
+            continue  # a role that this kind of log has not
+
+
+def _fit(source: str | Path, log: Log, name: str, mapping: Mapping) -> Fit | None:
+    for table in _opened(source, log, mapping):
+        columns = _columns(table, mapping.needed)
+        if _contradicts(mapping, columns):
+            continue
+        if has_all(columns, mapping.needed):
+            return Fit(name, mapping)
+        if named := _with_images_named(mapping, columns):
+            return Fit(name, named, SIDES)
+    return None
+
+
+def _opened(source: str | Path, log: Log, mapping: Mapping) -> Sequence[Table]:
+    """The log's tables as the mapping says that they are written; none where they cannot be."""
+    said = mapping.source
+    if said == UNSAID:
+        return log.tables
+    if said.query or said.table:
+        return find_log(source, said).tables if isinstance(log.tables[0], SqliteTable) else ()
+    names = "".join(column for table in log.tables for column in _columns(table, ()))
+    return find_log(source, said).tables if said.delimiter in names else ()
+
+
+def _columns(table: Table, wanted: Sequence[str]) -> Sequence[str]:
+    if not isinstance(table, SqliteTable):
+        return table.columns
+    try:
+        return table.seeking(wanted).columns
+    except ValueError:
+        return ()  # of several tables none has these, or the query asks for others
+
+
+def _contradicts(mapping: Mapping, columns: Sequence[str]) -> bool:
+    """Whether the log says itself what the mapping takes for the same everywhere."""
+    return any(named_as(role, columns) for role in mapping.constants)
+
+
+def _with_images_named(mapping: Mapping, columns: Sequence[str]) -> Mapping | None:
+    """The mapping with the one pair of columns that are called like two images, if it lacks nothing else."""
+    if mapping.kind != "votes" or "label" not in mapping.columns or mapping.images.place == "bytes":
+        return None
+    own = [mapping.columns.get(role, "") for role in SIDES]
+    lacking = [column for column in mapping.needed if not has_all(columns, [column])]
+    pairs = image_pairs(columns)
+    if not set(lacking) <= {*own} or len(pairs) != 1 or better_and_worse(columns):
+        return None
+    return replace(mapping, columns=mapping.columns | dict(zip(SIDES, pairs[0], strict=True)))
+
+
+def _nearest(log: Log, change: Change) -> str:
+    """In words, what a log has, and what it lacks of the mapping of which it has most."""
+    columns = log.columns
+    has = {
+        name: [column for column in mapping.needed if has_all(columns, [column])]
+        for name, mapping in _changed(change)
+    }
+    needed = {name: mapping.needed for name, mapping in _changed(change)}
+    name = max(has, key=lambda one: len(has[one]) / len(needed[one]), default="")
+    shown = ", ".join(columns[:SHOWN]) + ", …" * (len(columns) > SHOWN)
+    if not name or not has[name]:
+        return f"its columns are {shown}"
+    lacking = [repr(column) for column in needed[name] if column not in has[name]]
+    return f"its columns are {shown}; the mapping {name} needs {' and '.join(lacking)} too"
