@@ -115,7 +115,7 @@ def _counts(found: Prospect) -> Iterator[str]:
 def _next(look: Look, log: str, mapping: str | None, out: Path | None) -> str:
     """The command that builds it, or the one that first writes the mapping."""
     if not look.certain and out is None:
-        return f"next: tasteprint data look {shlex.quote(plain(log))} --out mapping.toml, and correct what is wrong in it"
+        return f"next: tasteprint data look {shlex.quote(plain(log))} --out mapping.toml, which is then corrected"
     named = None if look.certain and out is None and mapping is None else str(out or mapping)
     given = f" --mapping {shlex.quote(plain(named))}" if named else ""
     return f"next: tasteprint data build {shlex.quote(plain(log))}{given} --images FOLDER --out data"

@@ -88,7 +88,7 @@ def are_ratings(cells: Sequence[str | None]) -> bool:
 
 def are_likes(cells: Sequence[str | None]) -> bool:
     """Whether all that is said is yes or no, in some words."""
-    return 0 < len(words := set(words_of(cells))) and words <= YES_NO
+    return len(words := set(words_of(cells))) > 0 and words <= YES_NO
 
 
 def are_times(cells: Sequence[str | None]) -> bool:

@@ -5,8 +5,10 @@ Enters: the first cells of each column. Leaves: a `Guess`. Does not know: files,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping as Table, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tasteprint.data.look.cell_words import (
     are_likes,
@@ -143,7 +145,10 @@ class _Guessing:
             self._take(role, column, why)
 
     def _mapping(
-        self, kind: str, labels: dict[str, float] | None = None, constants: dict[str, str] | None = None
+        self,
+        kind: Literal["votes", "ratings"],
+        labels: dict[str, float] | None = None,
+        constants: dict[str, str] | None = None,
     ) -> Mapping:
         alone = {} if "user" in self.columns else {"user": ALONE}
         if alone:

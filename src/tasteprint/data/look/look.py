@@ -18,7 +18,6 @@ from tasteprint.data.mapping import Mapping
 from tasteprint.data.tables.names import has_all
 from tasteprint.data.tables.table import Table
 
-
 NAMED = "the one that you named"
 
 
