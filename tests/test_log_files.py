@@ -43,7 +43,10 @@ BESIDE = {
     ".ipynb_checkpoints__part-0-checkpoint.csv": (PLAIN, "1 hidden file passed over"),
     "_SUCCESS": ("", "1 hidden file passed over"),
     ".part-0.csv.crc": ("x", "1 hidden file passed over"),
-    "images.csv": ("image_id,file\na,a.png\n", "images.csv has no column 'user_id' and is passed over"),
+    "images.csv": (
+        "image_id,file,size\na,a.png,3\n",
+        "images.csv has no column 'user_id' and is passed over",
+    ),
     "README.txt": ("Made in March.\n", "README.txt has no column 'user_id' and is passed over"),
     "info.json": ('{"rows": 1}', "info.json has no column 'user_id' and is passed over"),
     "README.md": ("Made in March.\n", ""),
@@ -72,6 +75,11 @@ def test_a_damaged_shard_is_not_passed_over(tmp_path: Path) -> None:
     assert "'c.parquet' as Parquet" in fault(shards(tmp_path, **{"b.csv": PLAIN, "c.parquet": b"PAR1"}))
 
 
+def test_a_shard_without_a_header_is_not_passed_over(tmp_path: Path) -> None:
+    folder = shards(tmp_path, **{"a.csv": PLAIN, "b.csv": "v,b\nw,c\n"})
+    assert "log 'b.csv' has as many columns as 'a.csv' and none of the name 'user_id'" in fault(folder)
+
+
 def test_kinds_of_the_same_table_are_not_mixed(tmp_path: Path) -> None:
     folder = shards(tmp_path, **{"a.csv": PLAIN, "b.jsonl": '{"user_id": "u", "image": "a"}'})
     assert "mixes CSV and JSON; expected files of one kind" in fault(folder)
@@ -89,7 +97,7 @@ MEMBERS = {
     "shards/b.csv": PLAIN.replace(",", ";"),
     "__MACOSX/._b.csv": "\0",
     "a.png": "x",
-    "images.csv": "id\n1\n",
+    "images.csv": "id,file,size\n1,a,2\n",
 }
 
 

@@ -147,6 +147,22 @@ def test_lists_go_together_below_one_bracket_and_side_by_side_otherwise() -> Non
         unroll(row, ["c[]"])
 
 
+def test_the_published_form_of_several_people_s_responses(tmp_path: Path) -> None:
+    row = {
+        "images": {"image_1": {"path": "a.png"}, "prompt": "a fish"},
+        "preference.responses": ["image_1", "image_2"],
+        "preference.responses.users": ["u", "v"],
+    }
+    columns = ["images.prompt", "preference.responses.users[]", "preference.responses[]"]
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "log.parquet")
+    for path in (tmp_path / "log.parquet", write(tmp_path, json.dumps(row))):
+        rows, _ = as_read(find_log(path), columns)
+        assert rows == [["a fish", "u", "image_1"], ["a fish", "v", "image_2"]]
+    fixed = pa.array([["u", "v"]], pa.list_(pa.string(), 2)), pa.array([[1, 2]], pa.large_list(pa.int8()))
+    pq.write_table(pa.table(fixed, ["u", "n"]), tmp_path / "log.parquet")
+    assert as_read(find_log(tmp_path), ["u[]", "n[1]"])[0] == [["u", "2"], ["v", "2"]]
+
+
 def test_unequal_lists_are_named_by_their_row(tmp_path: Path) -> None:
     rows = [{"u": ["a"], "r": ["x"]}, {"u": ["a", "b"], "r": ["x"]}]
     path = write(tmp_path, "\n".join(map(json.dumps, rows)))

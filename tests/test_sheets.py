@@ -1,12 +1,19 @@
 """Votes and stars as spreadsheets save them: each program's way is read, and a bad row is named by its line."""
 
+import gzip
+import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tasteprint.data.history_files import file_cell, named_file, read_history, read_stars
 from tasteprint.data.sheets import read_sheet
+from written_tables import zstd
 
 VOTES = "liked,disliked\na.png,b.png\nc.png,d.png\n"
 
@@ -97,6 +104,65 @@ def test_what_is_no_table(tmp_path):
         ValueError, match=r"^stars .* is not there; expected a table with columns image and stars, or "
     ):
         read_stars(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "form", ["liked,disliked", "chosen,rejected", "first,second,preferred", "image_0,image_1,label_0"]
+)
+@pytest.mark.parametrize(
+    "name", ["v.jsonl", "v.json", "v.parquet", "v.csv.gz", "v.csv.zst", "v.db", "v", "user_id=eve.csv"]
+)
+def test_a_person_s_votes_may_be_any_table(form, name, tmp_path):
+    columns = form.split(",")
+    answers = dict(zip(columns[2:], [{"preferred": "second", "label_0": "0"}.get(columns[-1])], strict=False))
+    sides = ["b.png", "a.png"] if answers else ["a.png", "b.png"]
+    row = dict(zip(columns, sides, strict=False)) | answers | {"prompt": "a fish"}
+    path = tmp_path / name
+    text = f"{','.join(row)}\n{','.join(row.values())}\n".encode()
+    if name.endswith("db"):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(
+                f"CREATE TABLE votes AS SELECT {', '.join(f'{v!r} AS {k}' for k, v in row.items())}"
+            )
+            connection.commit()
+    elif name.endswith("parquet"):
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    else:
+        packed = {".gz": gzip.compress(text), ".zst": zstd(text), "": text, ".csv": text}
+        path.write_bytes(packed.get(path.suffix, json.dumps(row).encode()))
+    (vote,) = read_history(path)
+    assert (vote.liked, vote.disliked, vote.prompt) == (
+        str(tmp_path / "a.png"),
+        str(tmp_path / "b.png"),
+        "a fish",
+    )
+
+
+def test_votes_of_the_log_s_own_form(tmp_path):
+    rows = "user_id,prompt,image_0,image_1,label_0\nme,,a,b,1\nme,,c,d,0.5\nme,,e,f,\n"
+    assert [vote.label_0 for vote in read_history(written(tmp_path, rows))] == [1.0, 0.5]
+    with pytest.raises(
+        ValueError, match=r"holds votes of 2 people; expected one person's: keep the rows of one"
+    ):
+        read_history(written(tmp_path, rows.replace("me,,c", "you,,c")))
+    with pytest.raises(
+        ValueError, match=r"line 3 of history .* has '0.7' under label_0; expected 1, 0, 0.5 or nothing"
+    ):
+        read_history(written(tmp_path, rows.replace("0.5", "0.7")))
+
+
+def test_likes_as_words_and_stars_under_other_names(tmp_path):
+    rows = "image,liked\na,yes\nb,No\nc,1\nd,FALSE\ne,\n"
+    assert [(Path(one.image).name, one.stars, one.out_of) for one in read_stars(written(tmp_path, rows))] == [
+        ("a", 2, 2), ("b", 1, 2), ("c", 2, 2), ("d", 1, 2),
+    ]  # fmt: skip
+    with pytest.raises(
+        ValueError, match=r"line 2 of stars .* has 'maybe' under liked; expected yes, no or nothing"
+    ):
+        read_stars(written(tmp_path, "image,liked\na,maybe\n"))
+    for name in ("rating", "score"):
+        (one,) = read_stars(written(tmp_path, f"image,{name}\na,4\n"))
+        assert (one.stars, one.out_of) == (4, 5)
 
 
 def test_stars_with_and_without_a_scale(tmp_path):

@@ -151,7 +151,7 @@ def test_cells_that_excel_drops_behind_the_last_needed_one_are_empty(tmp_path: P
 def test_a_column_twice_is_refused_where_it_matters(tmp_path: Path) -> None:
     path = write(tmp_path, f"{HEAD},note,note,Prompt\n{ROW},x,y,z\n")
     assert rows_of(path) == [CELLS]
-    assert "has 2 columns 'note'; expected one: rename the others" in fault(path, ["note"])
+    assert "'log.csv' has 2 columns 'note'; expected one: rename the others" in fault(path, ["note"])
     assert "has 2 columns 'PROMPT'" in fault(path, ["PROMPT"])
 
 
@@ -160,7 +160,10 @@ def test_what_the_mapping_says_of_the_file_counts(tmp_path: Path) -> None:
     path = write(tmp_path, text, encoding="cp932")
     assert rows_of(path, said=Source(delimiter="=", encoding="cp932")) == [["u", "a 魚", "a", "b", "1"]]
     assert "'log.csv' is not in utf-8, which was named" in fault(path, said=Source("=", "utf-8"))
-    assert "encoding is 'none'; expected one that Python knows" in fault(path, said=Source("=", "none"))
+    for encoding in ("none", "hex"):
+        assert f"encoding is '{encoding}'; expected one that Python knows" in fault(
+            path, said=Source("=", encoding)
+        )
     for said in ({"delimiter": "::"}, {"delimiter": '"'}, {"table": "a", "query": "b"}):
         with pytest.raises(ValueError, match="; expected one"):
             Source(**said)
@@ -185,7 +188,7 @@ def test_a_packed_file_is_known_by_its_bytes_and_bounded(tmp_path: Path, monkeyp
     monkeypatch.setattr("tasteprint.data.tables.places.BELIEVED", 1 << 20)
     bomb = write(tmp_path, gzip.compress(bytes(4 << 20)), "bomb.csv.gz")
     assert "'bomb.csv.gz' unpacks to more than 500 times its size" in fault(bomb)
-    monkeypatch.setattr("tasteprint.data.tables.encodings.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("tasteprint.data.tables.dialects.LONGEST_LINE", 1 << 20)
     assert "has a line of more than 1,048,576 letters" in fault(write(tmp_path, "x" * (3 << 20)))
 
 

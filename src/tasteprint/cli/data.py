@@ -31,7 +31,10 @@ data_app.command("look")(look_command)
 @data_app.command("build")
 def build_data_command(
     log: Annotated[
-        str, typer.Argument(help="A CSV, JSONL or Parquet file, a folder of them, or a glob pattern.")
+        str,
+        typer.Argument(
+            help="A file, an archive or a folder of CSV, JSON, Parquet or SQLite, or a glob pattern."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder of the dataset; new or empty.")],
     mapping: Annotated[
@@ -47,7 +50,7 @@ def build_data_command(
         list[str] | None, typer.Option(help="role=VALUE of every row, as in label=1; may be repeated.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="A folder of image files, or a CSV of ids and files.")
+        Path | None, typer.Option(help="A folder of image files, or a table of ids and files.")
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Seed of the split of users into training, validation and test.")
@@ -61,7 +64,9 @@ def build_data_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first image that cannot be used.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing dataset.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing dataset, once the new one is whole.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Build a dataset from a log of votes, likes or ratings."""

@@ -33,14 +33,14 @@ Votes = Annotated[
     typer.Option(
         "--votes",
         "--history",
-        help="A CSV with columns liked and disliked, or first, second and preferred; paths relative to it; or "
-        "a photo library, as --stars. May be repeated.",
+        help="A table (CSV, JSON, …) with columns liked and disliked, or first, second and preferred; paths relative "
+        "to it; or a photo library, as --stars. May be repeated.",
     ),
 ]
 Stars = Annotated[
     list[str] | None,
     typer.Option(
-        help="A CSV with columns image and stars, and out_of where it is not 5; or a photo library as kind:PATH, such "
+        help="A table with columns image and stars, and out_of where it is not 5; or a photo library as kind:PATH, such "
         "as xmp:photos/ or lightroom:my.lrcat: see `tasteprint likes`."
     ),
 ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HistoryFile = Annotated[
     Path | None,
     typer.Option(
-        help="A CSV of votes with columns liked, disliked and optionally prompt; paths relative to it."
+        help="A table of votes (CSV, JSON, …) with columns liked, disliked, perhaps prompt; paths relative to it."
     ),
 ]
 DataFolder = Annotated[Path | None, typer.Option(help="Instead of --history: a dataset folder, with --user.")]

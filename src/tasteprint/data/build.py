@@ -10,7 +10,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -26,7 +26,7 @@ from tasteprint.data.logs import find_log
 from tasteprint.data.mapping import Mapping
 from tasteprint.data.successor import recover, succeed, successor
 from tasteprint.data.votes import COLUMNS, require_columns, stage_votes
-from tasteprint.files import whole, write_bytes
+from tasteprint.files import disk_error, whole, write_bytes
 from tasteprint.locks import held, is_lock
 from tasteprint.provenance import version
 
@@ -65,7 +65,8 @@ def build(
     """
     out, mapping = Path(out), mapping.with_images(images)
     with held(out):
-        place = _prepared(out, force)
+        with _told(f"preparing folder {str(out)!r}"):
+            place = _prepared(out, force)
         with _working(place, keep=place == out) as connection:
             summary = _built(connection, log, place, mapping, config, seed, strict, progress)
         if place != out:
@@ -116,6 +117,14 @@ def _built(
     return Summary.from_json(summary)
 
 
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(what, error.strerror or str(error), error.errno) from error
+
+
 def _prepared(out: Path, force: bool) -> Path:
     """The folder to build in: `out`, or, where that is to be replaced, one beside it."""
     recover(out)
@@ -157,10 +166,11 @@ def _working(out: Path, keep: bool) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _mark_or_vanish(out: Path) -> None:
-    if any(not is_lock(item) for item in out.iterdir()):
-        (out / WORK).mkdir()
-    else:
-        out.rmdir()
+    with suppress(OSError):  # of a disk that is full or gone, which has been told already
+        if any(not is_lock(item) for item in out.iterdir()):
+            (out / WORK).mkdir()
+        else:
+            out.rmdir()
 
 
 def _root(log: Path) -> Path:

@@ -24,7 +24,7 @@ MEMORY_LIMIT = "256MB"
 
 def connect(work: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
     """Open the working database of a build in an existing folder, which also takes what spills."""
-    return duckdb.connect(
+    connection = duckdb.connect(
         str(work / "work.duckdb"),
         config={
             "memory_limit": MEMORY_LIMIT,
@@ -35,6 +35,8 @@ def connect(work: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
             "TimeZone": "UTC",
         },
     )
+    connection.execute("SET enable_progress_bar = false")  # it would be printed between the lines of --json
+    return connection
 
 
 def name(identifier: str) -> str:

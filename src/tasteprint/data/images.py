@@ -45,7 +45,7 @@ class ImageStore:
         """Store the image in a file; see `add_bytes`."""
         refuse_missing(path)
         try:
-            return self.add_bytes(Path(path).read_bytes())
+            return self.add_bytes(_read(path))
         except ImageError as fault:
             raise ImageError(fault.kind, f"file {str(path)!r}: {fault}") from fault
 
@@ -83,3 +83,12 @@ class ImageStore:
 
     def _named(self, image_id: str, extension: str) -> Path:
         return self.folder / image_id[:2] / f"{image_id}.{extension}"
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        sentence = f"it cannot be read ({why}); expected a file that you may read: correct its permissions."
+        raise ImageError("image unreadable", sentence) from error

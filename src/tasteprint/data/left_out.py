@@ -47,13 +47,15 @@ class LeftOut:
 
     def nothing_left(self, rows: int, min_liked: int) -> ValueError:
         """The sentence for a log that gives no dataset."""
+        if not rows:
+            return ValueError("the log has no rows; expected some below its header: choose another file.")
         reasons = "; ".join(
             f"{count:,} {reason}" + (f" (as {self.examples[reason]})" if reason in self.examples else "")
             for reason, count in self.counts.most_common()
         )
         return ValueError(
-            f"no user has {min_liked:,} unique liked images; expected at least one. Of {rows:,} rows were left out: "
-            f"{reasons or 'none'}: {self._remedy()}."
+            f"no user has {min_liked:,} unique liked images; expected at least one. Of {rows:,} rows, these were left "
+            f"out: {reasons or 'none'}: {self._remedy()}."
         )
 
     def _remedy(self) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from tasteprint.data.tables.files import open_tables
+from tasteprint.data.tables.fitting import fit
 from tasteprint.data.tables.parquet_table import ParquetTable
 from tasteprint.data.tables.source import UNSAID, Source
 from tasteprint.data.tables.table import LINE, Table
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 FILE = "_file"
 """The column that counts the files of a log, from 0; LINE is the other beside the cells."""
-
-SHOWN = 30
-"""Columns that a sentence names."""
 
 
 ROWS, BYTES = 16384, 8 << 20
@@ -61,24 +59,12 @@ class Log:
     def require(self, columns: Iterable[str], remedy: str) -> Log:
         """The same log, read so that it has these columns; files that lack one are passed over.
 
-        ValueError, which names the columns that there are, where every file lacks one; and for files of several kinds.
+        ValueError, which names the columns that there are, where every file lacks one, or one that looks like a shard
+        of the others does; and for files of several kinds.
         """
         wanted = tuple(dict.fromkeys(columns))
-        tables = [table.seeking(wanted) for table in self.tables]
-        missing = [[column for column in wanted if not table.has(column)] for table in tables]
-        if all(missing):
-            _refuse(*min(zip(tables, missing, strict=True), key=lambda pair: len(pair[1])), remedy)
-        kept = tuple(table for table, lacking in zip(tables, missing, strict=True) if not lacking)
-        if len(kinds := sorted({table.kind for table in kept})) > 1:
-            raise ValueError(
-                f"the log mixes {' and '.join(kinds)}; expected files of one kind: name one file."
-            )
-        over = [
-            f"{table.name} has no column {lacking[0]!r} and is passed over"
-            for table, lacking in zip(tables, missing, strict=True)
-            if lacking
-        ]
-        return Log(kept, (*self.passed_over, *over), wanted)
+        tables, over = fit(self.tables, wanted, remedy)
+        return Log(tables, (*self.passed_over, *over), wanted)
 
     def batches(self, columns: Sequence[str]) -> pa.RecordBatchReader:
         """Read the cells of these columns, as text or null, and `_file` (int32) and `_line` (int64).
@@ -129,13 +115,6 @@ def find_log(source: str | Path, said: Source = UNSAID) -> Log:
     ValueError for a log that is absent or empty, and for what is no table: a pickle (refused unopened), a workbook.
     """
     return Log(*open_tables(source, said))
-
-
-def _refuse(table: Table, missing: Sequence[str], remedy: str) -> NoReturn:
-    beside = ", ".join(table.columns[:SHOWN]) + ", …" * (len(table.columns) > SHOWN)
-    raise ValueError(
-        f"log {table.name!r} has no column {missing[0]!r}; expected it beside {beside or 'others'}: {remedy}."
-    )
 
 
 def _together(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

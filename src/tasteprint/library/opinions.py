@@ -19,7 +19,7 @@ Sources = str | Path | Sequence[str | Path]
 """A folder, a file, a pattern, or several of these."""
 
 VotesFrom = str | Path | Sequence[str | Path | Vote] | None
-"""A CSV of votes, several, or votes themselves."""
+"""A table of votes, several, or votes themselves."""
 
 StarsFrom = str | Path | Sequence[str | Path | Rating] | None
 

@@ -53,7 +53,7 @@ def rank(
 ) -> Ranking:
     """Rank pictures by what one person said, the best first: `rank("photos/", liked="liked/").save("ranking.html")`.
 
-    `pictures`, `liked` and `disliked` are folders, files or patterns, one or several; `votes` a CSV of liked and
+    `pictures`, `liked` and `disliked` are folders, files or patterns, one or several; `votes` a table of liked and
     disliked pictures, `stars` one of images and stars, or such votes and ratings themselves. All opinions are read; an
     in-context model reads the latest `history_length` votes, and `prompt`. `cached`: embeddings are kept for the next
     time.

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar
 from tasteprint.data.tables.cells import Chunk, read_chunks
 from tasteprint.data.tables.dialects import DELIMITERS, Dialect, decide
 from tasteprint.data.tables.encodings import guess_note
-from tasteprint.data.tables.names import place_of
 from tasteprint.data.tables.table import Table, text_batch
 
 if TYPE_CHECKING:
@@ -56,15 +55,15 @@ class CsvTable(Table):
 
     def has(self, column: str) -> bool:
         """Whether the header names it."""
-        return place_of(self.columns, column) is not None
+        return self.place_of(column) is not None
 
     def batches(self, columns: Sequence[str], required: Collection[str]) -> Iterator[pa.RecordBatch]:
         """The cells of these columns; null where the header lacks one, empty where a row ends before.
 
         ValueError for a row with filled cells beyond the header, or one that ends before a required column.
         """
-        places = [place_of(self.columns, column) for column in columns]
-        least = 1 + max((place_of(self.columns, column) or 0 for column in required), default=0)
+        places = [self.place_of(column) for column in columns]
+        least = 1 + max((self.place_of(column) or 0 for column in required), default=0)
         for rows, lines in self._even_rows(least):
             across = list(zip(*rows, strict=True))
             nothing = (None,) * len(rows)

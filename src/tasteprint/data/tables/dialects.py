@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from tasteprint.data.tables.cells import Form, RecordError, read_chunks
-from tasteprint.data.tables.encodings import Scan, open_text, scan
+from tasteprint.data.tables.encodings import LONGEST_LINE, Scan, open_text, scan
 from tasteprint.data.tables.names import has_all, place_of
 from tasteprint.data.tables.places import Place
 
@@ -39,7 +39,7 @@ def decide(place: Place, wanted: Sequence[str]) -> Dialect:
 
     ValueError for a text in no encoding, and where there is no row.
     """
-    found = scan(place)
+    found = scan(place, LONGEST_LINE)
     ways = [way for delimiter in _delimiters(place, found) if (way := _way(place, found, delimiter, wanted))]
     if not ways:
         raise ValueError(f"{place.name!r} has no row; expected a table with a header: choose another file.")
@@ -123,10 +123,11 @@ def _spaces_separate(place: Place, form: Form) -> bool:
 def _raw_records(place: Place, form: Form) -> Iterator[str]:
     """Lines, those of one record together: as long as a quote is open."""
     with open_text(place, form.encoding) as text:
-        record = ""
+        held, quotes, letters = [], 0, 0
         for line in text:
-            record += line
-            if record.count('"') % 2 == 0:
-                yield record
-                record = ""
-    yield record
+            held.append(line)
+            quotes, letters = quotes + line.count('"'), letters + len(line)
+            if quotes % 2 == 0 or letters > LONGEST_LINE:
+                yield "".join(held)
+                held, quotes, letters = [], 0, 0
+    yield "".join(held)

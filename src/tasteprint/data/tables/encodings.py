@@ -40,12 +40,16 @@ class Scan(NamedTuple):
     """Whether a quote stands behind a space anywhere."""
 
 
-def scan(place: Place) -> Scan:
-    """Decode a whole text to find its encoding. ValueError where it is not in the one that it or the user names."""
+def scan(place: Place, longest: int | None = None) -> Scan:
+    """Decode a whole text to find its encoding.
+
+    ValueError where it is not in the one that it or the user names, and for a line of more than `longest` letters.
+    """
     named = place.said.encoding or _marked(place)
     for encoding in (named,) if named else GUESSES:
         try:
-            return Scan(encoding, _decode_all(place, encoding))
+            "".encode(encoding)  # refuses what is no encoding of text
+            return Scan(encoding, _decode_all(place, encoding, longest))
         except UnicodeError as error:
             fault = error
         except LookupError as error:
@@ -81,7 +85,7 @@ def _by_zeros(head: bytes) -> str:
     return next((encoding for encoding, form in forms.items() if form == shape), "")
 
 
-def _decode_all(place: Place, encoding: str) -> bool:
+def _decode_all(place: Place, encoding: str, longest: int | None) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     quotes, since, last, total = False, 0, "", 0
     with place.open() as file:
@@ -93,9 +97,9 @@ def _decode_all(place: Place, encoding: str) -> bool:
             last = text[-1:]
             end = max(text.rfind("\n"), text.rfind("\r"))
             since = since + len(text) if end < 0 else len(text) - end
-            if since > LONGEST_LINE:
+            if longest and since > longest:
                 raise ValueError(
-                    f"{place.name!r} has a line of more than {LONGEST_LINE:,} letters; expected a table: name another."
+                    f"{place.name!r} has a line of more than {longest:,} letters; expected a table: name another."
                 )
         decoder.decode(b"", True)
     return quotes

@@ -32,14 +32,14 @@ def open_tables(source: str | Path, said: Source = UNSAID) -> TablesFound:
     paths, hidden = _files(source)
     places = [place for path in paths for place in _places(path, said)]
     tables = [kind_of(place.path, place.name)(place) for place in places]
-    full = [table for table in tables if not table.is_empty]
-    if not full:
-        empty = tables[0].name if tables else str(source)
-        raise ValueError(f"log {empty!r} is empty; expected a table with a header: choose another file.")
-    notes = [f"{table.name} is empty and passed over" for table in tables if table.is_empty]
+    empty = [table for table in tables if table.is_empty]
+    if len(empty) == len(tables):
+        name = tables[0].name if tables else str(source)
+        raise ValueError(f"log {name!r} is empty; expected a table with a header: choose another file.")
+    notes = [f"{table.name} is empty and passed over" for table in empty]
     if hidden:
         notes.append(f"{hidden} hidden file{'s' * (hidden > 1)} passed over")
-    return TablesFound(tuple(full), tuple(notes))
+    return TablesFound(tuple(table for table in tables if table not in empty), tuple(notes))
 
 
 def _places(path: Path, said: Source) -> list[Place]:

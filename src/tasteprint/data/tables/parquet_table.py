@@ -45,7 +45,10 @@ class ParquetTable(Table):
             return file.schema_arrow
 
     def _find(self, column: str) -> Part | None:
-        return find(self._schema, column)
+        try:
+            return find(self._schema, column)
+        except ValueError as error:
+            raise ValueError(f"{self.name!r} {error}.") from error
 
     def has(self, column: str) -> bool:
         """Whether there is a column of this name or at this path."""

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasteprint.data.tables.names import has_all, place_of
+from tasteprint.data.tables.names import has_all
 from tasteprint.data.tables.table import Table, text_batch
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ class SqliteTable(Table):
 
     def has(self, column: str) -> bool:
         """Whether the query gives a column of this name."""
-        return place_of(self.columns, column) is not None
+        return self.place_of(column) is not None
 
     def batches(self, columns: Sequence[str], required: Collection[str]) -> Iterator[pa.RecordBatch]:
         """The cells as text: numbers as SQLite writes them. ValueError for what cannot be read or is no text."""
-        places = [place_of(self.columns, column) for column in columns]
+        places = [self.place_of(column) for column in columns]
         line = 1
         with self._rows() as rows:
             while chunk := rows.fetchmany(ROWS):

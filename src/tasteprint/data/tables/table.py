@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from tasteprint.data.tables.names import place_of
 from tasteprint.data.tables.places import Place
 
 if TYPE_CHECKING:
@@ -53,6 +54,13 @@ class Table(ABC):
     def seeking(self, wanted: Sequence[str]) -> Table:
         """The same table, read so that it has these columns if there is a way."""
         return self
+
+    def place_of(self, column: str) -> int | None:
+        """Where a column of this name stands. ValueError where it could be several."""
+        try:
+            return place_of(self.columns, column)
+        except ValueError as error:
+            raise ValueError(f"{self.name!r} {error}.") from error
 
     @abstractmethod
     def has(self, column: str) -> bool:
