@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasteprint.data.logs import SHOWN, Log, find_log
+from tasteprint.data.logs import Log, find_log
 from tasteprint.data.look.column_names import better_and_worse, image_pairs, named_as
 from tasteprint.data.mapping import Mapping, bundled_mappings, load_mapping
+from tasteprint.data.tables.fitting import SHOWN
 from tasteprint.data.tables.names import has_all
 from tasteprint.data.tables.source import UNSAID
 from tasteprint.data.tables.sqlite_table import SqliteTable
