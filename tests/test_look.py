@@ -21,7 +21,7 @@ from tasteprint.data.dataset import Dataset
 from tasteprint.data.look.cell_words import are_likes, are_pictures, are_ratings, are_times, sides
 from tasteprint.data.look.column_names import better_and_worse, image_pairs, named_as, spelled
 from tasteprint.data.look.fits import one_fit
-from tasteprint.data.look.look import look_at
+from tasteprint.data.look.look import look_at_log
 from tasteprint.data.look.mapping_text import mapping_toml
 from tasteprint.data.mapping import Filter, Images, Mapping, bundled_mappings, load_mapping
 from tasteprint.data.tables.source import Source
@@ -130,7 +130,7 @@ def test_a_log_of_choices_is_guessed(tmp_path):
         "Prompt": "a fish",
         "Date": "2026-03-01",
     }
-    look = look_at(csv_of(tmp_path, row, {**row, "Better": "A"}))
+    look = look_at_log(csv_of(tmp_path, row, {**row, "Better": "A"}))
     assert look.mapping == Mapping(
         "votes",
         {"image_0": "Photo A", "image_1": "Photo B", "user": "Worker", "prompt": "Prompt", "created_at": "Date",
@@ -142,7 +142,7 @@ def test_a_log_of_choices_is_guessed(tmp_path):
 
 def test_a_log_of_two_files_and_a_word_is_guessed_by_its_cells(tmp_path):
     row = {"one": "x.png", "other": "y.png", "said": "left"}
-    look = look_at(csv_of(tmp_path, row, {**row, "said": "right"}))
+    look = look_at_log(csv_of(tmp_path, row, {**row, "said": "right"}))
     assert look.mapping == Mapping(
         "votes", {"image_0": "one", "image_1": "other", "label": "said"}, labels={"left": 1.0, "right": 0.0},
         constants={"user": "you"},
@@ -151,14 +151,14 @@ def test_a_log_of_two_files_and_a_word_is_guessed_by_its_cells(tmp_path):
 
 
 def test_ratings_likes_and_pairs_are_guessed(tmp_path):
-    rated = look_at(csv_of(tmp_path, {"participant": "p", "file": "a.png", "score": "0"}))
+    rated = look_at_log(csv_of(tmp_path, {"participant": "p", "file": "a.png", "score": "0"}))
     assert rated.mapping == Mapping("ratings", {"image": "file", "user": "participant", "rating": "score"})
     assert "unrated = [0]" in rated.why["rating"]
-    liked = look_at(csv_of(tmp_path, {"participant": "p", "file": "a.png", "favourite": "Yes"}))
+    liked = look_at_log(csv_of(tmp_path, {"participant": "p", "file": "a.png", "favourite": "Yes"}))
     assert (
         liked.mapping and liked.mapping.columns["rating"] == "favourite" and liked.mapping.labels["no"] == 0
     )
-    pairs = look_at(csv_of(tmp_path, {"participant": "p", "winner": "a.png", "loser": "b.png"}))
+    pairs = look_at_log(csv_of(tmp_path, {"participant": "p", "winner": "a.png", "loser": "b.png"}))
     assert pairs.mapping == Mapping(
         "votes", {"image_0": "winner", "image_1": "loser", "user": "participant"}, constants={"label": "1"}
     )
@@ -174,7 +174,7 @@ def test_nested_rows_are_guessed(tmp_path):
         for n in range(3)
     ]
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    look = look_at(tmp_path / "log.jsonl")
+    look = look_at_log(tmp_path / "log.jsonl")
     assert look.mapping and look.mapping.columns == {
         "image_0": "images[0]", "image_1": "images[1]", "user": "user.id", "label": "answers[].choice",
     }  # fmt: skip
@@ -182,14 +182,14 @@ def test_nested_rows_are_guessed(tmp_path):
 
 def test_what_cannot_be_guessed_says_what_is_lacking(tmp_path):
     named = csv_of(tmp_path, {"rater": "r", "left": "a.png", "right": "b.png", "winner": "a.png"})
-    look = look_at(named)
+    look = look_at_log(named)
     assert look.mapping is None and "'winner' does not say" in look.how and "chosen and rejected" in look.how
-    assert "no column of images" in look_at(csv_of(tmp_path, {"x": "1", "y": "2"})).how
-    assert "no column that rates it" in look_at(csv_of(tmp_path, {"image": "a", "y": "b"})).how
+    assert "no column of images" in look_at_log(csv_of(tmp_path, {"x": "1", "y": "2"})).how
+    assert "no column that rates it" in look_at_log(csv_of(tmp_path, {"image": "a", "y": "b"})).how
 
 
 def test_words_are_added_to_a_mapping_of_numbers(tmp_path):
-    look = look_at(csv_of(tmp_path, {**PLAIN, "label_0": "A"}, {**PLAIN, "label_0": "B"}))
+    look = look_at_log(csv_of(tmp_path, {**PLAIN, "label_0": "A"}, {**PLAIN, "label_0": "B"}))
     assert look.how.startswith("votes,") and look.mapping and look.mapping.labels == {"a": 1, "b": 0}
     assert not look.certain
 
@@ -206,7 +206,7 @@ def test_columns_of_bytes_are_not_read(tmp_path):
         }
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "log.parquet")
-    look = look_at(tmp_path / "log.parquet")
+    look = look_at_log(tmp_path / "log.parquet")
     assert look.certain and look.cells["jpg"] == [] and look.cells["user_id"] == ["u"]
 
 
@@ -218,13 +218,17 @@ def test_a_mapping_for_one_person_does_not_fit_a_log_of_many(tmp_path):
     assert one_fit(alone).name == "history"
     with pytest.raises(ValueError, match=r"fits no bundled mapping .*; expected a mapping .*data look"):
         one_fit(csv_of(tmp_path, {"liked": "a", "disliked": "b", "rater": "u"}))
+    with pytest.raises(ValueError, match="the mapping history takes the user for the same in every row"):
+        one_fit(csv_of(tmp_path, {"liked": "a", "disliked": "b", "rater": "u"}))
+    mine = one_fit(tmp_path / "log.csv", lambda mapping: mapping.with_constants(("user=me",)))
+    assert mine.name == "history" and mine.mapping.constants["user"] == "me"
 
 
 def test_two_that_fit_are_both_named(tmp_path):
     both = {**PLAIN, "image": "a", "liked": "1"}
     with pytest.raises(ValueError, match=r"fits the mappings likes and votes; expected one: name it"):
         one_fit(csv_of(tmp_path, both))
-    assert "would fit too" in look_at(csv_of(tmp_path, both)).how
+    assert "would fit too" in look_at_log(csv_of(tmp_path, both)).how
 
 
 def test_what_is_nearest_is_named(tmp_path):
@@ -257,11 +261,11 @@ def test_a_database_of_several_tables(tmp_path):
         database.execute("CREATE TABLE votes (user_id, image_0, image_1, label_0)")
         database.execute("INSERT INTO votes VALUES ('u', 'a', 'b', 1)")
         database.commit()
-    assert one_fit(tmp_path / "a.sqlite").name == "votes" and look_at(tmp_path / "a.sqlite").certain
+    assert one_fit(tmp_path / "a.sqlite").name == "votes" and look_at_log(tmp_path / "a.sqlite").certain
     with closing(sqlite3.connect(tmp_path / "b.sqlite")) as database:
         database.execute("CREATE TABLE other (x)")
         database.execute("CREATE TABLE another (y)")
-    for look in (one_fit, look_at):
+    for look in (one_fit, look_at_log):
         with pytest.raises(
             ValueError, match="SQLite database of the tables another, other; expected one table"
         ):

@@ -16,7 +16,7 @@ import typer
 from tasteprint.library.names import plain
 
 if TYPE_CHECKING:
-    from tasteprint.data.look.look import Look
+    from tasteprint.data.look.look import LookedAt
     from tasteprint.data.look.prospect import Prospect
     from tasteprint.data.mapping import Mapping
 
@@ -36,11 +36,11 @@ def look_command(
     ] = None,
 ) -> None:
     """Show what is in a log, guess its mapping, and say what that would give. Nothing is built."""
-    from tasteprint.data.look.look import look_at
+    from tasteprint.data.look.look import look_at_log
     from tasteprint.data.mapping import load_mapping
 
     _check(out)
-    look = look_at(log, load_mapping(mapping) if mapping else None)
+    look = look_at_log(log, load_mapping(mapping) if mapping else None)
     for line in (*_table(look), *_mapping(look)):
         typer.echo(line)
     if look.mapping is not None:
@@ -57,7 +57,7 @@ def _check(out: Path | None) -> None:
         raise ValueError(f"{str(out)!r} is there already; expected a new file: name another.")
 
 
-def _table(look: Look) -> Iterator[str]:
+def _table(look: LookedAt) -> Iterator[str]:
     """A line a column: its name and its first cells."""
     yield f"{plain(look.name)}: {look.kind}, {len(look.columns):,} columns, and their first cells"
     for column, cells in list(look.cells.items())[:COLUMNS]:
@@ -67,7 +67,7 @@ def _table(look: Look) -> Iterator[str]:
         yield f"  and {len(look.cells) - COLUMNS:,} more"
 
 
-def _mapping(look: Look) -> Iterator[str]:
+def _mapping(look: LookedAt) -> Iterator[str]:
     yield f"mapping: {plain(look.how)}"
     if look.mapping is None:
         return
@@ -79,7 +79,7 @@ def _mapping(look: Look) -> Iterator[str]:
         yield f"  {role} = {_short(value, NAME)} in every row{why.get(role, '')}"
 
 
-def _is_absent(look: Look, mapping: Mapping, role: str) -> bool:
+def _is_absent(look: LookedAt, mapping: Mapping, role: str) -> bool:
     from tasteprint.data.tables.names import has_all
 
     return role in mapping.optional and not has_all(look.columns, [mapping.columns[role]])
@@ -112,7 +112,7 @@ def _counts(found: Prospect) -> Iterator[str]:
         yield f"left out: {rows:,} {reason}{f', as {plain(example)}' if example else ''}"
 
 
-def _next(look: Look, log: str, mapping: str | None, out: Path | None) -> str:
+def _next(look: LookedAt, log: str, mapping: str | None, out: Path | None) -> str:
     """The command that builds it, or the one that first writes the mapping."""
     if not look.certain and out is None:
         return f"next: tasteprint data look {shlex.quote(plain(log))} --out mapping.toml, which is then corrected"
@@ -121,7 +121,7 @@ def _next(look: Look, log: str, mapping: str | None, out: Path | None) -> str:
     return f"next: tasteprint data build {shlex.quote(plain(log))}{given} --images FOLDER --out data"
 
 
-def _write(look: Look, log: str, out: Path) -> None:
+def _write(look: LookedAt, log: str, out: Path) -> None:
     from tasteprint.data.look.mapping_text import mapping_toml
     from tasteprint.files import write_bytes
 

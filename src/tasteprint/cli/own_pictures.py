@@ -40,8 +40,8 @@ Votes = Annotated[
 Stars = Annotated[
     list[str] | None,
     typer.Option(
-        help="A table with columns image and stars, and out_of where it is not 5; or a photo library as kind:PATH, such "
-        "as xmp:photos/ or lightroom:my.lrcat: see `tasteprint likes`."
+        help="A table with columns image and stars, and out_of where it is not 5; or a photo library as kind:PATH, "
+        "such as xmp:photos/ or lightroom:my.lrcat: see `tasteprint likes`."
     ),
 ]
 Model = Annotated[str, typer.Option(help="photos, or a model folder, a run's folder, a Hub repository.")]

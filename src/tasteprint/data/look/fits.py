@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from tasteprint.data.logs import Log, find_log
 from tasteprint.data.look.column_names import better_and_worse, image_pairs, named_as
@@ -61,29 +63,44 @@ def fits(source: str | Path, log: Log, change: Change = lambda mapping: mapping)
 
     Two columns of images may have any names that tell the two apart, if no mapping fits with its own.
     """
-    found = [fit for name, mapping in _changed(change) if (fit := _fit(source, log, name, mapping))]
+    found = [fit for one in _candidates(change) if (fit := _fit(source, log, one))]
     found = [fit for fit in found if not fit.named] or found
     needed = {fit.name: set(fit.mapping.needed) for fit in found}
     return [fit for fit in found if not any(needed[fit.name] < other for other in needed.values())]
 
 
-def _changed(change: Change) -> Iterator[tuple[str, Mapping]]:
+class _Candidate(NamedTuple):
+    """A bundled mapping as changed; `same` are the roles that it takes itself for the same in every row."""
+
+    name: str
+    mapping: Mapping
+    same: tuple[str, ...]
+
+    def contradicted(self, columns: Sequence[str]) -> str:
+        """A role of which the log says itself what this takes for the same everywhere, if there is one."""
+        return next((role for role in self.same if named_as(role, columns)), "")
+
+
+def _candidates(change: Change) -> Iterator[_Candidate]:
     for name in bundled_mappings():
+        own = load_mapping(name)
         try:
-            yield name, change(load_mapping(name))
+            mapping = change(own)
         except ValueError:
             continue  # a role that this kind of log has not
+        same = [role for role, value in own.constants.items() if mapping.constants.get(role) == value]
+        yield _Candidate(name, mapping, tuple(same))
 
 
-def _fit(source: str | Path, log: Log, name: str, mapping: Mapping) -> Fit | None:
-    for table in _opened(source, log, mapping):
-        columns = _columns(table, mapping.needed)
-        if _contradicts(mapping, columns):
+def _fit(source: str | Path, log: Log, one: _Candidate) -> Fit | None:
+    for table in _opened(source, log, one.mapping):
+        columns = _columns(table, one.mapping.needed)
+        if one.contradicted(columns):
             continue
-        if has_all(columns, mapping.needed):
-            return Fit(name, mapping)
-        if named := _with_images_named(mapping, columns):
-            return Fit(name, named, SIDES)
+        if has_all(columns, one.mapping.needed):
+            return Fit(one.name, one.mapping)
+        if named := _with_images_named(one.mapping, columns):
+            return Fit(one.name, named, SIDES)
     return None
 
 
@@ -107,11 +124,6 @@ def _columns(table: Table, wanted: Sequence[str]) -> Sequence[str]:
         return ()  # of several tables none has these, or the query asks for others
 
 
-def _contradicts(mapping: Mapping, columns: Sequence[str]) -> bool:
-    """Whether the log says itself what the mapping takes for the same everywhere."""
-    return any(named_as(role, columns) for role in mapping.constants)
-
-
 def _with_images_named(mapping: Mapping, columns: Sequence[str]) -> Mapping | None:
     """The mapping with the one pair of columns that are called like two images, if it lacks nothing else."""
     if mapping.kind != "votes" or "label" not in mapping.columns or mapping.images.place == "bytes":
@@ -127,14 +139,16 @@ def _with_images_named(mapping: Mapping, columns: Sequence[str]) -> Mapping | No
 def _nearest(log: Log, change: Change) -> str:
     """In words, what a log has, and what it lacks of the mapping of which it has most."""
     columns = log.columns
-    has = {
-        name: [column for column in mapping.needed if has_all(columns, [column])]
-        for name, mapping in _changed(change)
-    }
-    needed = {name: mapping.needed for name, mapping in _changed(change)}
-    name = max(has, key=lambda one: len(has[one]) / len(needed[one]), default="")
-    shown = ", ".join(columns[:SHOWN]) + ", …" * (len(columns) > SHOWN)
-    if not name or not has[name]:
-        return f"its columns are {shown}"
-    lacking = [repr(column) for column in needed[name] if column not in has[name]]
-    return f"its columns are {shown}; the mapping {name} needs {' and '.join(lacking)} too"
+    beside = f"its columns are {', '.join(columns[:SHOWN])}{', …' * (len(columns) > SHOWN)}"
+    share, lacking, one = min((_lacking(one, columns) for one in _candidates(change)), key=itemgetter(0))
+    if not lacking:
+        return f"{beside}; the mapping {one.name} takes the {one.contradicted(columns)} for the same in every row"
+    if share == 1:
+        return beside
+    return f"{beside}; the mapping {one.name} needs {' and '.join(map(repr, lacking))} too"
+
+
+def _lacking(one: _Candidate, columns: Sequence[str]) -> tuple[float, list[str], _Candidate]:
+    """The share of the needed columns that a log lacks, and which."""
+    lacking = [column for column in one.mapping.needed if not has_all(columns, [column])]
+    return len(lacking) / len(one.mapping.needed), lacking, one

@@ -1,6 +1,6 @@
 """A log looked at: its first cells, and the mapping that it has, fits or may be given.
 
-Enters: a log, perhaps a mapping. Leaves: a `Look`. Does not know: what the mapping gives, how it is shown.
+Enters: a log, perhaps a mapping. Leaves: a `LookedAt`. Does not know: what the mapping gives, how it is shown.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAMED = "the one that you named"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LookedAt:
     """What a log holds, and a mapping for it.
 
     `columns` are all, `cells` the first of some; `mapping` is None where none could be guessed. `how` says in a
@@ -40,7 +40,7 @@ class Look:
     certain: bool = False
 
 
-def look_at(source: str | Path, mapping: Mapping | None = None) -> Look:
+def look_at_log(source: str | Path, mapping: Mapping | None = None) -> LookedAt:
     """Look at the first rows of a log. ValueError for what is no table, or cannot be read."""
     if mapping is not None:
         return _looked(source, mapping, NAMED, certain=True)
@@ -56,21 +56,21 @@ def look_at(source: str | Path, mapping: Mapping | None = None) -> Look:
     cells = first_cells(table)
     guess = guess_mapping(cells)
     how = "guessed: correct what is wrong" if guess.mapping else f"none could be guessed: {guess.lacking}"
-    return Look(table.name, table.kind, table.columns, cells, guess.mapping, how, guess.why)
+    return LookedAt(table.name, table.kind, table.columns, cells, guess.mapping, how, guess.why)
 
 
 def _looked(
     source: str | Path, mapping: Mapping, how: str, why: dict[str, str] | None = None, certain: bool = False
-) -> Look:
+) -> LookedAt:
     tables = [table.seeking(mapping.needed) for table in find_log(source, mapping.source).tables]
     fitting = [table for table in tables if has_all(table.columns, mapping.needed)]
     table = (fitting or tables)[0]
     cells = first_cells(table)
-    look = Look(table.name, table.kind, table.columns, cells, mapping, how, why or {}, certain)
+    look = LookedAt(table.name, table.kind, table.columns, cells, mapping, how, why or {}, certain)
     return look if how == NAMED else _with_words(look, mapping)
 
 
-def _with_words(look: Look, mapping: Mapping) -> Look:
+def _with_words(look: LookedAt, mapping: Mapping) -> LookedAt:
     """The same, with what the words of the label mean, where a mapping of numbers meets words."""
     labels = sides(look.cells.get(mapping.columns.get("label", ""), ()))
     if mapping.kind != "votes" or mapping.labels or not labels:
