@@ -26,6 +26,12 @@ ALONE = {
 }
 """Words and the name of a row's figures; none without a number."""
 
+SHARED = {
+    "alone, the taste of the other log's raters to share": "shared.foreign",
+    "alone, that of this log's other raters to share": "shared.raters",
+}
+"""Of `experiments/photos_shared.py`."""
+
 FEWEST = 20
 """People without whom a figure is not shown; it is in the file."""
 
@@ -134,6 +140,8 @@ def _interval(figure: Figure) -> str:
 TABLES = {
     "avt": by_answers("avt", "avt, answers"),
     "calista": by_answers("calista", "calista, answers"),
+    "shared-avt": by_answers("avt", "avt, answers", SHARED),
+    "shared-calista": by_answers("calista", "calista, answers", SHARED),
     "front": by_answers("avt", "answers", FRONT, (4, 8, 16, 32, 64)),
     "ece": calibration,
     "eyes": eyes,

@@ -268,7 +268,7 @@ def main(
     for log in (avt(data), calista(data)):
         found: Margins = defaultdict(lambda: defaultdict(list))
         counts = COUNTS if log.name == "avt" else COUNTS[:4]
-        seen = _seen(log, "photo")
+        seen = open_seen(log, "photo")
         if not only_raters:
             measure_without_raters(seen, found, counts)
         measure_raters(seen, found, counts)
@@ -280,7 +280,7 @@ def main(
 
 def measure_without_raters(seen: Seen, found: Margins, counts: Sequence[int]) -> None:
     """Everything that is measured of one person alone; of a log of choices, choices only."""
-    alone, plain = seen.alone(), _seen(seen.log, "statistics")
+    alone, plain = seen.alone(), open_seen(seen.log, "statistics")
     measure_alone(seen, alone, found, "alone.unrated", counts)
     measure_alone(plain, plain.alone(), found, "statistics", counts)
     measure_logistic(seen, alone, found, counts)
@@ -300,7 +300,8 @@ def gains(log: str, found: Margins) -> Iterator[Figure]:
             yield gain(log, found, f"asked.{count}", f"random.{count}")
 
 
-def _seen(log: Log, encoder: str) -> Seen:
+def open_seen(log: Log, encoder: str) -> Seen:
+    """Every picture of a log through an encoder by name."""
     opened = ImageEncoder.from_pretrained(encoder)
     return Seen(log, opened, log.embedded(opened))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from front import run
 from tasteprint.cli.ask import ask_command
 from tasteprint.cli.progress import kept_when_stopped
 from tasteprint.cli.rank import rank_command
@@ -38,12 +39,10 @@ def home(tmp_path_factory, pictures):
 
 @pytest.fixture(scope="module")
 def tasteprint(home):
-    def run(*arguments, **more):
-        environment = {**os.environ, "TASTEPRINT_CACHE": str(home / "cache"), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "tasteprint", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, env=environment, cwd=home, **more)
+    def command(*arguments, **more):
+        return run(*arguments, **more, env={"TASTEPRINT_CACHE": str(home / "cache")}, cwd=home, text=False)
 
-    return run
+    return command
 
 
 @pytest.fixture(scope="module")

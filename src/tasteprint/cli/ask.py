@@ -19,6 +19,7 @@ from tasteprint.cli.own_pictures import (
     Model,
     NoCache,
     Pictures,
+    Shared,
     Stars,
     Votes,
     open_own,
@@ -54,6 +55,7 @@ def ask_command(
     votes: Votes = None,
     stars: Stars = None,
     model: Model = "photos",
+    shared: Shared = None,
     count: Annotated[int, typer.Option(help="How many pairs.")] = 10,
     out: Out = None,
     seed: Annotated[int, typer.Option(help="Seed of the pairs among which these are sought.")] = 0,
@@ -67,7 +69,7 @@ def ask_command(
     history = read_opinions(liked, disliked, votes, stars)
     found = find_pictures(pictures)
     with kept_when_stopped(not no_cache) as progress:
-        person = _known(model, found.paths, history, not no_cache, progress)
+        person = _known((model, shared), found.paths, history, not no_cache, progress)
         questions = _questions(person, count, seed)
     _print(questions, as_json)
     if out is not None:
@@ -89,15 +91,15 @@ def _check(count: int, out: Path | None) -> None:
 
 
 def _known(
-    model: str, paths: Sequence[Path], history: History, cached: bool, progress: Progress
+    model: tuple[str, str | None], paths: Sequence[Path], history: History, cached: bool, progress: Progress
 ) -> KnownPerson:
     from tasteprint.library.person import ReadsEmbeddings, know_person
     from tasteprint.library.store import cache_folder
 
-    opened = open_own(model)
+    opened = open_own(*model)
     if not isinstance(opened, ReadsEmbeddings):
         raise ValueError(
-            f"model {model!r} does not know how sure it is; expected a taste posterior, such as photos: name one."
+            f"model {model[0]!r} does not know how sure it is; expected a taste posterior, such as photos: name one."
         )
     return know_person(opened, paths, history, cache_folder() if cached else None, progress)
 

@@ -16,7 +16,7 @@ import typer
 from tasteprint.library.names import plain
 
 if TYPE_CHECKING:
-    from tasteprint.types import History, Rating, TasteModel, Vote
+    from tasteprint.types import History, Rating, Scorer, TasteModel, Vote
 
 NAMED = 20
 """So many files that could not be looked at are named; of more, the number is."""
@@ -45,6 +45,13 @@ Stars = Annotated[
     ),
 ]
 Model = Annotated[str, typer.Option(help="photos, or a model folder, a run's folder, a Hub repository.")]
+Shared = Annotated[
+    str | None,
+    typer.Option(
+        help="A taste that you may share, by how much your answers say: a scorer by name, such as pickscore, or a "
+        "posterior fitted on another log."
+    ),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing of the pictures for the next time.")]
 
 
@@ -102,15 +109,29 @@ def say_what_was_missed(
         typer.echo(line if line.startswith("  ") else f"tasteprint: {line}", err=True)
 
 
-def open_own(model: str) -> TasteModel:
-    """Open a model without messages of its libraries."""
+def open_own(model: str, shared: str | None = None) -> TasteModel:
+    """Open a model without messages of its libraries; one whose people may share a taste, if that is named."""
     from tasteprint.cli.progress import quiet_libraries
+    from tasteprint.library.person import share_taste
     from tasteprint.library.rank import PHOTOS
     from tasteprint.methods import open_model
 
-    if model != PHOTOS:  # which needs no library that speaks, and none that takes seconds to load
+    if (
+        model != PHOTOS or shared
+    ):  # it alone needs no library that speaks, and none that takes seconds to load
         quiet_libraries()
-    return open_model(model)
+    opened = open_model(model)
+    return opened if shared is None else share_taste(opened, _shared_taste(shared))
+
+
+def _shared_taste(name: str) -> Scorer:
+    """A reward model, or what a model thinks of pictures before it knows anything of a person."""
+    from tasteprint.data.decode import open_image
+    from tasteprint.methods import open_model
+    from tasteprint.scorers import SCORERS, open_scorer
+    from tasteprint.types import History
+
+    return open_scorer(name) if name in SCORERS else open_model(name).print_of(History("nobody"), open_image)
 
 
 def _votes_of(data: Path, user: str) -> list[Vote]:

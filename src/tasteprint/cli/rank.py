@@ -20,6 +20,7 @@ from tasteprint.cli.own_pictures import (
     Model,
     NoCache,
     Pictures,
+    Shared,
     Stars,
     Votes,
     open_own,
@@ -70,6 +71,7 @@ def rank_command(
     votes: Votes = None,
     stars: Stars = None,
     model: Model = "photos",
+    shared: Shared = None,
     out: Out = None,
     best: Best = 10,
     copy_to: CopyTo = None,
@@ -86,7 +88,7 @@ def rank_command(
     _check(best, out, copy_to)
     _check_dry_run(dry_run, write_xmp, out, copy_to)
     history = read_opinions(liked, disliked, votes, stars, data, user)
-    ranking = _ranked(pictures, history, model, prompt, history_length, not no_cache)
+    ranking = _ranked(pictures, history, (model, shared), prompt, history_length, not no_cache)
     if as_json:
         typer.echo(json.dumps(_objects(ranking), indent=1))
     else:
@@ -120,7 +122,12 @@ def _check_dry_run(dry_run: bool, write_xmp: bool, out: Path | None, copy_to: Pa
 
 
 def _ranked(
-    sources: list[str], history: History, model: str, prompt: str, history_length: int, cached: bool
+    sources: list[str],
+    history: History,
+    model: tuple[str, str | None],
+    prompt: str,
+    history_length: int,
+    cached: bool,
 ) -> Ranking:
     from tasteprint.library.folder import find_pictures
     from tasteprint.library.rank import rank_files
@@ -128,10 +135,10 @@ def _ranked(
 
     found = find_pictures(sources)
     with kept_when_stopped(cached) as progress:
-        opened = open_own(model)
+        opened = open_own(*model)
         cache = cache_folder() if cached else None
         ranking = rank_files(opened, found.paths, history, cache, progress, prompt, history_length)
-    return replace(ranking, skipped=found.skipped, model=model)
+    return replace(ranking, skipped=found.skipped, model=" + ".join(filter(None, model)))
 
 
 def _copied(ranking: Ranking, best: int, folder: Path) -> tuple[tuple[Path, str], ...]:

@@ -20,6 +20,7 @@ from tasteprint.library.ranking import Evidence, standings_of
 from tasteprint.types import History, Passed, Rating, Vote
 
 if TYPE_CHECKING:
+    from tasteprint.types import Scorer, TasteModel
     from tasteprint.vision.encoder import ImageEncoder
 
 BLOCK = 2048
@@ -128,6 +129,15 @@ def know_person(
         named = replace(named, passed=tuple(Passed(history.user_id, content) for content in others))
     at_hand = model.at_hand(pictures.files.embeddings) if hasattr(model, "at_hand") else model
     return KnownPerson(at_hand.prints_of([named], embeddings=pictures.embeddings)[0], pictures, named)
+
+
+def share_taste(model: Any, scorer: Scorer) -> TasteModel:
+    """Give the model whose people may share a scorer's taste. ValueError for a model that has no place for one."""
+    if not hasattr(model, "sharing"):
+        raise ValueError(
+            "this model can't share a scorer's taste; expected a posterior that needs nobody, such as photos: name it."
+        )
+    return model.sharing(scorer)
 
 
 def _require_some(said: History, kept: History, spoken: Sequence[Path], pictures: PicturesAtHand) -> None:

@@ -23,13 +23,13 @@ from tasteprint.library.opinions import (
     gather_opinions,
     words_by_image,
 )
-from tasteprint.library.person import KnownPerson, ReadsEmbeddings, know_person
+from tasteprint.library.person import KnownPerson, ReadsEmbeddings, know_person, share_taste
 from tasteprint.library.ranking import Ranking, ranked_pictures
 from tasteprint.library.store import cache_folder
 from tasteprint.types import History
 
 if TYPE_CHECKING:
-    from tasteprint.types import TasteModel
+    from tasteprint.types import Scorer, TasteModel
 
 PHOTOS = "photos"
 """The model that needs nobody else's votes."""
@@ -45,6 +45,7 @@ def rank(
     votes: VotesFrom = (),
     stars: StarsFrom = (),
     model: str | Path | TasteModel = PHOTOS,
+    shared: Scorer | None = None,
     *,
     prompt: str = "",
     history_length: int = 8,
@@ -55,7 +56,8 @@ def rank(
 
     `pictures`, `liked` and `disliked` are folders, files or patterns, one or several; `votes` a table of liked and
     disliked pictures, `stars` one of images and stars, or such votes and ratings themselves. All opinions are read; an
-    in-context model reads the latest `history_length` votes, and `prompt`. `cached`: embeddings are kept for the next
+    in-context model reads the latest `history_length` votes, and `prompt`. `shared` is a scorer whose taste the person
+    may share, by how much their answers say (`TastePosterior.sharing`). `cached`: embeddings are kept for the next
     time.
 
     ValueError without a picture or an opinion, and where none can be looked at; a file that cannot be is named in
@@ -66,6 +68,7 @@ def rank(
     found = find_pictures(as_list(pictures))
     history = gather_opinions(liked, disliked, votes, stars)
     opened = open_model(str(model)) if isinstance(model, str | Path) else model
+    opened = opened if shared is None else share_taste(opened, shared)
     cache = cache_folder() if cached else None
     ranking = rank_files(opened, found.paths, history, cache, progress, prompt, history_length)
     return replace(ranking, skipped=found.skipped, model=str(model) if isinstance(model, str | Path) else "")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tasteprint.config import PosteriorConfig
 from tasteprint.posterior.basis import Components
+from tasteprint.posterior.familiarity import Familiarity, warn_of_strangers
 from tasteprint.posterior.likelihoods import ALONE, Cutpoints, Opinions
 from tasteprint.posterior.mixture import MixturePrior
 from tasteprint.posterior.threads import one_thread
@@ -42,6 +43,7 @@ class LearnedPrior(FittedPrior):
 
     kind = "learned"
     map: UtilityMap
+    familiarity: Familiarity | None
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class LearnedPrior(FittedPrior):
         Of embeddings that are wider than `WIDE` the network reads the leading components.
         """
         super().__init__()
+        self.familiarity = None
         hidden = [config.hidden] * config.layers
         self.map = UtilityMap(*_standard(embeddings), hidden, config.features)
         if embeddings.shape[1] > WIDE:
@@ -77,8 +80,27 @@ class LearnedPrior(FittedPrior):
             config.features,
             None if axes is None else torch.zeros(width, inputs),
         )
+        kept = {name: part for name, part in state.items() if name.startswith("familiarity.")}
+        if kept:
+            made.familiarity = Familiarity(
+                *(kept[f"familiarity.{name}"] for name in Familiarity.__annotations__)
+            )
         made.load_state_dict(state)
         return made.eval().requires_grad_(False)
+
+    def utilities(
+        self, embeddings: Float[Tensor, "*n e"], names: Sequence[str] = ()
+    ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
+        """Give m and h, drawn toward those of an average image the less images are like those learned from.
+
+        Warns where the images together are unlike those.
+        """
+        shared, features = self.map(embeddings)
+        if self.familiarity is None:
+            return shared, features
+        belief = self.familiarity(self.map.inputs(embeddings))
+        warn_of_strangers(belief)
+        return belief * shared, belief[..., None] * features
 
     @torch.no_grad()
     def centre(self, embeddings: Float[Tensor, "images e"]) -> None:
@@ -121,6 +143,8 @@ def learn_prior(
         torch.manual_seed(seed)
         begun = LearnedPrior(embeddings, config, column_weights)
         fitted = _trained(begun, embeddings, people, config, held_out, progress)
+    with torch.no_grad():
+        fitted.familiarity = Familiarity.of(fitted.map.inputs(embeddings))
     if not any((one.images == ALONE).any() for one in people):
         fitted.centre(embeddings)
     return fitted.eval().requires_grad_(False)

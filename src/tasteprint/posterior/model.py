@@ -29,7 +29,8 @@ from tasteprint.posterior.prints import PosteriorPrint, read_histories
 from tasteprint.posterior.storage import load_posterior, overlaps, save_posterior, smallest_hashes
 from tasteprint.posterior.threads import one_thread
 from tasteprint.posterior.utilities import Embeddings, UtilityModel, checked_embeddings, embed_named
-from tasteprint.types import History, Opinion
+from tasteprint.posterior.verdict import ScoringEncoder
+from tasteprint.types import History, Opinion, Scorer
 from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
 
@@ -93,13 +94,32 @@ class TastePosterior(UtilityModel):
         """Know a person by their own answers alone; nobody else's are needed, and nothing is trained.
 
         `embeddings` are those of pictures at hand, the more the better, whether or not anybody said anything of them.
+        Of a `ScoringEncoder` they end in a scorer's verdict, which is a taste that the person may share; see `sharing`.
         ValueError where they are fewer than two, do not fit the encoder or are all the same.
         """
         encoder = encoder or ImageEncoder.from_pretrained(config.encoder)
         rows = _differing(checked_embeddings(embeddings, encoder))
+        judged = isinstance(encoder, ScoringEncoder)
         with one_thread():
-            fitted = AlonePrior.of(rows, encoder.column_weights)
+            fitted = AlonePrior.of(rows, encoder.column_weights, judged)
         return cls(encoder, replace(config, prior="alone"), fitted)
+
+    def sharing(self, scorer: Scorer, prompt: str = "") -> TastePosterior:
+        """Give the model whose people may share a scorer's taste, by how much their answers say; this one stays.
+
+        A scorer is any reward model or a print; it sees every picture with `prompt`. Its verdict counts as soon as the
+        model knows which pictures are `at_hand`. ValueError for a prior that was fitted to people, who have a shared
+        taste of their own.
+        """
+        if not isinstance(self.fitted, AlonePrior):
+            raise ValueError(
+                f"a prior that was {self.fitted.kind} from other people has their shared taste; expected one that "
+                "needs nobody to take a scorer's: open 'photos'."
+            )
+        eye = self.encoder.eye if isinstance(self.encoder, ScoringEncoder) else self.encoder
+        return type(self)(
+            ScoringEncoder.of(eye, scorer, prompt), self.config, self.fitted.awaiting_verdicts()
+        )
 
     def at_hand(self, embeddings: Float[np.ndarray, "n e"]) -> TastePosterior:
         """Give the model that knows people by features learned from these pictures; this one stays as it is.
@@ -111,9 +131,12 @@ class TastePosterior(UtilityModel):
         return type(self).alone(self.config, embeddings, self.encoder)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path) -> TastePosterior:
-        """Load a folder or a Hub repository. ValueError where it is damaged, or its encoder is not the one it had."""
-        return cls(*load_posterior(name))
+    def from_pretrained(cls, name: str | Path, scorer: Scorer | None = None) -> TastePosterior:
+        """Load a folder or a Hub repository; with the scorer whose taste its people may share, if there was one.
+
+        ValueError where it is damaged, or its encoder or scorer is not the one it had.
+        """
+        return cls(*load_posterior(name, scorer))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write what was fitted (safetensors), and the encoder's name and fingerprint; not its weights."""

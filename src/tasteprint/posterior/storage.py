@@ -39,7 +39,8 @@ from tasteprint.posterior.empirical_bayes import EmpiricalBayesPrior
 from tasteprint.posterior.learned_prior import LearnedPrior
 from tasteprint.posterior.likelihoods import images_of
 from tasteprint.posterior.utilities import FittedPrior
-from tasteprint.types import Opinion, Passed, Rating, Vote
+from tasteprint.posterior.verdict import ScoringEncoder
+from tasteprint.types import Opinion, Passed, Rating, Scorer, Vote
 from tasteprint.vision.encoder import ImageEncoder
 
 KIND = "posterior"
@@ -62,24 +63,34 @@ def save_posterior(
         "kind": KIND,
         "posterior": asdict(config),
         "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
+        "scorer": {"prompt": encoder.prompt} if isinstance(encoder, ScoringEncoder) else None,
         "learned_from": " ".join(f"{part:x}" for part in fitted_on),
         "images": fitted.names,
     }
     write_about(folder, about)
 
 
-def load_posterior(name: str | Path) -> tuple[ImageEncoder, PosteriorConfig, FittedPrior, tuple[int, ...]]:
-    """Read a folder or a Hub repository back; ValueError where it is damaged or its encoder has changed."""
+def load_posterior(
+    name: str | Path, scorer: Scorer | None = None
+) -> tuple[ImageEncoder, PosteriorConfig, FittedPrior, tuple[int, ...]]:
+    """Read a folder or a Hub repository back; ValueError where it is damaged or its encoder or scorer has changed."""
     folder = find_model(name)
     about = read_about(folder)
     if about.get("kind") != KIND:
         raise ValueError(f"{folder} holds no taste posterior; expected one: open it as an `InContextModel`.")
     config = PosteriorConfig(**about["posterior"])
     encoder = ImageEncoder.from_pretrained(about["encoder"]["name"])
+    if (judged := about.get("scorer")) is not None:
+        if scorer is None:
+            raise ValueError(
+                f"{folder} was made with a scorer's verdicts; expected that scorer beside it: give "
+                "from_pretrained(..., scorer=...)."
+            )
+        encoder = ScoringEncoder.of(encoder, scorer, judged["prompt"])
     if encoder.fingerprint != about["encoder"]["fingerprint"]:
         raise ValueError(
-            f"{folder} learned from another state of encoder {encoder.name!r}; expected the same weights and "
-            "preparation of pictures: open the encoder that it had, or learn again."
+            f"{folder} learned from another state of encoder {encoder.name!r} or of its scorer; expected the same "
+            "weights and preparation of pictures: open those that it had, or learn again."
         )
     fitted_on = tuple(int(part, 16) for part in about.get("learned_from", "").split())
     return encoder, config, _fitted(folder, encoder.width, config, about.get("images")), fitted_on

@@ -65,9 +65,13 @@ class UtilityMap(nn.Module):
 
     def forward(self, embeddings: Float[Tensor, "*n e"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n d"]]:
         """Give m and h, in logits."""
-        centred = embeddings - self.mean
-        out = self.layers((centred if self.axes is None else centred @ self.axes) / self.scale)
+        out = self.layers(self.inputs(embeddings))
         return out[..., 0], out[..., 1:]
+
+    def inputs(self, embeddings: Float[Tensor, "*n e"]) -> Float[Tensor, "*n i"]:
+        """Give what the network reads of an image, each number of deviation 1 over those learned from."""
+        centred = embeddings - self.mean
+        return (centred if self.axes is None else centred @ self.axes) / self.scale
 
 
 class FittedPrior(nn.Module):

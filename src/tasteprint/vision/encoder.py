@@ -182,6 +182,11 @@ class ImageEncoder:
         """Where the weights are."""
         return self._weight.device
 
+    @property
+    def side(self) -> int:
+        """Pixels that both sides of a picture should have: more are not looked at."""
+        return self.twin(torch.zeros(1, 3, 8, 8)).shape[-1]
+
     @cached_property
     def fingerprint(self) -> str:
         """Name of the weights and the preparation, 64 hex digits; read when first asked for."""
