@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from logs import rows_of, write_csv
+from tasteprint.cli.data import data_app
 from tasteprint.cli.main import app
 from tasteprint.data.dataset import Dataset
 from tasteprint.data.look.cell_words import are_likes, are_pictures, are_ratings, are_times, sides
@@ -194,6 +196,25 @@ def test_words_are_added_to_a_mapping_of_numbers(tmp_path):
     assert not look.certain
 
 
+def test_what_was_taken_back_is_left_out(tmp_path):
+    row = {"who": "u", "user": "u", "a": "x.png", "b": "y.png", "choice": "left", "is_skipped": "0"}
+    look = look_at_log(csv_of(tmp_path, row, {**row, "choice": "right", "is_skipped": "1"}))
+    assert look.mapping
+    assert look.mapping.filters == (Filter("is_skipped", ("false", "0", "no"), "cancelled or skipped", True),)
+
+
+def test_odd_columns_are_passed_over(tmp_path):
+    text = '{"image": "a", "rating": 3, "\\ud83d": 1, "odd": [1, [2]], "user": "u"}'
+    (tmp_path / "log.jsonl").write_text(text)
+    look = look_at_log(tmp_path / "log.jsonl")
+    assert look.mapping and look.mapping.columns == {"image": "image", "user": "user", "rating": "rating"}
+    assert look.cells["odd[][]"] == [] and "\ud83d" not in look.cells
+    header = "user_id,user_id,image,rating\nu,u,a,3\n"
+    (tmp_path / "log.csv").write_text(header)
+    with pytest.raises(ValueError, match="2 columns 'user_id'; expected one"):
+        look_at_log(tmp_path / "log.csv")
+
+
 def test_columns_of_bytes_are_not_read(tmp_path):
     rows = [
         {
@@ -324,6 +345,11 @@ def test_looking_shows_cells_and_counts_and_reasons(tmp_path, tasteprint):
     assert any(line.startswith("left out: 1 duplicate row, as line 38 of 'votes.csv'") for line in said)
     assert said[-1] == "next: tasteprint data build votes.csv --images FOLDER --out data"
     assert [path.name for path in tmp_path.iterdir()] == ["votes.csv"]
+
+
+def test_every_option_of_the_command_is_tested_here():
+    command = get_command(data_app).commands["look"]
+    assert {parameter.name for parameter in command.params} == {"log", "mapping", "out"}
 
 
 def test_what_would_stop_the_build_is_said(tmp_path, tasteprint):

@@ -81,6 +81,19 @@ def label_studio(path: Path) -> None:
     path.write_text(json.dumps(tasks))
 
 
+def label_studio_min(path: Path) -> None:
+    """An answer each, under the project's own name of the question."""
+    rows = [
+        {
+            "left_image": first, "right_image": second, "id": n, "pw": [{"selected": "left" if label else "right"}],
+            "annotator": int(person), "annotation_id": n, "created_at": "2026-03-01T10:00:00.123456Z",
+            "updated_at": "2026-03-01T10:00:00.123456Z", "lead_time": 3.25,
+        }
+        for n, (person, first, second, label) in enumerate(PAIRS)
+    ]  # fmt: skip
+    path.write_text(json.dumps(rows))
+
+
 def pick_a_pic(path: Path) -> None:
     rows = [
         {
@@ -147,6 +160,7 @@ LOGS: Makers = {
         path, "user_id,chosen,rejected", [(u, a, b) if label else (u, b, a) for u, a, b, label in PAIRS]
     ),
     "export.json": label_studio,
+    "export-min.json": label_studio_min,
     "pickapic.parquet": pick_a_pic,
     "hpdv2.parquet": hpdv2,
     "open-image-preferences.parquet": argilla,
@@ -225,7 +239,7 @@ def name_of(data: Dataset, image: str) -> str:
 
 def test_every_log_of_the_table_is_made_here():
     named = " ".join(ROWS.values())
-    assert len(ROWS) == 21 and all(name in named for name in (*LOGS, *OWN))
+    assert len(ROWS) == 22 and all(name in named for name in (*LOGS, *OWN))
 
 
 @pytest.mark.parametrize("have", [have for have, command in ROWS.items() if " data build " in command])
@@ -259,14 +273,17 @@ def test_a_library_becomes_a_table(tmp_path, tasteprint):
     assert stars == {"a.jpg": "5", "b.jpg": "1"}
 
 
-def test_any_other_log_is_looked_at_and_built_by_what_was_written(tmp_path, tasteprint):
-    (command,) = [command for command in ROWS.values() if " look " in command]
-    done = tasteprint(*made_for(command, tmp_path))
-    assert "gives: 36 votes of 3 people, from 36 rows" in done.stdout
+@pytest.mark.parametrize("have", [have for have, command in ROWS.items() if " look " in command])
+def test_another_log_is_looked_at_and_built_by_what_was_written(have, tmp_path, tasteprint):
+    words = made_for(ROWS[have], tmp_path)
+    assert "gives: 36 votes of 3 people, from 36 rows" in tasteprint(*words).stdout
     tasteprint(
-        "data", "build", "mylog.csv", "--mapping", "mapping.toml", "--images", "pictures", "--out", "data"
+        "data", "build", words[2], "--mapping", "mapping.toml", "--images", "pictures", "--out", "data"
     )
-    assert Dataset(tmp_path / "data").summary.has_images
+    data = Dataset(tmp_path / "data")
+    assert data.summary.has_images
+    liked = {(vote.user_id, name_of(data, vote.liked)) for person in PEOPLE for vote in data.votes_of(person)}
+    assert liked == {(person, first if label else second) for person, first, second, label in PAIRS}
 
 
 def test_a_label_studio_export_reaches_a_ranking_without_a_mapping(tmp_path, tasteprint):

@@ -77,6 +77,8 @@ def _mapping(look: LookedAt) -> Iterator[str]:
         yield f"  {role} = column {_short(column, NAME)}{why.get(role, absent)}"
     for role, value in look.mapping.constants.items():
         yield f"  {role} = {_short(value, NAME)} in every row{why.get(role, '')}"
+    for item in look.mapping.filters:
+        yield f"  only rows whose column {_short(item.column, NAME)} is {plain(' or '.join(item.keep))}"
 
 
 def _is_absent(look: LookedAt, mapping: Mapping, role: str) -> bool:

@@ -34,6 +34,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         "time|when|(.*_)?updated_at",
     ),
     "split": ("split|subset",),
+    "cancelled": ("(.*_)?(cancelled|canceled|skipped)",),
 }
 """By role, forms of names, the likelier first; a name is compared as `spelled` gives it."""
 

@@ -22,15 +22,29 @@ def first_cells(table: Table) -> Cells:
     Of lists each element is a cell, so columns of lists have others beside each other than plain ones; lists that are
     all of two are two columns, `a[0]` and `a[1]`. ValueError for a row that cannot be read.
     """
-    columns = [name for name in table.columns if name.strip() and table.columns.count(name) == 1][:COLUMNS]
+    columns = [name for name in table.columns if _is_name(name) and table.columns.count(name) == 1][:COLUMNS]
     text = [column for column in columns if not _holds_bytes(table, column)]
     flat = [column for column in text if "[" not in column]
     cells: Cells = {column: [] for column in columns}
-    for group in (flat, *([column] for column in text if "[" in column)):
-        for row in _rows(table, group):
-            for column, cell in zip(group, row, strict=True):
-                cells[column].append(cell)
+    for row in _rows(table, flat):
+        for column, cell in zip(flat, row, strict=True):
+            cells[column].append(cell)
+    for column in text:
+        if "[" in column:
+            cells[column] = _of_lists(table, column)
     return {name: read for column in columns for name, read in _apart(table, column, cells[column]).items()}
+
+
+def _is_name(column: str) -> bool:
+    """Whether a column can be called so in any text; half a letter cannot."""
+    return bool(column.strip()) and not any("\ud800" <= letter <= "\udfff" for letter in column)
+
+
+def _of_lists(table: Table, column: str) -> list[str | None]:
+    try:
+        return [cell for (cell,) in _rows(table, [column])]
+    except ValueError:
+        return []  # what is a list in one row is none in another; only mapping it would be a fault
 
 
 def _apart(table: Table, column: str, read: list[str | None]) -> Cells:

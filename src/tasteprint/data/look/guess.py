@@ -155,9 +155,14 @@ class _Guessing:
             self.why["user"] = "no column is called like one of people: all rows are taken for one person's"
         if constants:
             self.why["label"] = "the first of the two is always the better one"
-        return Mapping(
-            kind=kind, columns=self.columns, labels=labels or {}, constants=alone | (constants or {})
-        )
+        given = alone | (constants or {})
+        return Mapping(kind, self.columns, labels=labels or {}, constants=given, filters=self._filters())
+
+    def _filters(self) -> tuple[Filter, ...]:
+        """Rows that someone took back."""
+        named = named_as("cancelled", list(self.cells))
+        telling = [column for column in named if are_likes(self.cells[column])]
+        return tuple(Filter(column, ("false", "0", "no"), "cancelled or skipped", True) for column in telling)
 
 
 def _first(columns: Iterable[str], fits: Callable[[str], bool] = lambda column: True) -> str | None:
