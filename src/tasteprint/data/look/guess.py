@@ -21,7 +21,7 @@ from tasteprint.data.look.cell_words import (
 )
 from tasteprint.data.look.column_names import better_and_worse, image_pairs, named_as
 from tasteprint.data.look.first_cells import Cells
-from tasteprint.data.mapping import SPLIT_WORDS, Mapping
+from tasteprint.data.mapping import SPLIT_WORDS, Filter, Mapping
 
 ALONE = "you"
 """The person of a log that names nobody."""
