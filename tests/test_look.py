@@ -187,7 +187,7 @@ def test_what_cannot_be_guessed_says_what_is_lacking(tmp_path):
     look = look_at_log(named)
     assert look.mapping is None and "'winner' does not say" in look.how and "chosen and rejected" in look.how
     assert "no column of images" in look_at_log(csv_of(tmp_path, {"x": "1", "y": "2"})).how
-    assert "no column that rates it" in look_at_log(csv_of(tmp_path, {"image": "a", "y": "b"})).how
+    assert "no column that rates them" in look_at_log(csv_of(tmp_path, {"image": "a", "y": "b"})).how
 
 
 def test_words_are_added_to_a_mapping_of_numbers(tmp_path):

@@ -274,6 +274,7 @@ def test_the_exact_columns_of_pickapic_v2(edition: str, tmp_path: Path) -> None:
 
 def test_a_mapping_is_checked_when_it_is_read(tmp_path: Path) -> None:
     good = 'kind = "votes"\n[columns]\nuser = "u"\nimage_0 = "a"\nimage_1 = "b"\nlabel = "l"\n'
+    stars = 'kind = "ratings"\n[columns]\nuser = "u"\nimage = "a"\nrating = "r"\n'
     own = tmp_path / "own.toml"
     for text, match in {
         good: "",
@@ -291,6 +292,18 @@ def test_a_mapping_is_checked_when_it_is_read(tmp_path: Path) -> None:
         "optional = 'label'\n" + good: "optional is 'label'; expected a list",
         "min_gap = 0\n" + good: "min_gap is 0; expected a number above 0",
         good + "[labels]\nyes = 'one'\n": "labels.yes is 'one'; expected a number",
+        good + "[labels]\nyes = 2\n": r"labels.yes is 2; expected 1 \(first preferred\)",
+        good + "[[filters]]\ncolumn = 'x'\nkeep = ['1']\nreason = 3\n": r"filters\.0\.reason is 3",
+        good + "[constants]\nlabel = 1\n": "a column and a constant of 'label'; expected one of them",
+        good + "[constants]\nsize = 1\n": "a constant of 'size'; expected one of user",
+        good + "[constants]\nsplit = ['test']\n": r"constants\.split is \['test'\]",
+        good
+        + "[splits]\nholdout = 'moon'\n": "splits.holdout is 'moon'; expected one of train, validation, test",
+        good + "[source]\ndelimiter = ';;'\n": "delimiter is ';;'; expected one character",
+        "scale = [1, 5]\n" + good: "expected these of ratings only",
+        "scale = [5, 1]\n" + stars: r"scale is \[5.0, 1.0\]; expected the least and the most",
+        "scale = ['a', 'b']\n" + stars: r"mapping\.scale\.0 is 'a'; expected a number",
+        "rejected = [-1]\n" + stars: "rejected and no scale; expected both",
     }.items():
         own.write_text(text)
         if not match:
@@ -350,7 +363,16 @@ def mappings(draw: st.DrawFn) -> Mapping:
     columns = {role: draw(NAMES) for role in roles}
     optional = tuple(draw(st.lists(st.sampled_from(roles), unique=True)))
     gap = draw(st.floats(0.125, 4))
-    return Mapping(kind, columns, optional, draw(NAMES), draw(LABELS), draw(FILTERS), draw(IMAGES), gap)
+    more = {}
+    if kind == "ratings":
+        words = draw(st.lists(NAMES, max_size=2))
+        more = {"scale": (1.0, 5.0), "unrated": tuple(words), "rejected": tuple(words)}
+    if draw(st.booleans()):
+        more["constants"] = {"user": draw(NAMES)}
+        columns = {role: column for role, column in columns.items() if role != "user"}
+    return Mapping(
+        kind, columns, optional, draw(NAMES), draw(LABELS), draw(FILTERS), draw(IMAGES), gap, **more
+    )
 
 
 def inline(value: Any) -> str:

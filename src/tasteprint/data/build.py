@@ -11,13 +11,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from tasteprint.config import DataConfig
 from tasteprint.data import duck
-from tasteprint.data.dataset import Summary, count_splits
+from tasteprint.data.dataset import Count, Summary, count_splits
 from tasteprint.data.duck import count
 from tasteprint.data.histories import split_users
 from tasteprint.data.images import ImageStore
@@ -25,7 +26,7 @@ from tasteprint.data.intake import Intake, Progress
 from tasteprint.data.logs import find_log
 from tasteprint.data.mapping import Mapping
 from tasteprint.data.successor import recover, succeed, successor
-from tasteprint.data.votes import COLUMNS, require_columns, stage_votes
+from tasteprint.data.votes import COLUMNS, Staged, require_columns, stage_votes
 from tasteprint.files import disk_error, whole, write_bytes
 from tasteprint.locks import held, is_lock
 from tasteprint.provenance import version
@@ -63,58 +64,68 @@ def build(
     ValueError for a bad log, a folder in which another process builds, or one that holds a dataset or anything else;
     OSError for a full disk, or too little memory.
     """
-    out, mapping = Path(out), mapping.with_images(images)
+    out = Path(out)
+    task = _Build(log, mapping.with_images(images), config, seed, strict, progress)
     with held(out):
         with _told(f"preparing folder {str(out)!r}"):
             place = _prepared(out, force)
         with _working(place, keep=place == out) as connection:
-            summary = _built(connection, log, place, mapping, config, seed, strict, progress)
+            summary = task.run(connection, place)
         if place != out:
             succeed(out)
     return summary
 
 
-def _built(
-    connection: duckdb.DuckDBPyConnection,
-    log: str | Path,
-    out: Path,
-    mapping: Mapping,
-    config: DataConfig,
-    seed: int,
-    strict: bool,
-    progress: Progress,
-) -> Summary:
-    progress("reading the log", 0, 1)
-    found = require_columns(find_log(log, mapping.source), mapping)
-    staged = stage_votes(connection, found, mapping)
-    exclusions, left_out = staged.exclusions, staged.exclusions.left_out
-    exclusions.drop_doubtful(config)
-    intake = Intake(connection, found, mapping, _root(Path(log)))
-    bad = intake.run(ImageStore(out / "images"), strict, progress) if intake.has_images else {}
-    if intake.has_images:
-        intake.drop_bad(exclusions, bad)
-        exclusions.drop_doubtful(config)
-    if not count(connection, "SELECT count(*) FROM votes"):
-        raise left_out.nothing_left(staged.rows, config.min_liked)
-    _write_votes(connection, out, config, seed, staged.has_splits)
-    summary = Summary(
-        splits=count_splits(connection),
-        rows=staged.rows,
-        dropped=dict(sorted(left_out.counts.items())),
-        bad_images={kind: len(names) for kind, names in bad.items()},
-        has_images=intake.has_images,
-        log=Path(log).name,
-        mapping=dataclasses.asdict(mapping),
-        settings=dataclasses.asdict(config),
-        seed=seed,
-        version=version(),
-        examples=dict(sorted(left_out.examples.items())),
-        unread={kind: names[:NAMED] for kind, names in bad.items()},
-        notes=[*found.notes, *staged.notes, *intake.notes],
-    ).to_json()
-    os.sync()  # one flush for every file before the one that declares them whole
-    write_bytes(out / "summary.json", summary.encode(), out / WORK)
-    return Summary.from_json(summary)
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """What is built of what."""
+
+    log: str | Path
+    mapping: Mapping
+    config: DataConfig
+    seed: int
+    strict: bool
+    progress: Progress
+
+    def run(self, connection: duckdb.DuckDBPyConnection, out: Path) -> Summary:
+        """Write the dataset's files, last of all the summary."""
+        self.progress("reading the log", 0, 1)
+        found = require_columns(find_log(self.log, self.mapping.source), self.mapping)
+        staged = stage_votes(connection, found, self.mapping)
+        staged.exclusions.drop_doubtful(self.config)
+        intake = Intake(connection, found, self.mapping, _root(Path(self.log)))
+        bad = {}
+        if intake.has_images:
+            bad = intake.run(ImageStore(out / "images"), self.strict, self.progress)
+            intake.drop_bad(staged.exclusions, bad)
+            staged.exclusions.drop_doubtful(self.config)
+        if not count(connection, "SELECT count(*) FROM votes"):
+            raise staged.exclusions.left_out.nothing_left(staged.rows, self.config.min_liked)
+        _write_votes(connection, out, self.config, self.seed, staged.has_splits)
+        summary = self._summary(staged, intake, bad, count_splits(connection)).to_json()
+        os.sync()  # one flush for every file before the one that declares them whole
+        write_bytes(out / "summary.json", summary.encode(), out / WORK)
+        return Summary.from_json(summary)
+
+    def _summary(
+        self, staged: Staged, intake: Intake, bad: dict[str, list[str]], splits: dict[str, Count]
+    ) -> Summary:
+        left_out = staged.exclusions.left_out
+        return Summary(
+            splits=splits,
+            rows=staged.rows,
+            dropped=dict(sorted(left_out.counts.items())),
+            bad_images={kind: len(names) for kind, names in bad.items()},
+            has_images=intake.has_images,
+            log=Path(self.log).name,
+            mapping=dataclasses.asdict(self.mapping),
+            settings=dataclasses.asdict(self.config),
+            seed=self.seed,
+            version=version(),
+            examples=dict(sorted(left_out.examples.items())),
+            unread={kind: names[:NAMED] for kind, names in bad.items()},
+            notes=[*intake.log.notes, *staged.notes, *intake.notes],
+        )
 
 
 @contextmanager

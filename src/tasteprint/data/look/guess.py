@@ -97,14 +97,17 @@ class _Guessing:
 
     def lacking(self) -> str:
         """What was looked for in vain."""
-        if self._images() and (named := named_as("label", list(self.cells))):
+        if not self._images():
             return (
-                f"column {named[0]!r} does not say in words or numbers which side was preferred; where it names the "
-                "preferred image itself, make of it two columns, chosen and rejected"
+                "images were found, and no column that rates them" if self._image() else "no column of images"
             )
-        what = "says which one was preferred" if self._images() else "rates it"
-        there = "images" if self._images() or self._image() else "no column of images"
-        return f"{there} {'were found, and no column that ' + what if there == 'images' else 'was found'}"
+        named = named_as("label", list(self.cells))
+        if not named:
+            return "two columns of images were found, and none that says which was preferred"
+        return (
+            f"column {named[0]!r} does not say in words or numbers which side was preferred; where it names the "
+            "preferred image itself, make of it two columns, chosen and rejected"
+        )
 
     def _images(self) -> tuple[str, str] | None:
         files = [column for column, cells in self.cells.items() if are_pictures(cells)]

@@ -26,7 +26,10 @@ def _lines(mapping: Mapping, about: Sequence[str], why: Table[str, str]) -> Iter
     said, plain = asdict(mapping), asdict(Mapping(mapping.kind, mapping.columns, constants=mapping.constants))
     yield from (f"# {line}" for line in about)
     yield f"kind = {_value(mapping.kind)}"
-    yield from (f"{key} = {_value(said[key])}" for key in _FIRST if said[key] != plain[key])
+    shown = [
+        key for key in _FIRST if said[key] != plain[key] or (key == "min_gap" and mapping.kind == "ratings")
+    ]
+    yield from (f"{key} = {_value(said[key])}" for key in shown)
     for section in _SECTIONS:
         if said[section] and (said[section] != plain[section] or section in ("columns", "constants")):
             yield from ("", f"[{section}]")
