@@ -19,6 +19,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 COLUMNS = ("user_id", "prompt", "image_0", "image_1", "label_0", "created_at", "ranking_id")
@@ -53,7 +54,7 @@ def read_rows(path: Path) -> str:
     rows = odd = 0
     for batch in find_log(path).require(COLUMNS, "").batches(COLUMNS):
         rows += batch.num_rows
-        odd += sum(prompt.endswith("\nin the sea") for prompt in batch["prompt"].to_pylist())
+        odd += pc.sum(pc.ends_with(batch["prompt"], "\nin the sea")).as_py() or 0
     return f"{rows:,} rows, {odd:,} of them odd"
 
 

@@ -47,9 +47,9 @@ BESIDE = {
         "image_id,file,size\na,a.png,3\n",
         "images.csv has no column 'user_id' and is passed over",
     ),
-    "README.txt": ("Made in March.\n", "README.txt has no column 'user_id' and is passed over"),
+    "README.txt": ('"Made" in March.\n', ""),
     "info.json": ('{"rows": 1}', "info.json has no column 'user_id' and is passed over"),
-    "README.md": ("Made in March.\n", ""),
+    "Thumbs.db": (b"\xd0\xcf\x11\xe0", ""),
 }
 
 
@@ -59,6 +59,10 @@ def test_what_lies_beside_shards_is_passed_over_and_said(name: str, tmp_path: Pa
     folder = shards(tmp_path, **{"part-0.csv": PLAIN, name: content})
     assert rows_of(folder) == ROWS
     assert find_log(folder).require(["user_id", "image"], "").notes == tuple(filter(None, [note]))
+
+
+def test_a_folder_without_tables_is_said_to_be_one(tmp_path: Path) -> None:
+    assert "holds no table; expected a CSV" in fault(shards(tmp_path, **{"a.png": "x"}))
 
 
 def test_shards_in_two_dialects_and_orders(tmp_path: Path) -> None:

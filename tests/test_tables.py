@@ -62,6 +62,10 @@ SAVED = {
     "blank lines": (f"\n\n{HEAD}\n\n{ROW}\n  \n\n", "utf-8"),
     "spaces behind commas": (f"{HEAD}\n{ROW}\n".replace(",", ", "), "utf-8"),
     "a space before a quote": (f'{HEAD}\nu, "a fish", a, "b",1\n', "utf-8"),
+    "a space before a quote in the header": (
+        f'"user_id", "prompt", image_0,image_1,label_0\n{ROW}\n',
+        "utf-8",
+    ),
     "capitals and spaces in the header": (f"User_ID, prompt ,image_0,IMAGE_1,label_0\n{ROW}\n", "utf-8"),
     "empty columns": (f"{HEAD},,\n{ROW},,\n", "utf-8"),
     "empty cells beyond the header": (f"{HEAD}\n{ROW},,,\n", "utf-8"),
@@ -127,6 +131,7 @@ BAD = {
     "u,a fish,a": "line 3 of 'log.csv' has 3 cells; expected 5: complete this row, or delete it.",
     "u,a fish,a,b,1,2": "line 3 of 'log.csv' has 6 cells; expected 5: quote a cell that holds a comma.",
     'u,"a fish,a,b,1': "line 3 of 'log.csv' begins a quoted cell that never ends; expected a second quote",
+    'u,"a" ,a,b,1': "line 3 of 'log.csv' has letters behind a closing quote",
     'u,"a" fish,a,b,1': "line 3 of 'log.csv' has letters behind a closing quote; expected quotes inside a cell",
 }
 

@@ -42,6 +42,8 @@ def decide(place: Place, wanted: Sequence[str]) -> Dialect:
     found = scan(place, LONGEST_LINE)
     ways = [way for delimiter in _delimiters(place, found) if (way := _way(place, found, delimiter, wanted))]
     if not ways:
+        for _ in read_chunks(place, Form(found.encoding, DELIMITERS[0])):
+            pass  # it says what is wrong
         raise ValueError(f"{place.name!r} has no row; expected a table with a header: choose another file.")
     best = max(_merit(way, wanted) for way in ways)
     ways = [way for way in ways if _merit(way, wanted) == best]
@@ -60,14 +62,19 @@ def _way(place: Place, found: Scan, delimiter: str, wanted: Sequence[str]) -> Di
     """How the file looks under one separator; None where there is no row."""
     form = Form(found.encoding, delimiter)
     rows = list(islice(_rows(place, form), ABOVE))
+    if _perhaps_spaced(rows, found, wanted) and _spaces_separate(place, form):
+        form = form._replace(spaced=True)
+        rows = list(islice(_rows(place, form), ABOVE))
     if not rows:
         return None
     row = _header(rows, wanted)
-    header = rows[row]
-    if len(header) > 1 and (found.spaced_quotes or all(cell.startswith(" ") for cell in header[1:])):
-        form = form._replace(spaced=_spaces_separate(place, form))
     above = sum(not SEPARATOR_LINE.fullmatch("".join(cells) + delimiter) for cells in rows[:row])
-    return Dialect(form, tuple(header), row + 1, above)
+    return Dialect(form, tuple(rows[row]), row + 1, above)
+
+
+def _perhaps_spaced(rows: Sequence[Sequence[str]], found: Scan, wanted: Sequence[str]) -> bool:
+    header = rows[_header(rows, wanted)] if rows else []
+    return len(header) > 1 and (found.spaced_quotes or all(cell.startswith(" ") for cell in header[1:]))
 
 
 def _rows(place: Place, form: Form) -> Iterator[list[str]]:

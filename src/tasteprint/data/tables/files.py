@@ -11,10 +11,13 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from tasteprint.data.tables.archives import is_archive, unpack
-from tasteprint.data.tables.kinds import KINDS, PICKLES, kind_of, suffix_of
+from tasteprint.data.tables.kinds import PICKLES, kind_of, suffix_of
 from tasteprint.data.tables.places import Place
 from tasteprint.data.tables.source import UNSAID, Source
 from tasteprint.data.tables.table import Table
+
+SHARDS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+"""What is read of a folder or an archive; other tables are read where they are named."""
 
 BESIDE = ("_SUCCESS", "_metadata", "_common_metadata", "_delta_log", "__MACOSX")
 """What programs put beside shards."""
@@ -45,7 +48,7 @@ def open_tables(source: str | Path, said: Source = UNSAID) -> TablesFound:
 def _places(path: Path, said: Source) -> list[Place]:
     if not is_archive(path.name):
         return [Place(path, said)]
-    return unpack(path, said, lambda name: not _is_hidden(PurePath(name)) and suffix_of(name) in KINDS)
+    return unpack(path, said, lambda name: not _is_hidden(PurePath(name)) and suffix_of(name) in SHARDS)
 
 
 def _files(source: str | Path) -> tuple[list[Path], int]:
@@ -56,13 +59,14 @@ def _files(source: str | Path) -> tuple[list[Path], int]:
         shown = [item for item in below if not _is_hidden(item.relative_to(path))]
         hidden = len(below) - len(shown)
         found = [
-            item for item in shown if suffix_of(item.name) in (*KINDS, *PICKLES) or is_archive(item.name)
+            item for item in shown if suffix_of(item.name) in (*SHARDS, *PICKLES) or is_archive(item.name)
         ]
     else:
         found = [path] if path.is_file() else sorted(map(Path, glob.glob(str(source), recursive=True)))  # noqa: PTH207
     if not found:
+        what = "holds no table" if path.is_dir() else "is not there"
         raise ValueError(
-            f"log {str(source)!r} is not there; expected a CSV, JSONL or Parquet file, or a folder of them."
+            f"log {str(source)!r} {what}; expected a CSV, JSONL or Parquet file, or a folder of them."
         )
     return found, hidden
 
