@@ -31,6 +31,16 @@ PAIRS = [(person, f"{n}.png", f"{n + VOTES}.png", n % 2) for person in PEOPLE fo
 WITH_IMAGES = ("Pick-a-Pic v1 or v2", "web page screenshots (Calista)")
 """What brings its images itself."""
 
+FITS = {
+    "votes.csv": "votes.", "likes.csv": "likes.", "ratings.csv": "ratings.", "chosen.csv": "chosen.",
+    "export.json": "labelstudio with ", "pickapic.parquet": "pickapic.", "hpdv2.parquet": "hpdv2.",
+    "open-image-preferences.parquet": "open-image-preferences.", "sac_public_2022_06_29.sqlite": "simulacra.",
+    "votes_filtered.csv": "eva.", "FLICKR-AES_image_labeled_by_each_worker.csv": "flickr-aes.",
+    "annotation/PARA-Images.csv": "para.", "LAPIS_individualratings_metaANDdemodata.csv": "lapis.",
+    "choices.csv": "calista.",
+}  # fmt: skip
+"""By log, the mapping that its columns fit."""
+
 Makers = dict[str, Callable[[Path], None]]
 
 
@@ -246,7 +256,8 @@ def test_every_log_of_the_table_is_made_here():
 def test_a_log_becomes_the_votes_that_it_says(have, tmp_path, tasteprint):
     words = made_for(ROWS[have], tmp_path)
     done = tasteprint(*words)
-    assert "is read by the mapping" in done.stderr
+    (named,) = {*words} & {*FITS}
+    assert f"is read by the mapping {FITS[named]}" in done.stderr
     data = Dataset(tmp_path / "data")
     votes = [vote for person in PEOPLE for vote in data.votes_of(person)]
     assert len(votes) == len(PAIRS) and not data.summary.unread
