@@ -143,7 +143,7 @@ def _nearest(log: Log, change: Change) -> str:
     share, lacking, one = min((_lacking(one, columns) for one in _candidates(change)), key=itemgetter(0))
     if not lacking:
         return f"{beside}; the mapping {one.name} takes the {one.contradicted(columns)} for the same in every row"
-    if share == 1:
+    if share > 0.5:
         return beside
     return f"{beside}; the mapping {one.name} needs {' and '.join(map(repr, lacking))} too"
 
