@@ -6,6 +6,7 @@ environment, folder and output as any other; that nothing heavy is loaded at the
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -42,7 +43,7 @@ def _word(argument):
 
 def _ask(*request):
     with _lock:
-        connection = _stem()
+        _, connection = _stem()
         connection.send(request)
         return connection.recv()
 
@@ -54,13 +55,15 @@ _lock = threading.Lock()
 def _stem():
     """The process that the commands are forked from; it ends with this one."""
     address = str(Path(tempfile.mkdtemp(), "stem"))
-    listener = Listener(address, "AF_UNIX")
-    subprocess.Popen(
-        [sys.executable, __file__, address],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-    )
-    return listener.accept()
+    with Listener(address, "AF_UNIX") as listener:
+        process = subprocess.Popen(
+            [sys.executable, __file__, address],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+        )
+        atexit.register(process.wait)
+        atexit.register(process.terminate)
+        return process, listener.accept()
 
 
 def _serve(address):
