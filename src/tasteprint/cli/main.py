@@ -40,10 +40,11 @@ app.command("generate")(generate_command)
 app.command("demo")(demo_command)
 
 
-def _show_version(wanted: bool | None) -> None:
+def _show_version(wanted: bool | None) -> bool | None:
     if wanted:
         typer.echo(tasteprint.__version__)
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
