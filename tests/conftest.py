@@ -45,19 +45,6 @@ def pictures():
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory):
     """Twenty-four simulated people with twenty votes each, their pictures painted; do not write to it."""
-    from tasteprint.config import load_config
-    from tasteprint.data.build import build
-    from tasteprint.data.dataset import Dataset
-    from tasteprint.data.histories import split_users
-    from tasteprint.data.mapping import load_mapping
-    from tasteprint.simulate.log import write_log
-    from tasteprint.simulate.world import WorldConfig
+    from worlds import small_world
 
-    folder = tmp_path_factory.mktemp("world")
-    config = WorldConfig(people=24, votes=20, pictures={"train": 160, "validation": 60, "test": 60})
-    shares = load_config("mini", ("data.validation=0.17", "data.test=0.17")).data
-    write_log(folder / "log", config, lambda users: split_users(users, shares.validation, shares.test, 0))
-    build(
-        str(folder / "log/votes.csv"), folder / "data", load_mapping(folder / "log/mapping.toml"), shares, 0
-    )
-    return Dataset(folder / "data")
+    return small_world(tmp_path_factory.mktemp("world"))

@@ -387,9 +387,9 @@ def test_an_interrupted_build_goes_on_and_another_begins_anew(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--agents", "0"], "0 agents were requested"),
-        (["--min-jaccard", "2"], "the distance is 2.0"),
-        (["--images", "0"], "0 images a side"),
+        (["--agents", "0"], "agents is 0; expected 1 to 1,000"),
+        (["--min-jaccard", "2"], "min-jaccard is 2.0; expected 0 to 1"),
+        (["--images", "0"], "images is 0; expected 1 to 1,000"),
         (["--size", "0"], "0"),
         (["--size", "4096"], "4096"),
         (["--generator", "nobody/nothing"], "generator 'nobody/nothing' cannot be loaded"),
@@ -467,7 +467,7 @@ def test_flux_makes_the_agents_images(flux, tmp_path):
     odd = build("--out", tmp_path / "odd", *arguments, "--size", 30)
     assert "the size is 30 pixels; expected a multiple of 4" in str(odd.exception)
     none = build("--out", tmp_path / "none", *arguments, "--steps", 0)
-    assert "0 steps were requested" in str(none.exception)
+    assert "steps is 0; expected 1 to 1,000" in str(none.exception)
 
 
 def test_a_pipeline_without_plain_noise_is_refused():

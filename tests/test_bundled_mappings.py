@@ -33,7 +33,7 @@ def test_every_bundled_mapping_is_tested_here_or_with_the_votes() -> None:
     elsewhere = {"calista", "likes", "pickapic", "ratings", "votes"}
     assert set(bundled_mappings()) - elsewhere == {
         *("chosen", "history", "labelstudio", "hpdv2", "open-image-preferences", "simulacra"),
-        *("eva", "flickr-aes", "para"),
+        *("eva", "flickr-aes", "lapis", "para"),
     }
 
 
@@ -145,3 +145,11 @@ def test_para(tmp_path: Path) -> None:
         "sessionId,imageName,userId,aestheticScore\nsession1,iaa_pub1_.jpg,A1,4.5\nsession1,iaa_pub2_.jpg,A1,3.5\n",
     )
     assert votes_of(tmp_path, log, "para")[0] == [("A1", "iaa_pub1_.jpg", "iaa_pub2_.jpg")]
+
+
+def test_lapis(tmp_path: Path) -> None:
+    log = csv_of(
+        tmp_path,
+        "image_filename,participant_id,response,age\nabstract/a.jpg,7,80,30\nabstract/b.jpg,7,60.0,30\n",
+    )
+    assert votes_of(tmp_path, log, "lapis")[0] == [("7", "abstract/a.jpg", "abstract/b.jpg")]

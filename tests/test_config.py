@@ -4,6 +4,8 @@ import dataclasses
 import json
 import math
 import pickle
+import re
+from typing import Literal, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -84,7 +86,7 @@ def test_an_unknown_setting_is_always_refused(section, key, value):
         ("stage1.lr=fast", "config.stage1.lr is 'fast'; expected a number"),
         ("stage1.lr=inf", "config.stage1.lr is inf; expected a finite number"),
         ("stage1.binary_loss=1", "config.stage1.binary_loss is 1; expected true or false"),
-        ("data.test=1.5", "config.data.test is 1.5; expected a number of at most 1"),
+        ("data.test=1.5", "config.data.test is 1.5; expected a number below 1"),
         ("eye.steps=3", "config has no setting 'eye'"),
     ],
 )
@@ -113,3 +115,48 @@ def test_a_config_that_is_no_config(tmp_path):
         ValueError, match=r"expected one of idefics2-8b, mini, posterior, or the path of a \.toml file"
     ):
         load_config("maxi")
+
+
+def test_every_number_has_a_least_and_a_most_and_every_word_is_one_of_few_or_a_name():
+    free = {"init_from", "teacher.posterior", "model.vision_weights"}
+    for section in (Config(), GuideConfig()):
+        for name, annotation in annotations(section):
+            bounds = "".join(map(repr, getattr(annotation, "__metadata__", ())))
+            if get_origin(annotation) is Literal or name in free or annotation.__origin__ is bool:
+                continue
+            if annotation.__origin__ is str:
+                assert "min_length=1" in bounds, name
+            else:
+                assert re.search(r"\bg[et]=", bounds) and re.search(r"\bl[et]=", bounds), name
+
+
+def annotations(section, path=""):
+    """Every setting's dotted name and annotation."""
+    for name, annotation in get_type_hints(type(section), include_extras=True).items():
+        value = getattr(section, name)
+        if dataclasses.is_dataclass(value):
+            yield from annotations(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", annotation
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("stage1.lr=0", "config.stage1.lr is 0; expected a number above 0"),
+        ("stage1.lr=1e300", "config.stage1.lr is 1e+300; expected a number of at most 1,000"),
+        ("stage1.contrastive=nan", "config.stage1.contrastive is nan; expected a finite number"),
+        ("stage1.targets=0", "config.stage1.targets is 0; expected a number of at least 1"),
+        ("stage1.max_grad_norm=-1", "config.stage1.max_grad_norm is -1; expected a number of at least 0"),
+        ("stage1.beta2=1", "config.stage1.beta2 is 1; expected a number below 1"),
+        ("stage1.schedule=foo", "config.stage1.schedule is 'foo'; expected one of linear, cosine"),
+        ("posterior.components=0", "config.posterior.components is 0; expected a number of at least 1"),
+        ("posterior.batch_size=1000000", "config.posterior.batch_size is 1000000; expected a number of at most 10,000"),
+        ("seed=4294967296", "config.seed is 4294967296; expected a number below 4,294,967,296"),
+        ("model.backbone=''", "config.model.backbone is ''; expected a name"),
+    ],
+)  # fmt: skip
+def test_a_setting_out_of_its_range_is_refused(override, sentence):
+    with pytest.raises(ValueError) as fault:
+        load_config("mini", (override,))
+    assert str(fault.value).startswith(sentence)

@@ -310,9 +310,12 @@ except ImageError as fault:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is bounded by Linux's means")
-def test_a_lack_of_memory_is_called_so(tmp_path: Path) -> None:
-    path = tmp_path / "large.png"
-    Image.new("L", (12_000, 10_000)).save(path)
+@pytest.mark.parametrize(
+    "name", ["large.png", "progressive.jpg"]
+)  # libjpeg tells of neither in its own words
+def test_a_lack_of_memory_is_called_so(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    Image.new("L", (12_000, 10_000)).save(path, progressive=True)
     said = subprocess.run([sys.executable, "-c", SCARCE, str(path)], capture_output=True, text=True).stdout
     assert said.startswith("not enough memory | there is not enough memory to decode image file")
     assert "damaged" not in said
@@ -385,3 +388,12 @@ def test_hostile_changes_to_any_file_end_in_one_sentence() -> None:
                 assert open_image(bytes(changed), side=16).mode == "RGB"
             except ImageError as fault:
                 assert "expected" in str(fault) and "\n" not in str(fault)
+
+
+def test_a_pipe_is_refused_unread(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", Path("/dev/zero")):
+        with pytest.raises(
+            ImageError, match="is a pipe, a device or a socket, which is not read; expected a file"
+        ):
+            open_image(path)

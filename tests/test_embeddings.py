@@ -2,6 +2,7 @@
 
 import copy
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPi
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
+from logs import small_disk  # noqa: F401
 from tasteprint.incontext.images import StoredTokens
 from tasteprint.vision.encoder import BATCH, ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
@@ -439,3 +441,37 @@ def test_embeddings_that_are_not_finite_are_refused(published, pictures, tmp_pat
     ):
         store.fill(["1", "2", "3"])
     assert len(store) == 0
+
+
+def test_features_are_read_and_used_where_nothing_can_be_written(small_disk, encoders, pictures):  # noqa: F811
+    """On a disk that is really read-only: what is there is read, what is not is computed and kept in memory."""
+    opened = []
+
+    def open_image(name):
+        opened.append(name)
+        return pictures[name]
+
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    expected = FeatureStore(small_disk / "a", encoders["clip"], open_image).rows(["1", "2"])
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    opened.clear()
+    store = FeatureStore(small_disk / "a", encoders["clip"], open_image)
+    assert (store.rows(["2", "1"]) == expected[[1, 0]]).all() and not opened
+    both = store.rows(["3", "1", "3"])
+    assert opened == ["3"] and len(store) == 3
+    assert (both[1] == expected[0]).all() and (both[0] == both[2]).all() and both[0].any()
+    empty = FeatureStore(small_disk / "none" / "here", encoders["clip"], open_image)
+    assert np.allclose(empty.rows(["1"]), expected[:1], atol=1e-5) and not (small_disk / "none").exists()
+
+
+@pytest.mark.parametrize(
+    "harm", [b'"1"\nnot JSON\n"3"\n', b'"1"\n"1"\n', b'"1"\n\xff\xfe\n', b'"1"\n5\n', b'"1"\n"2']
+)
+def test_names_that_are_damaged_are_computed_anew(tmp_path, encoders, pictures, harm):
+    expected = FeatureStore(tmp_path, encoders["clip"], pictures.__getitem__).rows(["1", "2", "3"])
+    next(tmp_path.glob("*.names")).write_bytes(harm)
+    store = FeatureStore(tmp_path, encoders["clip"], pictures.__getitem__)
+    assert len(store) == 1
+    assert np.allclose(store.rows(["1", "2", "3"]), expected, atol=1e-5)
+    again = FeatureStore(tmp_path, encoders["clip"], {}.__getitem__)
+    assert (again.rows(["3", "2", "1"]) == store.rows(["3", "2", "1"])).all()

@@ -74,7 +74,9 @@ def test_the_range_is_that_of_an_image(value):
 
 
 @pytest.mark.parametrize(
-    "pictures", [Image.new("RGB", (2, 2)), "a.png", b"...", PLAIN, PLAIN.numpy(), None, 3], ids=str
+    "pictures",
+    [Image.new("RGB", (2, 2)), "a.png", b"...", PLAIN, PLAIN.numpy(), None, 3],
+    ids=lambda one: type(one).__name__,
 )
 def test_what_is_no_list_of_pictures_is_refused(pictures):
     with pytest.raises(ValueError, match="expected a list of PIL pictures"):

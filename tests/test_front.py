@@ -170,18 +170,18 @@ def mistakes(out, person):
     picture, history = person / "30.png", ["--history", person / "votes.csv"]
     model = ["--model", out / "run"]
     (person / "text.png").write_text("not a picture")
-    (person / "few.csv").write_text("liked,disliked\n0.png,1.png\n")
+    (person / "ties.csv").write_text("first,second,preferred\n0.png,1.png,tie\n")
     (person / "columns.csv").write_text("good,bad\n0.png,1.png\n")
     (person / "votes.pkl").write_bytes(b"\x80\x04cposix\nsystem\n")
     return {
         "is not an image": ["score", person / "text.png", *model, *history],
         "30.pgn' is not there": ["score", person / "30.pgn", *model, *history],
-        "has 1 decided votes; expected at least 8": [
+        "has no decided vote; expected at least one": [
             "score",
             picture,
             *model,
             "--history",
-            person / "few.csv",
+            person / "ties.csv",
         ],
         "expected the columns liked and disliked": [
             "score",
@@ -222,7 +222,7 @@ def mistakes(out, person):
             "--set",
             "stage1.steps=many",
         ],
-        "holds no taste posterior; expected one": [
+        "a model of kind 'in-context'; expected kind 'posterior'": [
             "train",
             "--data",
             out / "data",

@@ -20,8 +20,8 @@ from tasteprint.data.histories import (
     unique_liked,
     with_history_of,
 )
-from tasteprint.data.history_files import latest, read_history
-from tasteprint.types import Example, Vote
+from tasteprint.data.history_files import decided, read_history
+from tasteprint.types import Example, History, Vote
 
 
 def random_votes(rng: random.Random, count: int, images: int, user: str = "u") -> list[Vote]:
@@ -226,9 +226,9 @@ def test_a_history_file_gives_votes_of_pictures_beside_it(tmp_path: Path) -> Non
         (str(tmp_path / "c.png"), "/d.png", ""),
     ]
     tie = Vote("you", "", "e", "f", 0.5)
-    assert latest([*votes, tie], 1, "x").votes == votes[1:] and latest((), 0, "x").user_id == "you"
-    with pytest.raises(ValueError, match=r"^a user has 2 decided votes; expected at least 3"):
-        latest([*votes, tie], 3, "a user")
+    assert decided([*votes, tie], "x") == History("you", votes)
+    with pytest.raises(ValueError, match=r"^a user has no decided vote; expected at least one"):
+        decided([tie], "a user")
 
 
 @pytest.mark.parametrize(

@@ -160,14 +160,12 @@ def refused(home, monkeypatch, capsys):
 def test_mistakes_are_refused_before_any_work(refused, home):
     before = sorted(home.rglob("*"))
     assert "ends in '.txt'; expected .csv" in refused(rank_command, "photos", out=Path("a.txt"))
-    assert "best is 0; expected at least 1" in refused(rank_command, "photos", best=0)
     assert "is a file; expected a folder" in refused(rank_command, "photos", copy_to=Path("votes.csv"))
     assert "named twice; expected --votes FILE" in refused(rank_command, "photos", data=Path("x"))
     assert "holds no pictures" in refused(rank_command, "text")
     assert "holds no pictures" in refused(rank_command, "photos", liked=["text"])
     assert "is not there" in refused(rank_command, "nowhere")
     assert "nothing is said of any picture" in refused(rank_command, "photos", liked=None)
-    assert "count is 0; expected" in refused(ask_command, "photos", count=0)
     assert "is of no known kind; expected .csv or .html" in refused(ask_command, "photos", out=Path("a.txt"))
     assert "does not know how sure it is" in refused(ask_command, "photos", model="mini")
     assert sorted(home.rglob("*")) == before

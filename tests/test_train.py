@@ -15,9 +15,9 @@ from people import history, vote
 from tasteprint.config import StageConfig, load_config
 from tasteprint.incontext.network import PreferenceNetwork
 from tasteprint.incontext.packing import collate, pack_example
+from tasteprint.train.checkpoints import last_checkpoint
 from tasteprint.train.objective import set_trainable
 from tasteprint.train.run import Run
-from tasteprint.train.run_folder import last_checkpoint
 from tasteprint.train.stream import ExampleStream
 from tasteprint.types import Example
 from tiny import TINY, command
@@ -102,10 +102,13 @@ def test_people_with_too_few_votes_are_refused():
 
 
 def test_another_run_in_the_folder_is_refused(dataset, tmp_path):
-    Run(load_config("mini", TINY), dataset, tmp_path)
-    Run(load_config("mini", TINY), dataset, tmp_path)
+    run = Run(load_config("mini", TINY), dataset, tmp_path / "run")
+    assert not run.folder.path.exists()  # nothing is written before it goes
+    with run.folder.open():
+        run.folder.keep("stage1/learning.json", [])
+    Run(load_config("mini", TINY), dataset, tmp_path / "run")
     with pytest.raises(ValueError, match="holds a run with other settings"):
-        Run(load_config("mini", (*TINY, "seed=1")), dataset, tmp_path)
+        Run(load_config("mini", (*TINY, "seed=1")), dataset, tmp_path / "run")
     (tmp_path / "other").mkdir()
     (tmp_path / "other/file").touch()
     with pytest.raises(ValueError, match="holds something else"):

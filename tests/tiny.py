@@ -9,8 +9,8 @@ TINY = (
 )  # fmt: skip
 
 
-def command(dataset, out, *more):
+def command(dataset, out, *more, config="mini"):
     """The arguments of a tiny `tasteprint train`, later settings over earlier ones."""
     settings = [part for setting in (*TINY, *more) for part in ("--set", setting)]
-    data = ["--data", str(dataset.folder), "--out", str(out)]
+    data = ["--data", str(dataset.folder), "--out", str(out), "--config", config]
     return [sys.executable, "-m", "tasteprint", "train", *data, *settings]

@@ -18,20 +18,33 @@ T = TypeVar("T")
 
 Switch = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(strict=True)]
-Count = Annotated[int, Field(strict=True, ge=0)]
-Positive = Annotated[int, Field(strict=True, ge=1)]
-Amount = Annotated[float, Field(strict=True, ge=0)]
-"""A finite number of at least 0."""
+Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
+Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
+"""Counts of what takes time, a little each: steps, votes, people."""
+SizeOrNone = Annotated[int, Field(strict=True, ge=0, le=10_000)]
+Size = Annotated[int, Field(strict=True, ge=1, le=10_000)]
+"""Counts of what takes memory at once."""
+Amount = Annotated[float, Field(strict=True, ge=0, le=1e6)]
+"""A finite number of at least 0: a weight, a limit."""
+Rate = Annotated[float, Field(strict=True, gt=0, le=1000)]
+"""A step size, which is never 0."""
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]
+"""A share that never is all."""
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+"""What every generator of random numbers takes, numpy's old one too."""
+Name = Annotated[str, Field(strict=True, min_length=1)]
 Nested = Annotated[T, Field(strict=False)]
 """A class that is made from a table, or a tuple that is made from a list."""
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 EXPECTED = {
-    "greater_than_equal": "a number of at least {ge:g}",
-    "less_than_equal": "a number of at most {le:g}",
-    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than_equal": "a number of at most {le}",
+    "greater_than": "a number above {gt}",
+    "less_than": "a number below {lt}",
+    "string_too_short": "a name",
     "literal_error": "one of {expected}",
     "int_type": "a whole number",
     "bool_type": "true or false",
@@ -88,8 +101,15 @@ def _sentence(fault: ErrorDetails, kind: Any, root: str) -> str:
     words = EXPECTED.get(
         fault["type"], fault["msg"].removeprefix("Input should be ").replace("a valid ", "a ")
     )
-    expected = words.format(**fault.get("ctx", {})).replace(" or '", ", '").replace("'", "")
+    bounds = {name: _digits(value) for name, value in fault.get("ctx", {}).items()}
+    expected = words.format(**bounds).replace(" or '", ", '").replace("'", "")
     return f"{where}{'.' if where else ''}{name} is {fault['input']!r}; expected {expected}: correct it."
+
+
+def _digits(value: Any) -> str:
+    """A bound as people write it: 1,000,000 and 0.5."""
+    whole = isinstance(value, int | float) and value == int(value)
+    return f"{int(value):,}" if whole else str(value)
 
 
 def _within(kind: Any, path: list[str | int]) -> Any:

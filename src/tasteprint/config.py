@@ -11,17 +11,35 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from tasteprint.checked import Amount, Count, Positive, Share, Switch, checked
+from tasteprint.checked import (
+    Amount,
+    Count,
+    Fraction,
+    Name,
+    Positive,
+    Rate,
+    Seed,
+    Share,
+    Size,
+    SizeOrNone,
+    Switch,
+    checked,
+)
+
+Schedule = Literal[
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
+]  # fmt: skip
+"""Those of transformers that need no further argument."""
 
 
 @checked()
 class DataConfig:
     """Which users, how they are split, and how an example is drawn."""
 
-    history_length: Count = 8
+    history_length: SizeOrNone = 8
     min_liked: Count = 11
-    validation: Share = 0.1
-    test: Share = 0.1
+    validation: Fraction = 0.1
+    test: Fraction = 0.1
     temporal: Switch = False
 
 
@@ -34,14 +52,14 @@ class ModelConfig:
     bundled ones, or none.
     """
 
-    backbone: str = "mini"
-    template: str = "default"
-    prompt_tokens: Count = 100
-    image_size: Count = 48
+    backbone: Name = "mini"
+    template: Name = "default"
+    prompt_tokens: SizeOrNone = 100
+    image_size: SizeOrNone = 48
     quantize: Switch = False
-    lora_r: Count = 0
-    lora_alpha: Count = 8
-    lora_dropout: Share = 0.1
+    lora_r: SizeOrNone = 0
+    lora_alpha: Size = 8
+    lora_dropout: Fraction = 0.1
     lora_vision: Switch = True
     vision_weights: Literal["", "eye"] = ""
 
@@ -56,8 +74,8 @@ class TeacherConfig:
     """
 
     posterior: str = ""
-    utility_layer: Count = 2
-    posterior_layer: Count = 4
+    utility_layer: Size = 2
+    posterior_layer: Size = 4
     utility_weight: Amount = 1.0
     posterior_weight: Amount = 1.0
     soft_label_weight: Amount = 1.0
@@ -73,17 +91,17 @@ class PosteriorConfig:
     a person and predicts up to `max_targets` others.
     """
 
-    encoder: str = "photo"
+    encoder: Name = "photo"
     prior: Literal["auto", "learned", "estimated", "alone"] = "auto"
-    components: Positive = 16
-    features: Positive = 16
-    hidden: Positive = 64
-    layers: Count = 1
+    components: Size = 16
+    features: Size = 16
+    hidden: Size = 64
+    layers: SizeOrNone = 1
     steps: Count = 1000
-    batch_size: Positive = 128
-    max_context: Count = 16
-    max_targets: Positive = 8
-    lr: Amount = 1e-2
+    batch_size: Size = 128
+    max_context: SizeOrNone = 16
+    max_targets: Size = 8
+    lr: Rate = 1e-2
     weight_decay: Amount = 0.3
 
 
@@ -96,10 +114,10 @@ class GuideConfig:
     better image.
     """
 
-    steps: Positive = 30
+    steps: Size = 30
     weight: Amount = 0.75
-    lr: Amount = 5.0
-    momentum: Amount = 0.9
+    lr: Rate = 5.0
+    momentum: Fraction = 0.9
     max_grad_norm: Amount = 0.1
     regulariser: Amount = 0.01
     patience: Count = 0
@@ -107,20 +125,23 @@ class GuideConfig:
 
 @checked()
 class StageConfig:
-    """One stage of training: what moves, for how long, by which loss."""
+    """One stage of training: what moves, for how long, by which loss.
+
+    `warmup` is a number of steps, or below 1 a share of all; `max_grad_norm` 0 clips nothing.
+    """
 
     steps: Count = 100
-    batch_size: Positive = 16
-    targets: Positive = 1
-    gradient_accumulation_steps: Positive = 1
+    batch_size: Size = 16
+    targets: Size = 1
+    gradient_accumulation_steps: Size = 1
     short_history_share: Share = 0.0
-    lr: Amount = 1e-5
+    lr: Rate = 1e-5
     weight_decay: Amount = 1e-2
-    beta2: Share = 0.999
+    beta2: Fraction = 0.999
     warmup: Amount = 0.0
-    schedule: str = "constant"
+    schedule: Schedule = "constant"
     max_grad_norm: Amount = 1.0
-    n_tokens: Count = 0
+    n_tokens: SizeOrNone = 0
     train_language: Switch = True
     train_vision: Switch = True
     train_tokens: Switch = False
@@ -129,7 +150,7 @@ class StageConfig:
     binary_loss: Switch = False
     checkpointing: Switch = False
     evaluate_every: Positive = 50
-    evaluate_people: Count = 32
+    evaluate_people: Positive = 32
 
 
 @checked("config")
@@ -141,7 +162,7 @@ class Config:
 
     method: Literal["in-context", "posterior"] = "in-context"
     init_from: str = ""
-    seed: Count = 0
+    seed: Seed = 0
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     teacher: TeacherConfig = TeacherConfig()

@@ -6,13 +6,22 @@ Does not know: what is written.
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What the system says of a place that may be read and not written."""
+
+
+NOT_WRITTEN = ("PytorchStreamWriter", "inline_container.cc", "(os error ")
+"""In the messages of torch and safetensors for a file that could not be written."""
 
 
 @contextmanager
@@ -23,19 +32,43 @@ def whole(path: Path, aside: Path | None = None) -> Iterator[Path]:
     the body fails nothing is left; OSError in one sentence when the disk is full, the folder shut, or `path` a folder
     that holds something.
     """
-    part = _beside(path) if aside is None else aside / _beside(path).name
+    part = part_of(path) if aside is None else aside / part_of(path).name
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except OSError as error:
-        raise disk_error(
-            f"writing {path.name} in {path.parent}", error.strerror or str(error), error.errno
-        ) from error
+        with disk_faults(f"writing {path.name} in {path.parent}"), no_empty_folders(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            part.replace(path)
     finally:
         with suppress(OSError):
             shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give another path to write a folder to, which takes the place of `folder` when the body ends; see `whole`.
+
+    For those who hold `folder` alone: a kill between the two renames leaves nothing under the name.
+    """
+    with whole(folder) as part:
+        yield part
+        old = part_of(folder)
+        if folder.exists():
+            folder.rename(old)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def no_empty_folders(folder: Path) -> Iterator[None]:
+    """When the body fails, remove those of `folder` and its parents that were not there before and are empty."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # one that holds something stays, and so do those above it
+            for path in new:
+                path.rmdir()
+        raise
 
 
 def write_bytes(path: Path, data: bytes, aside: Path | None = None) -> None:
@@ -80,12 +113,25 @@ def require_place(folder: Path) -> None:
     """Refuse, before any work, a folder that holds something or could not be made; leaves nothing behind."""
     try:
         require_new(folder)
-        part = _beside(folder.resolve())
+        part = part_of(folder.resolve())
         trial = next(place for place in part.parents if place.exists()) / part.name
         trial.mkdir()
         trial.rmdir()
     except OSError as error:
         raise disk_error(f"making folder {str(folder)!r}", error.strerror, error.errno) from error
+
+
+@contextmanager
+def disk_faults(what: str) -> Iterator[None]:
+    """Tell an error of writing as `disk_error` does, those of torch and safetensors too, which are no OSErrors."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(what, error.strerror or str(error), error.errno) from error
+    except Exception as error:  # of libraries that are not imported here; what is not about writing goes on
+        if not any(words in str(error) for words in NOT_WRITTEN):
+            raise
+        raise disk_error(what, str(error).splitlines()[0], errno.ENOSPC) from error
 
 
 def disk_error(what: str, reason: str | None, number: int | None) -> OSError:
@@ -97,6 +143,18 @@ def disk_error(what: str, reason: str | None, number: int | None) -> OSError:
     return error
 
 
-def _beside(path: Path) -> Path:
-    """A hidden name of this write alone."""
+def part_of(path: Path) -> Path:
+    """A hidden name beside a path, of one write alone."""
     return path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+
+
+def is_part(path: Path) -> bool:
+    """Whether a name is one of `part_of`: what a killed write left."""
+    return re.fullmatch(r"\..+\.[0-9a-f]{8}\.part", path.name) is not None
+
+
+def remove_parts(folder: Path, of: str = "") -> None:
+    """Remove what killed writes left in a folder, or of `of` alone; for those who alone write there."""
+    for path in list(folder.iterdir()):
+        if is_part(path) and (not of or path.name[:-14] == f".{of}"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasteprint.files import disk_error
+from tasteprint.files import SHUT, disk_error, no_empty_folders, remove_parts, require_new
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -29,8 +29,6 @@ INSIDE = ".lock"
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """What a file system says that knows no locks, as some network mounts do."""
 
-SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
-
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
@@ -41,16 +39,29 @@ def held(folder: Path) -> Iterator[None]:
     machine and is gone is taken over, one from another machine cannot be judged, and the sentence says what to remove.
     The folder itself may be replaced by a rename. Nothing is left in the end. OSError where no lock can be written.
     """
-    with _sentence(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = _acquired(folder.resolve())
-    try:
+    with no_empty_folders(folder.parent):
+        with _sentence(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            lock = _acquired(folder.resolve())
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # on Windows an open file stays, and the next owner takes it
+                if not _is_marker(lock):
+                    Path(lock.lock_file).unlink()  # while it is held: who waits for it sees that it is gone
+            lock.release()
+
+
+@contextmanager
+def held_new(folder: Path) -> Iterator[None]:
+    """Hold a folder that is about to be made, as `held`; ValueError where something is there already.
+
+    What killed writes of it left beside it is removed.
+    """
+    with held(folder):
+        require_new(folder)
+        remove_parts(folder.resolve().parent, folder.resolve().name)
         yield
-    finally:
-        with suppress(OSError):  # on Windows an open file stays, and the next owner takes it
-            if not _is_marker(lock):
-                Path(lock.lock_file).unlink()  # while it is held: who waits for it sees that it is gone
-        lock.release()
 
 
 def lock_file(folder: Path) -> Path:

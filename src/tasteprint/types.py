@@ -47,6 +47,7 @@ class Vote:
 
     def __post_init__(self) -> None:
         """Refuse what is not a choice between two images."""
+        _expect_words(self.user_id, self.prompt, self.image_0, self.image_1)
         if self.label_0 not in (0, 0.5, 1):
             raise ValueError(
                 f"label_0 is {self.label_0!r}; expected 1 (first preferred), 0 (second) or 0.5 (tie): "
@@ -103,6 +104,7 @@ class Rating:
 
     def __post_init__(self) -> None:
         """Refuse stars that the scale does not have."""
+        _expect_words(self.user_id, self.prompt, self.image)
         if not 2 <= self.out_of <= MOST_STARS or not 1 <= self.stars <= self.out_of:
             raise ValueError(
                 f"a rating of user {self.user_id!r} is {self.stars} of {self.out_of}; expected 1 to n stars on a "
@@ -116,6 +118,19 @@ class Passed:
 
     user_id: str
     image: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no name."""
+        _expect_words(self.user_id, self.image)
+
+
+def _expect_words(*words: object) -> None:
+    """Refuse numbers, paths and missing values where names and prompts stand, before they fail somewhere far away."""
+    for word in words:
+        if not isinstance(word, str):
+            raise ValueError(
+                f"a user, a prompt or an image is {word!r}; expected a string: give str(...) of it, '' for no prompt."
+            )
 
 
 Opinion = Vote | Rating | Passed
@@ -133,6 +148,10 @@ class History:
     votes: tuple[Vote, ...] = ()
     ratings: tuple[Rating, ...] = ()
     passed: tuple[Passed, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a user who is no string."""
+        _expect_words(self.user_id)
 
     def __len__(self) -> int:
         """Number of votes (`N_ref`)."""

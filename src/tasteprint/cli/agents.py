@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.cli.bounds import SEEDS, number_option
 from tasteprint.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ def _agents() -> None:
 @agents_app.command("build")
 def build_agents_command(
     out: Annotated[Path, typer.Option(help="The folder of the agents; new or empty.")],
-    agents: Annotated[int, typer.Option(help="How many agents.")] = 30,
-    seed: Annotated[int, typer.Option(help="Seed of the agents, the prompts and the noise.")] = 0,
+    agents: Annotated[int, number_option("How many agents.", 1, 1000)] = 30,
+    seed: Annotated[int, number_option("Seed of the agents, the prompts and the noise.", 0, SEEDS)] = 0,
     min_jaccard: Annotated[
-        float, typer.Option(help="Least Jaccard distance between the attributes of two agents.")
+        float, number_option("Least Jaccard distance between the attributes of two agents.", 0, 1)
     ] = 0.8,
-    images: Annotated[int, typer.Option(help="Liked images of each agent, and as many disliked ones.")] = 10,
+    images: Annotated[
+        int, number_option("Liked images of each agent, and as many disliked ones.", 1, 1000)
+    ] = 10,
     generator: Annotated[
         str,
         typer.Option(
@@ -45,18 +48,19 @@ def build_agents_command(
     ] = PAINTER,
     size: Annotated[
         int | None,
-        typer.Option(
-            help="Side of an image in pixels; by default the generator's own (painter: 64), else 512."
+        number_option(
+            "Side of an image in pixels; by default the generator's own (painter: 64), else 512.", 8, 4096
         ),
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(help="Steps of a diffusers pipeline; by default the generator's own, else 4."),
+        number_option("Steps of a diffusers pipeline; by default the generator's own, else 4.", 1, 1000),
     ] = None,
-    guidance: Annotated[float, typer.Option(help="Guidance scale of a diffusers pipeline.")] = 0.0,
+    guidance: Annotated[float, number_option("Guidance scale of a diffusers pipeline.", 0, 100)] = 0.0,
 ) -> None:
     """Draw agents who like and dislike given attributes, and have images made for each (P section 3.2)."""
     from tasteprint.files import require_new
+    from tasteprint.locks import held_new
     from tasteprint.simulate.agent_set import write_agents
     from tasteprint.simulate.agents import draw_agents
 
@@ -64,7 +68,7 @@ def build_agents_command(
     people = draw_agents(agents, seed, min_jaccard)  # before a model is loaded: a mistake should show at once
     maker, shape, used = _generator(generator, size, steps, guidance)
     settings = {"seed": seed, "min_jaccard": min_jaccard, "images": images, "generator": generator, **used}
-    with progress_bar() as progress:
+    with held_new(out), progress_bar() as progress:
         write_agents(out, people, maker, shape, images, seed, generator == PAINTER, settings, progress)
     _say(out, agents, images)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.cli.bounds import SEEDS, number_option
 from tasteprint.cli.own_pictures import (
     Disliked,
     Liked,
@@ -56,14 +57,14 @@ def ask_command(
     stars: Stars = None,
     model: Model = "photos",
     shared: Shared = None,
-    count: Annotated[int, typer.Option(help="How many pairs.")] = 10,
+    count: Annotated[int, number_option("How many pairs.", 1, 1000)] = 10,
     out: Out = None,
-    seed: Annotated[int, typer.Option(help="Seed of the pairs among which these are sought.")] = 0,
+    seed: Annotated[int, number_option("Seed of the pairs among which these are sought.", 0, SEEDS)] = 0,
     no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Name the pairs of your pictures whose answers would tell most about your taste, given what you said so far."""
-    _check(count, out)
+    _check(out)
     from tasteprint.library.folder import find_pictures
 
     history = read_opinions(liked, disliked, votes, stars)
@@ -77,11 +78,9 @@ def ask_command(
     say_what_was_missed(found.skipped, person.pictures.files.failed, person.pictures.files.notes)
 
 
-def _check(count: int, out: Path | None) -> None:
+def _check(out: Path | None) -> None:
     from tasteprint.library.questions import require_new_table
 
-    if count < 1:
-        raise ValueError(f"count is {count}; expected at least 1: say how many pairs.")
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise ValueError(
             f"{str(out)!r} is of no known kind; expected {' or '.join(SUFFIXES)}: name another file."

@@ -6,11 +6,16 @@ Enters: the command line. Leaves: a dataset folder and its summary, or a log. Do
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.cli.look import look_command
 from tasteprint.cli.progress import progress_bar
+from tasteprint.library.names import plain
+
+if TYPE_CHECKING:
+    from tasteprint.data.mapping import Mapping
 
 data_app = typer.Typer(help="Turn logs of votes into datasets.", no_args_is_help=True)
 
@@ -18,6 +23,9 @@ data_app = typer.Typer(help="Turn logs of votes into datasets.", no_args_is_help
 @data_app.callback()
 def _data() -> None:
     """Turn logs of votes into datasets."""
+
+
+data_app.command("look")(look_command)
 
 
 @data_app.command("build")
@@ -29,7 +37,12 @@ def build_data_command(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The folder of the dataset; new or empty.")],
-    mapping: Annotated[str, typer.Option(help="A bundled mapping by name, or a TOML file.")] = "votes",
+    mapping: Annotated[
+        str | None,
+        typer.Option(
+            help="A bundled mapping by name, or a TOML file; unless given, the bundled one that fits."
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None, typer.Option(help="role=COLUMN, as in user=rater_id; may be repeated.")
     ] = None,
@@ -59,10 +72,9 @@ def build_data_command(
     """Build a dataset from a log of votes, likes or ratings."""
     from tasteprint.config import DataConfig
     from tasteprint.data.build import build
-    from tasteprint.data.mapping import load_mapping
 
     config = DataConfig(min_liked=min_liked, validation=validation, test=test, temporal=temporal)
-    columns = load_mapping(mapping).with_constants(tuple(constant or ())).with_columns(tuple(column or ()))
+    columns = _mapping(log, mapping, tuple(column or ()), tuple(constant or ()))
     with progress_bar() as progress:
         summary = build(log, out, columns, config, seed, strict, force, images, progress)
     if as_json:
@@ -88,3 +100,18 @@ def convert_data_command(
     count = convert_reference_frame(frame, out)
     typer.echo(f"{count:,} votes are in {out / 'votes.csv'}. Next: tasteprint data build {out / 'votes.csv'} "
                f"--images {out} --out data")  # fmt: skip
+
+
+def _mapping(log: str, name: str | None, columns: tuple[str, ...], constants: tuple[str, ...]) -> Mapping:
+    """The mapping that was named, or the one that fits; with what the command line changes of it."""
+    from tasteprint.data.look.fits import one_fit
+    from tasteprint.data.mapping import load_mapping
+
+    def changed(mapping: Mapping) -> Mapping:
+        return mapping.with_constants(constants).with_columns(columns)
+
+    if name is not None:
+        return changed(load_mapping(name))
+    fit = one_fit(log, changed)
+    typer.echo(f"tasteprint: {plain(log)} is read by the mapping {plain(fit)}.", err=True)
+    return fit.mapping

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.cli.bounds import SEEDS, number_option
+
 if TYPE_CHECKING:
     from tasteprint.config import Config
     from tasteprint.data.dataset import Dataset
@@ -51,18 +53,27 @@ def demo_command(
         list[str] | None,
         typer.Option("--set", help="section.key=value of the configs mini and posterior; may be repeated."),
     ] = None,
-    people: Annotated[int, typer.Option(help="Simulated people.")] = PEOPLE,
-    seed: Annotated[int, typer.Option(help="Seed of the people, the pictures and the training.")] = 0,
+    people: Annotated[int, number_option("Simulated people.", 20, 100_000)] = PEOPLE,
+    seed: Annotated[
+        int, number_option("Seed of the people, the pictures and the training.", 0, SEEDS - FIRST_SEED)
+    ] = 0,
 ) -> None:
     """Measure the bundled models on simulated people they never met; then train further on such people."""
     from tasteprint.cli.progress import quiet_libraries
     from tasteprint.config import load_config
-    from tasteprint.methods import open_model
-    from tasteprint.posterior.model import TastePosterior
+    from tasteprint.locks import held
 
     quiet_libraries()
     more = (*SHARES, *(setting or ()), f"seed={seed}")
     config = load_config("mini", (*SHORT, *more, f"teacher.posterior={out / 'posterior' / 'model'}"))
+    with held(out):
+        _demonstrate(out, config, load_config("posterior", (*QUICK, *more)), people)
+
+
+def _demonstrate(out: Path, config: Config, quick: Config, people: int) -> None:
+    from tasteprint.methods import open_model
+    from tasteprint.posterior.model import TastePosterior
+
     started = time.monotonic()
     world, dataset = _people(out, config, people)
     posterior = TastePosterior.from_pretrained(POSTERIOR)
@@ -72,7 +83,7 @@ def demo_command(
     typer.echo(
         f"Now {MODEL} is trained further, on {len(world.votes)} votes of {people} such people, and a new posterior ..."
     )
-    run, here = _trained(out, dataset, config, load_config("posterior", (*QUICK, *more)))
+    run, here = _trained(out, dataset, config, quick)
     _report(out, run, dataset, posterior, [*figures, *here], guidance)
     _print_table(here, "The same people, after this training", time.monotonic() - started)
     typer.echo(f"Open {out / 'report.html'} to look at it.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.cli.bounds import SEEDS, number_option
 from tasteprint.files import json_text
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ def evaluate_command(
     model: Annotated[str, typer.Option(help="A model folder, a run's folder, or a Hub repository.")],
     data: Annotated[Path, typer.Option(help="A dataset that `tasteprint data build` wrote.")],
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
-    history_length: Annotated[int, typer.Option(help="How many votes each history has.")] = 8,
-    targets: Annotated[int, typer.Option(help="At most how many target pairs each person has.")] = 16,
-    seed: Annotated[int, typer.Option(help="Seed of histories, targets and intervals.")] = 0,
+    history_length: Annotated[int, number_option("How many votes each history has.", 0, 10_000)] = 8,
+    targets: Annotated[int, number_option("At most how many target pairs each person has.", 1, 10_000)] = 16,
+    seed: Annotated[int, number_option("Seed of histories, targets and intervals.", 0, SEEDS)] = 0,
     temporal: Annotated[
         bool, typer.Option("--temporal", help="Take histories that are earlier than targets.")
     ] = False,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasteprint.cli.person import Count, DataFolder, HistoryFile, User, read_person
+from tasteprint.cli.bounds import SEEDS, number_option
+from tasteprint.cli.person import Count, DataFolder, HistoryFile, User, read_person, unicode_text
 from tasteprint.cli.progress import progress_bar, quiet_libraries
 from tasteprint.cli.steering import (
     check_loss,
@@ -48,7 +49,12 @@ Pessimism = Annotated[
     float,
     typer.Option(help="Subtract so many standard deviations from the score of a taste posterior."),
 ]
-BestOf = Annotated[int, typer.Option(help="Instead of optimising the noise, take the best of so many draws.")]
+BestOf = Annotated[
+    int,
+    number_option(
+        "Instead of optimising the noise, take the best of so many draws; 0: optimise.", 0, 100_000
+    ),
+]
 Patience = Annotated[int, typer.Option(help="Stop after so many steps without a better picture; 0: never.")]
 Generator = Annotated[
     str, typer.Option(help="A generator's short name, or a diffusers repository or folder.")
@@ -56,24 +62,26 @@ Generator = Annotated[
 
 
 def generate_command(
-    prompt: Annotated[str, typer.Option(help="What the picture shows.")],
+    prompt: Annotated[str, typer.Option(help="What the picture shows.", callback=unicode_text)],
     out: Annotated[Path, typer.Option(help="The folder of the result; new or empty.")],
     history: HistoryFile = None,
     data: DataFolder = None,
     user: User = None,
-    history_length: Count = 8,
+    history_length: Count = None,
     model: Models = None,
     generator: Generator = "mini-generator",
     steps: Annotated[int, typer.Option(help="Gradient steps on the noise.")] = 30,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    num_noises: Annotated[int, typer.Option(help="How many noises, from this seed and the next.")] = 1,
+    seed: Annotated[int, number_option("Seed of the noise.", 0, SEEDS)] = 0,
+    num_noises: Annotated[int, number_option("How many noises, from this seed and the next.", 1, 1000)] = 1,
     best_of: BestOf = 0,
     loss: Loss = None,
     weight: Annotated[float, typer.Option(help="Weight of the person's taste.")] = 0.75,
     pessimism: Pessimism = 0.0,
     reward: Rewards = None,
     patience: Patience = 0,
-    size: Annotated[int | None, typer.Option(help="Side in pixels; default the generator's own.")] = None,
+    size: Annotated[
+        int | None, number_option("Side in pixels; default the generator's own.", 8, 4096)
+    ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     checkpointing: Annotated[
@@ -91,44 +99,41 @@ def generate_command(
     config = GuideConfig(steps=steps, weight=weight, patience=patience)
     weights = read_weights(reward or [])
     check_loss(loss, pessimism)
-    _check_counts(seed, num_noises, best_of)
+    from tasteprint.devices import usable_device
     from tasteprint.files import require_place, write_folder
+    from tasteprint.locks import held_new
     from tasteprint.report.generation import generation_record
 
+    if device is not None:
+        usable_device(device)
     require_place(out)  # a mistake should show before a model is loaded
-    person, opener = read_person(history, data, user, history_length)
-    maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
-    prints = open_prints(model or [fitting_model(generator, prompt, person)], person, opener, device)
-    rewards = [
-        *own_rewards(prints, config.weight, loss, pessimism),
-        *other_rewards(weights, device, person, opener),
-    ]
-    from tasteprint.guide import reno
-    from tasteprint.report.generation import GenerationTrace
+    person, opener = read_person(history, data, user)
+    with held_new(out):
+        maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
+        chosen = model or [fitting_model(generator, prompt, person)]
+        prints = open_prints(chosen, person, opener, device, history_length)
+        rewards = [
+            *own_rewards(prints, config.weight, loss, pessimism),
+            *other_rewards(weights, device, person, opener),
+        ]
+        from tasteprint.guide import reno
+        from tasteprint.report.generation import GenerationTrace
 
-    trace = GenerationTrace(list(prints), [seed + row for row in range(num_noises)])
-    draws = reno.noises(maker.noise_shape(size), trace.seeds)
-    if best_of:
-        run = reno.best_of(maker, prompt, islice(draws, best_of), rewards)
-    else:
-        run = reno.guide(maker, prompt, next(draws), rewards, config)
-    with progress_bar() as progress:
-        for step in run:
-            trace.add(step)
-            progress(f"Q {trace.best_q:.3f}", step.number, best_of - 1 if best_of else steps)
-    models = {name: one.fingerprint for name, one in prints.items()}
-    write_folder(out, trace.files(generation_record(arguments, config, maker, models, rewards, person)))
-    for fault in trace.faults:
-        typer.echo(f"tasteprint: {fault}", err=True)
-    typer.echo(f"{trace.summary()} {out / 'best.png'}")
-
-
-def _check_counts(seed: int, num_noises: int, best_of: int) -> None:
-    if not (0 <= seed < 2**63 - num_noises and num_noises >= 1 and best_of >= 0):
-        raise ValueError(
-            f"the command has seed {seed}, {num_noises} noises and best of {best_of}; expected a seed of at least 0, "
-            "at least 1 noise, and 0 (to guide) or more draws: correct them."
-        )
+        trace = GenerationTrace(list(prints), [seed + row for row in range(num_noises)])
+        draws = reno.noises(maker.noise_shape(size), trace.seeds)
+        if best_of:
+            run = reno.best_of(maker, prompt, islice(draws, best_of), rewards)
+        else:
+            run = reno.guide(maker, prompt, next(draws), rewards, config)
+        with progress_bar() as progress:
+            for step in run:
+                trace.add(step)
+                progress(f"Q {trace.best_q:.3f}", step.number, best_of - 1 if best_of else steps)
+        models = {name: one.fingerprint for name, one in prints.items()}
+        write_folder(out, trace.files(generation_record(arguments, config, maker, models, rewards, person)))
+        for fault in trace.faults:
+            typer.echo(f"tasteprint: {fault}", err=True)
+        typer.echo(f"{trace.summary()} {out / 'best.png'}")
 
 
 def open_quietly(

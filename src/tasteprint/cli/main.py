@@ -1,13 +1,9 @@
 """The command line: where the rooms are wired together. Heavy imports stay inside the commands.
 
-Enters: arguments. Leaves: files and printed text; exit code 2 and one sentence for a user's mistake.
-Does not know: any mathematics.
+Enters: arguments. Leaves: files and printed text, and how a command ended. Does not know: any mathematics.
 """
 
 from __future__ import annotations
-
-import os
-import sys
 
 import typer
 
@@ -17,6 +13,7 @@ from tasteprint.cli.ask import ask_command
 from tasteprint.cli.cache import cache_command
 from tasteprint.cli.data import data_app
 from tasteprint.cli.demo import demo_command
+from tasteprint.cli.endings import told
 from tasteprint.cli.evaluate import evaluate_command
 from tasteprint.cli.generate import generate_command
 from tasteprint.cli.likes import likes_command
@@ -43,38 +40,23 @@ app.command("generate")(generate_command)
 app.command("demo")(demo_command)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool | None) -> bool | None:
     if wanted:
         typer.echo(tasteprint.__version__)
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
 def _tasteprint(
-    version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+    version: bool | None = typer.Option(
+        None, "--version", callback=_show_version, is_eager=True, help="Show the version."
     ),
 ) -> None:
     """Learns what one person likes in pictures from their votes."""
 
 
 def main() -> None:
-    """Run; a ValueError or OSError is a user's mistake and becomes one sentence (TASTEPRINT_DEBUG=1 shows all)."""
-    try:
+    """Run a command; `endings.py` says how it can end."""
+    with told():
         app()
-    except (ValueError, OSError) as fault:
-        if os.environ.get("TASTEPRINT_DEBUG"):
-            raise
-        print(f"tasteprint: {fault}", file=sys.stderr)
-        sys.exit(2)
-    except SystemExit as end:
-        if end.code == 130:  # of Ctrl-C, which typer turns into this
-            print(f"tasteprint: {_said_when_stopped(end)}", file=sys.stderr)
-        raise
-
-
-def _said_when_stopped(fault: BaseException | None) -> str:
-    """What a command had to say as it was stopped, if anything."""
-    while fault is not None and not (isinstance(fault, KeyboardInterrupt) and fault.args):
-        fault = fault.__cause__ or fault.__context__
-    return str(fault or "stopped; the same command can be given again.")

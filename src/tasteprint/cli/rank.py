@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tasteprint.cli.bounds import number_option
 from tasteprint.cli.own_pictures import (
     Disliked,
     Liked,
@@ -26,7 +27,7 @@ from tasteprint.cli.own_pictures import (
     read_opinions,
     say_what_was_missed,
 )
-from tasteprint.cli.person import AsJson, DataFolder, Prompt, User
+from tasteprint.cli.person import AsJson, Count, DataFolder, Prompt, User
 from tasteprint.cli.progress import kept_when_stopped, progress_bar
 from tasteprint.cli.published import Device, ScorerName, Weights, open_published, refuse_idle, unit_of
 from tasteprint.cli.ranking_table import print_ranking
@@ -41,16 +42,15 @@ Out = Annotated[
     Path | None,
     typer.Option(help="Write the whole ranking: .csv, .jsonl, .parquet, or .html, a page to look at."),
 ]
-Best = Annotated[int, typer.Option(help="How many of the best to show, and to copy; of near-duplicates one.")]
+Best = Annotated[
+    int, number_option("How many of the best to show, and to copy; of near-duplicates one.", 1, 1_000_000)
+]
 CopyTo = Annotated[
     Path | None,
     typer.Option(
         help="A folder for the best, in their order: hard links, or copies where there can be none. Nothing is moved, "
         "removed or overwritten."
     ),
-]
-Latest = Annotated[
-    int, typer.Option(help="How many votes an in-context model reads, the latest; a posterior reads all.")
 ]
 WriteXmp = Annotated[
     bool,
@@ -82,14 +82,14 @@ def rank_command(
     data: DataFolder = None,
     user: User = None,
     prompt: Prompt = "",
-    history_length: Latest = 8,
+    history_length: Count = None,
     write_xmp: WriteXmp = False,
     dry_run: DryRun = False,
     no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank your own pictures by what you said of some, or by a published scorer; equal ones keep the order given."""
-    _check(best, out, copy_to)
+    _check(out, copy_to)
     _check_dry_run(dry_run, write_xmp, out, copy_to)
     refuse_idle(scorer, weights, device)
     history = read_opinions(liked, disliked, votes, stars, data, user)
@@ -110,12 +110,10 @@ def rank_command(
     say_what_was_missed(ranking.skipped, (*ranking.failed, *missed), ranking.notes)
 
 
-def _check(best: int, out: Path | None, copy_to: Path | None) -> None:
+def _check(out: Path | None, copy_to: Path | None) -> None:
     """Refuse, before any work, what could not be done after it."""
     from tasteprint.library.ranking import require_known_suffix
 
-    if best < 1:
-        raise ValueError(f"best is {best}; expected at least 1: say how many.")
     if out is not None:
         require_known_suffix(out)
     if copy_to is not None and copy_to.exists() and not copy_to.is_dir():
@@ -134,7 +132,7 @@ def _ranked(
     history: History,
     model: tuple[str, str | None],
     prompt: str,
-    history_length: int,
+    history_length: int | None,
     cached: bool,
 ) -> Ranking:
     from tasteprint.library.folder import find_pictures

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tasteprint.cli.own_pictures import Disliked, Liked, read_opinions
-from tasteprint.cli.person import AsJson, Count, DataFolder, HistoryFile, Prompt, User, read_person
+from tasteprint.cli.person import AsJson, Count, DataFolder, HistoryFile, Prompt, User, as_read, read_person
 from tasteprint.cli.published import (
     Device,
     ScorerName,
@@ -39,7 +39,7 @@ def score_command(
     scorer: ScorerName = None, weights: Weights = None, device: Device = None,
     history: HistoryFile = None, data: DataFolder = None, user: User = None,
     liked: Liked = None, disliked: Disliked = None,
-    prompt: Prompt = "", history_length: Count = 8, as_json: AsJson = False,
+    prompt: Prompt = "", history_length: Count = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Score pictures for one person by a model, or by a published scorer, in the order given."""
     require_one_of(model, scorer)
@@ -60,8 +60,10 @@ def score_command(
 
     pictures = [open_image(image) for image in images]
     quiet_libraries()
-    person, opener = read_person(history, data, user, history_length)
-    scores = scores_of(open_model(model).print_of(person, opener), images, pictures, prompt)
+    person, opener = read_person(history, data, user)
+    opened = open_model(model)
+    read = as_read(model, opened, person, history_length)
+    scores = scores_of(opened.print_of(read, opener), images, pictures, prompt)
     if as_json:
         typer.echo(json_text(scores))
         return

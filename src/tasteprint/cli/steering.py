@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tasteprint.cli.person import as_read
+
 if TYPE_CHECKING:
     from tasteprint.guide.rewards import Reward
     from tasteprint.types import History, OpenImage, Print, Scorer
@@ -62,14 +64,25 @@ def fitting_model(generator: str, prompt: str, history: History) -> str:
 
 
 def open_prints(
-    models: Sequence[str], history: History, open_image: OpenImage, device: str | None = None
+    models: Sequence[str],
+    history: History,
+    open_image: OpenImage,
+    device: str | None = None,
+    count: int | None = None,
 ) -> dict[str, Print]:
-    """Open each model once and read the person's votes with it. ValueError for a model named twice."""
+    """Open each model once and read the person's votes with it, `count` as for `as_read`.
+
+    ValueError for a model named twice.
+    """
     from tasteprint.methods import open_model
 
     if len(set(models)) < len(models):
         raise ValueError(f"the models are {', '.join(models)}; expected each once: leave one out.")
-    return {name: open_model(name, device).print_of(history, open_image) for name in models}
+    opened = {name: open_model(name, device) for name in models}
+    return {
+        name: model.print_of(as_read(name, model, history, count), open_image)
+        for name, model in opened.items()
+    }
 
 
 def own_rewards(

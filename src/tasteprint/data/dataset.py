@@ -151,6 +151,10 @@ class Dataset:
 
     def votes_of(self, user_id: str) -> tuple[Vote, ...]:
         """Give one user's votes by time, ties included. ValueError for a user who is not here."""
+        if not isinstance(user_id, str):
+            raise ValueError(
+                f"the user is {user_id!r}; expected a string, as users() gives them: give str(...) of it."
+            )
         votes = tuple(self._votes("user_id = ?", user_id))
         if not votes:
             raise ValueError(

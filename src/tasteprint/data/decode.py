@@ -82,6 +82,10 @@ def refuse_missing(path: str | Path) -> None:
     why = "is not there; expected a file: correct the path or the folder"
     if os.path.isdir(path):  # noqa: PTH112
         why = "is a folder; expected a file: name the pictures in it"
+    elif os.path.lexists(path) and os.path.exists(path):  # noqa: PTH110
+        why = (
+            "is a pipe, a device or a socket, which is not read; expected a file: copy what it gives into one"
+        )
     raise ImageError("image missing", f"image file {str(path)!r} {why}.")
 
 
@@ -153,6 +157,8 @@ def _aligned(image: Image.Image, opened: Opened, factor: int) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except MemoryError:
+        raise
     except Exception:  # broken EXIF data are no reason to refuse a picture
         return 1
 

@@ -9,6 +9,15 @@ NO_MEMORY = "not enough memory"
 """The kind of fault that is this machine's, not the picture's."""
 
 
+SHORT_OF_MEMORY = (
+    "out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "memory allocation",
+    "insufficient memory", "bad_alloc",
+)  # fmt: skip
+"""In the messages of those that raise something else than MemoryError."""
+
+BYTES_A_PIXEL = 4
+"""Of a decoded picture in Pillow."""
+
 MAX_PIXELS = 150_000_000
 """Read from the header before any pixel is decoded; such an RGB picture takes 600 MB while it is decoded."""
 
@@ -26,15 +35,33 @@ class ImageError(ValueError):
 
 
 def decoding_fault(name: str, error: Exception, pixels: int = 0) -> ImageError:
-    """Tell a decoder's error: too little memory, or a damaged picture."""
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        megabytes = max(1, pixels * 4 // 1_000_000)
+    """Tell a decoder's error: too little memory, or a damaged picture.
+
+    Some decoders, libjpeg's among them, tell of both in the same words: where there is no room now for the pixels of a
+    picture of that many, it is memory.
+    """
+    if tells_of_memory(error) or not _is_room_for(BYTES_A_PIXEL * pixels):
+        megabytes = max(1, pixels * BYTES_A_PIXEL // 1_000_000)
         remedy = f"expected at least {megabytes:,} MB free: end other programs."
         return ImageError(NO_MEMORY, f"there is not enough memory to decode {name}; {remedy}")
     return ImageError(
         "image truncated",
         f"{name} is truncated or damaged ({type(error).__name__}); expected a whole image: fetch it again.",
     )
+
+
+def tells_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, a decoder, torch or CUDA says that memory was too short."""
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or any(said in words for said in SHORT_OF_MEMORY)
+
+
+def _is_room_for(size: int) -> bool:
+    try:
+        bytearray(size)
+    except MemoryError:
+        return False
+    return True
 
 
 def too_large(name: str, size: str) -> ImageError:

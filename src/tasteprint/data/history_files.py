@@ -1,7 +1,7 @@
 """One person's opinions from files: a table of votes or of stars, as their program saved it.
 
 Enters: the path of a table of liked and disliked pictures, of answered pairs, or of stars. Leaves: votes and ratings
-whose images are named by paths; a `History` of the latest votes. Does not know: datasets, models.
+whose images are named by paths; a `History`. Does not know: datasets, models.
 """
 
 from __future__ import annotations
@@ -72,15 +72,12 @@ def read_stars(path: Path) -> tuple[Rating, ...]:
     )
 
 
-def latest(votes: Sequence[Vote], count: int, whose: str) -> History:
-    """Give the last `count` decided votes, in their order. ValueError where `whose` votes are fewer."""
-    decided = [vote for vote in votes if not vote.is_tie][-count:] if count else []
-    if len(decided) < count:
-        raise ValueError(
-            f"{whose} has {len(decided)} decided votes; expected at least {count}: give more, or lower "
-            "--history-length."
-        )
-    return History(decided[0].user_id if decided else YOU, tuple(decided))
+def decided(votes: Sequence[Vote], whose: str) -> History:
+    """Give the decided votes as a history, in their order. ValueError where `whose` votes hold none."""
+    found = tuple(vote for vote in votes if not vote.is_tie)
+    if not found:
+        raise ValueError(f"{whose} has no decided vote; expected at least one: give more.")
+    return History(found[0].user_id, found)
 
 
 def named_file(cell: str, folder: Path) -> Path:

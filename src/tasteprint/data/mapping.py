@@ -186,6 +186,13 @@ class Mapping:
                 "the mapping has rejected and no scale; expected both (rejected is one below the least): add scale."
             )
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns of text without which a log cannot be read by this."""
+        roles = [role for role in self.columns if role not in (*self.optional, *BYTES)]
+        filters = [item.column for item in self.filters if not item.optional]
+        return tuple(dict.fromkeys([*(self.columns[role] for role in roles), *filters]))
+
     def with_columns(self, overrides: tuple[str, ...]) -> Mapping:
         """Apply `role=column` overrides; a column that is asked for must be there, an empty name asks for none."""
         columns, constants, optional = dict(self.columns), dict(self.constants), set(self.optional)

@@ -62,5 +62,7 @@ def matrix_profile(primaries: Primaries, gamma: float | None = None) -> bytes:
 def _names_adobe(image: Image.Image) -> bool:
     try:
         return str(image.getexif().get_ifd(ExifTags.IFD.Interop).get(1, "")).startswith(_ADOBE_RGB)
+    except MemoryError:
+        raise
     except Exception:  # broken EXIF data name nothing
         return False

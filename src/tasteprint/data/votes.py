@@ -64,12 +64,10 @@ def stage_votes(connection: duckdb.DuckDBPyConnection, log: Log, mapping: Mappin
 
 def require_columns(log: Log, mapping: Mapping) -> Log:
     """Have the log read so that it has the columns that the mapping names. ValueError where it lacks one."""
-    wanted = [column for role, column in mapping.columns.items() if role not in (*mapping.optional, *BYTES)]
-    wanted += [item.column for item in mapping.filters if not item.optional]
     remedy = (
         "choose another mapping, name the column with --column role=COLUMN, or give --constant role=VALUE"
     )
-    return log.require(wanted, remedy)
+    return log.require(mapping.needed, remedy)
 
 
 def _columns(mapping: Mapping) -> list[str]:

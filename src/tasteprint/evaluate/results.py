@@ -16,7 +16,7 @@ from typing import Any
 from rich.table import Table
 
 from tasteprint.files import write_json
-from tasteprint.provenance import commit, hardware
+from tasteprint.provenance import code_digest, commit, hardware, version
 
 MEANING = {
     "accuracy.own": "pairs predicted right, the person's own history",
@@ -152,9 +152,11 @@ def write_results(path: Path, command: str, seeds: Sequence[int], figures: Seque
 
 
 def record(command: str, seeds: Sequence[int], figures: Sequence[Figure]) -> dict[str, Any]:
-    """Give figures with the command, commit, date, hardware and seeds that they come from."""
+    """Give figures with the command, code, date, hardware and seeds that they come from."""
     return {
         "command": command,
+        "version": version(),
+        "build": code_digest(),
         "commit": commit(),
         "date": date.today().isoformat(),
         "hardware": hardware(),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasteprint.config import DataConfig
 from tasteprint.library.at_hand import Progress
 from tasteprint.library.folder import find_pictures
 from tasteprint.library.looking import rank_by_looking
@@ -48,17 +49,17 @@ def rank(
     shared: Scorer | None = None,
     *,
     prompt: str = "",
-    history_length: int = 8,
+    history_length: int | None = None,
     cached: bool = True,
     progress: Progress = lambda what, done, total: None,
 ) -> Ranking:
     """Rank pictures by what one person said, the best first: `rank("photos/", liked="liked/").save("ranking.html")`.
 
     `pictures`, `liked` and `disliked` are folders, files or patterns, one or several; `votes` a table of liked and
-    disliked pictures, `stars` one of images and stars, or such votes and ratings themselves. All opinions are read; an
-    in-context model reads the latest `history_length` votes, and `prompt`. `shared` is a scorer whose taste the person
-    may share, by how much their answers say (`TastePosterior.sharing`). `cached`: embeddings are kept for the next
-    time.
+    disliked pictures, `stars` one of images and stars, or such votes and ratings themselves. Of votes the latest
+    `history_length` are read (None: all, and 8 by an in-context model, which reads `prompt` too). `shared` is a scorer
+    whose taste the person may share, by how much their answers say (`TastePosterior.sharing`). `cached`: embeddings are
+    kept for the next time.
 
     ValueError without a picture or an opinion, and where none can be looked at; a file that cannot be is named in
     `Ranking.failed` and costs nothing else.
@@ -81,7 +82,7 @@ def rank_files(
     cache: Path | None,
     progress: Progress,
     prompt: str = "",
-    history_length: int = 8,
+    history_length: int | None = None,
 ) -> Ranking:
     """Rank files by a person's opinions, whose images are named by paths, with any model."""
     if not count_said(history):
@@ -89,8 +90,10 @@ def rank_files(
             "nothing is said of any picture; expected likes, dislikes, votes or stars: give some, as --liked FOLDER."
         )
     if isinstance(model, ReadsEmbeddings):
-        return rank_known(know_person(model, paths, history, cache, progress))
-    return rank_by_looking(model, paths, history, prompt, history_length, progress)
+        votes = history.votes if history_length is None else history.votes[len(history) - history_length :]
+        return rank_known(know_person(model, paths, replace(history, votes=votes), cache, progress))
+    count = DataConfig().history_length if history_length is None else history_length
+    return rank_by_looking(model, paths, history, prompt, count, progress)
 
 
 def rank_known(person: KnownPerson) -> Ranking:

@@ -10,7 +10,6 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import metadata
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +155,7 @@ def _two_digits(value: float | None) -> str:
     return "?" if value is None else f"{value:.2f}"
 
 
-LIBRARIES = ("tasteprint", "torch", "transformers", "diffusers", "safetensors", "pillow")
+LIBRARIES = ("torch", "transformers", "diffusers", "safetensors", "pillow")
 FORMAT = 1
 
 
@@ -178,15 +177,9 @@ def generation_record(
         "models": {name: {"fingerprint": fingerprint} for name, fingerprint in models.items()},
         "rewards": [{"name": r.name, "weight": r.weight, "loss": r.loss.__name__} for r in rewards],
         "history": {"user": history.user_id, "votes": [asdict(vote) for vote in history.votes]},
-        "versions": {name: _version(name) for name in LIBRARIES},
+        "versions": provenance.versions(*LIBRARIES),
+        "build": provenance.code_digest(),
         "commit": provenance.commit(),
         "hardware": provenance.hardware(),
         "threads": torch.get_num_threads(),
     }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tasteprint.config import StageConfig
 from tasteprint.incontext.loss import accuracy, margin, preference_loss
 from tasteprint.incontext.network import PreferenceNetwork
+from tasteprint.tensor_files import read_tensors, write_tensors
 from tasteprint.train.teacher import Teacher
 
 ADAPTER = "lora_"
@@ -77,9 +77,9 @@ class Objective(nn.Module):
     def write_readouts(self, folder: Path) -> None:
         """Keep the read-outs, which training goes on with and the model that is kept does not have."""
         if self.teacher:
-            save_file(self.teacher.state_dict(), folder / READOUTS)
+            write_tensors(folder / READOUTS, self.teacher.state_dict())
 
     def read_readouts(self, folder: Path) -> None:
         """Take over the read-outs of a folder, where it has any."""
         if self.teacher and (folder / READOUTS).is_file():
-            self.teacher.load_state_dict(load_file(folder / READOUTS))
+            self.teacher.load_state_dict(read_tensors(folder / READOUTS)[1])

@@ -15,7 +15,7 @@ from tasteprint.config import Config
 from tasteprint.data.dataset import Dataset
 from tasteprint.posterior.model import TastePosterior
 from tasteprint.train.allocator import keep_freed_memory
-from tasteprint.train.run_folder import RunFolder
+from tasteprint.train.run_folder import RunFolder, learned_from
 from tasteprint.vision.encoder import ImageEncoder
 from tasteprint.vision.feature_store import FeatureStore
 
@@ -31,24 +31,29 @@ class PosteriorRun:
     """One run from a config to a posterior. `go` does what is left to do; it takes a minute, so it begins anew."""
 
     def __init__(self, config: Config, dataset: Dataset, path: Path, report_to: str = "none") -> None:
-        """Open or begin the run's folder; ValueError where it holds another run. Trackers (`report_to`) get nothing."""
+        """Name the run; ValueError where its folder holds another. Trackers (`report_to`) get nothing."""
         self.config, self.dataset, self.open_image = config, dataset, dataset.images.open
-        self.folder = RunFolder(path, config, str(dataset.folder.resolve()))
+        self.folder = RunFolder(path, config, learned_from(dataset))
 
     def go(self) -> TastePosterior:
-        """Learn, unless that was done, and give the posterior (also written to `model/`)."""
-        kept = self.folder.path / "model"
-        if self.folder.done(PART):
-            return TastePosterior.from_pretrained(kept)
-        keep_freed_memory()
-        with self.folder.doing(PART):
-            posterior = self._fit()
-            posterior.save_pretrained(kept)
-        return posterior
+        """Learn, unless that was done, and give the posterior (also written to `model/`).
 
-    def _fit(self) -> TastePosterior:
+        ValueError for an encoder that cannot be opened and where another process holds the folder, before anything is
+        written; then, too, as for `TastePosterior.fit`.
+        """
+        if self.folder.done(PART):
+            return TastePosterior.from_pretrained(self.folder.path / "model")
+        encoder = ImageEncoder.from_pretrained(self.config.posterior.encoder)
+        keep_freed_memory()
+        with self.folder.open():
+            with self.folder.doing(PART):
+                posterior = self._fit(encoder)
+                with self.folder.kept_folder("model") as kept:
+                    posterior.save_pretrained(kept)
+            return posterior
+
+    def _fit(self, encoder: ImageEncoder) -> TastePosterior:
         config = self.config.posterior
-        encoder = ImageEncoder.from_pretrained(config.encoder)
         store = FeatureStore(self.dataset.folder / "features", encoder, self.open_image)
         train, held_out = (self.dataset.votes_by_user(split) for split in ("train", "validation"))
         points: list[dict[str, Any]] = []

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from tasteprint.config import StageConfig
+from tasteprint.files import disk_faults
 from tasteprint.incontext.packing import Batch, collate, pack_example
 from tasteprint.train.objective import Objective
 from tasteprint.train.stream import ExampleStream
@@ -74,7 +75,9 @@ class StageBar(TrainerCallback):
         self.shown: dict[str, str] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Open the bar where a resumed run stands."""
+        """Open the bar where a resumed run stands, whose best checkpoint lies where it lies now."""
+        if state.best_model_checkpoint:  # named where the run lay then
+            state.best_model_checkpoint = str(Path(args.output_dir) / Path(state.best_model_checkpoint).name)
         self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.title, dynamic_ncols=True)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -169,6 +172,11 @@ class PreferenceTrainer(Trainer):
 
     def _get_train_sampler(self, *_: Any) -> SequentialSampler:
         return SequentialSampler(self.stream)  # the stream is shuffled already, and resumes by number
+
+    def _save_checkpoint(self, *arguments: Any) -> None:
+        """Save as the library does; a full disk is an OSError in one sentence."""
+        with disk_faults(f"saving a checkpoint in {self.args.output_dir}"):
+            super()._save_checkpoint(*arguments)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(str(output_dir or self.args.output_dir))

@@ -125,13 +125,18 @@ class ParquetTable(Table):
             if uid is not ABSENT and uid is not None and isinstance(image, bytes):
                 yield cell_text(uid) or "", image
 
+    def has_bytes(self, column: str) -> bool:
+        """Whether the column holds bytes, or structs of bytes and a path."""
+        found = self._find(column)
+        return found is not None and holds_bytes(found.type)
+
     def require_bytes(self, column: str) -> None:
         """ValueError unless the column holds bytes, or structs of bytes and a path.
 
         Text in it names no file that would be read, and is no image either.
         """
         found = self._find(column)
-        if found is None or not holds_bytes(found.type):
+        if not self.has_bytes(column):
             raise ValueError(
                 f"column {column!r} of {self.name!r} holds {found and found.type}; expected the bytes of images: "
                 "map a column of bytes, or save the images as files."
