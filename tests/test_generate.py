@@ -174,7 +174,7 @@ def test_a_scorer_that_fails_on_the_way_ends_the_run_and_the_best_is_kept(
         (["--reward", "pickscore=-1"], "the weight a number of at least 0"),
         (["--reward", "pickscore=nan"], "the weight a number of at least 0"),
         (["--reward", "pickscore"], "expected name=WEIGHT"),
-        (["--reward", "beauty=1"], "each of clip, pickscore, aesthetic at most once"),
+        (["--reward", "beauty=1"], "each of clip, clip-l, aesthetic, imagereward, .* at most once"),
         (["--reward", "clip=1", "--reward", "clip=2"], "at most once"),
         (["--loss", "square"], "loss 'square' is not known; expected one of q, margin"),
         (["--pessimism", "nan"], "pessimism is nan; expected a number of at least 0"),

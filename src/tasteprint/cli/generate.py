@@ -112,7 +112,10 @@ def generate_command(
         maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
         chosen = model or [fitting_model(generator, prompt, person)]
         prints = open_prints(chosen, person, opener, device, history_length)
-        rewards = [*own_rewards(prints, config.weight, loss, pessimism), *other_rewards(weights, device)]
+        rewards = [
+            *own_rewards(prints, config.weight, loss, pessimism),
+            *other_rewards(weights, device, person, opener),
+        ]
         from tasteprint.guide import reno
         from tasteprint.report.generation import GenerationTrace
 

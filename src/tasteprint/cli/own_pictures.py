@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -131,7 +131,11 @@ def _shared_taste(name: str) -> Scorer:
     from tasteprint.scorers import SCORERS, open_scorer
     from tasteprint.types import History
 
-    return open_scorer(name) if name in SCORERS else open_model(name).print_of(History("nobody"), open_image)
+    nobody = History("nobody")
+    if name not in SCORERS:
+        return open_model(name).print_of(nobody, open_image)
+    opened: Any = open_scorer(name)
+    return opened.of(nobody, open_image) if SCORERS[name].personal else opened
 
 
 def _votes_of(data: Path, user: str) -> list[Vote]:
