@@ -60,10 +60,11 @@ def record(out):
     return json.loads((out / "generation.json").read_text("utf-8"))
 
 
+@pytest.mark.filterwarnings("ignore::tasteprint.learned_range.OutOfRange")
 def test_what_is_written(painted, votes, tmp_path, capsys):
     """With the prompt as data, never as a path; a missing parent folder is made."""
     out = tmp_path / "new" / "fish"
-    generate(out, votes, "--steps", 3, "--num-noises", 2, "--seed", 5, prompt="../../x")
+    generate(out, votes, "--model", "mini", "--steps", 3, "--num-noises", 2, "--seed", 5, prompt="../../x")
     assert {file.name for file in out.iterdir()} == FILES
     assert [path.name for path in tmp_path.rglob("*")] == ["new", "fish", *(f.name for f in out.iterdir())]
     about, noise = record(out), load_file(out / "noise.safetensors")
