@@ -76,6 +76,27 @@ def read_opinions(
     return gather_opinions(liked or (), disliked or (), said, [*files, *rated, *more])
 
 
+def read_person(
+    liked: Sequence[str] | None,
+    disliked: Sequence[str] | None,
+    votes: Sequence[str] | None,
+    stars: Sequence[str] | None,
+    data: Path | None,
+    user: str | None,
+) -> History:
+    """Read what a person said who must have said something. ValueError as for `read_opinions`, and for nothing."""
+    from tasteprint.library.opinions import count_said
+
+    if not any((liked, disliked, votes, stars, data, user)):
+        raise ValueError(
+            "the person is missing; expected --votes FILE (or --liked, --stars), or --data DIR and --user ID."
+        )
+    history = read_opinions(liked, disliked, votes, stars, data, user)
+    if not count_said(history):
+        raise ValueError("nothing is said of any picture; expected votes, likes or stars: give some.")
+    return history
+
+
 def _of_libraries(sources: Sequence[str]) -> tuple[list[str], list[Rating]]:
     """Tell files from libraries, and read these; what they leave unsaid is told on standard error."""
     if not sources:

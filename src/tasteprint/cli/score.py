@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tasteprint.cli.own_pictures import Disliked, Liked, read_opinions
-from tasteprint.cli.person import AsJson, Count, DataFolder, HistoryFile, Prompt, User, as_read, read_person
+from tasteprint.cli.own_pictures import Disliked, Liked, Stars, Votes, read_opinions, read_person
+from tasteprint.cli.person import AsJson, Count, DataFolder, Prompt, User, as_read
 from tasteprint.cli.published import (
     Device,
     ScorerName,
@@ -37,33 +37,28 @@ def score_command(
         str | None, typer.Option(help="A model folder, a run's folder, or a Hub repository.")
     ] = None,
     scorer: ScorerName = None, weights: Weights = None, device: Device = None,
-    history: HistoryFile = None, data: DataFolder = None, user: User = None,
-    liked: Liked = None, disliked: Disliked = None,
+    liked: Liked = None, disliked: Disliked = None, votes: Votes = None, stars: Stars = None,
+    data: DataFolder = None, user: User = None,
     prompt: Prompt = "", history_length: Count = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Score pictures for one person by a model, or by a published scorer, in the order given."""
     require_one_of(model, scorer)
     refuse_idle(scorer, weights, device)
     if scorer is not None:
-        votes = None if history is None else [str(history)]
-        said = read_opinions(liked, disliked, votes, None, data, user)
+        said = read_opinions(liked, disliked, votes, stars, data, user)
         _score_published(images, scorer, weights, device, said, prompt, as_json)
         return
     assert model is not None, "one of both is named"
-    if liked or disliked:
-        raise ValueError(
-            "likes and dislikes were given to a model; expected votes: give --history, or a personal --scorer."
-        )
     from tasteprint.cli.progress import quiet_libraries
     from tasteprint.data.images import open_image
     from tasteprint.methods import open_model
 
     pictures = [open_image(image) for image in images]
     quiet_libraries()
-    person, opener = read_person(history, data, user)
+    person = read_person(liked, disliked, votes, stars, data, user)
     opened = open_model(model)
     read = as_read(model, opened, person, history_length)
-    scores = scores_of(opened.print_of(read, opener), images, pictures, prompt)
+    scores = scores_of(opened.print_of(read, open_image), images, pictures, prompt)
     if as_json:
         typer.echo(json_text(scores))
         return

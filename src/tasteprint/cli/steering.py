@@ -60,7 +60,7 @@ def fitting_model(generator: str, prompt: str, history: History) -> str:
         return "photos"
     learned = LearnedRange.from_record(read_about(find_model("mini")).get("range"))
     known = learned.knows_prompts([prompt, *(vote.prompt for vote in history.votes)])
-    return "mini" if known and len(history) <= learned.votes else "mini-posterior"
+    return "mini" if known and len(history) <= learned.votes and not history.ratings else "mini-posterior"
 
 
 def open_prints(
