@@ -392,7 +392,7 @@ def test_an_interrupted_build_goes_on_and_another_begins_anew(tmp_path):
         (["--images", "0"], "images is 0; expected 1 to 1,000"),
         (["--size", "0"], "0"),
         (["--size", "4096"], "4096"),
-        (["--generator", "nobody/nothing"], "generator 'nobody/nothing' cannot be loaded"),
+        (["--generator", "nobody/nothing"], "generator 'nobody/nothing' could not be opened"),
     ],
 )
 def test_mistakes_leave_nothing_behind(tmp_path, arguments, message):

@@ -93,6 +93,7 @@ def test_the_program_measures_and_writes(tmp_path, capsys):
     assert all(row in capsys.readouterr().out for row in rows[:1])
 
 
+@pytest.mark.filterwarnings("ignore:these pictures are unlike")  # noise is no picture
 def test_the_parts_of_a_step_of_guidance_are_watched(tmp_path, monkeypatch):
     from benchmarks.guided import main
     from benchmarks.watched import PARTS

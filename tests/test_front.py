@@ -93,7 +93,19 @@ def posterior(demo):
     """A posterior from the demo's dataset, by the same verb as any model."""
     data, out = demo[0] / "data", demo[0].parent / "posterior"
     done = tasteprint(
-        "train", "--config", "posterior", "--data", data, "--out", out, "--set", "posterior.steps=10"
+        "train",
+        "--config",
+        "posterior",
+        "--data",
+        data,
+        "--out",
+        out,
+        "--set",
+        "posterior.steps=10",
+        "--set",
+        "posterior.prior=learned",
+        "--set",
+        "posterior.encoder=eye",
     )
     assert done.returncode == 0 and done.stdout.strip() == str(out / "model"), done.stderr
     return out

@@ -17,6 +17,8 @@ FRONT, GENERATE, RANK, AGENTS = (
 )
 
 MODEL, BOUNDS = ("no/such", "could not be opened"), "expected 0 to "
+IDLE = ("cpu", "without a scorer")
+CSV, FOLDER = ("no-such.csv", "no-such.csv"), ("no-such", "no-such")
 
 OPTIONS = {
     "data build": {
@@ -45,22 +47,22 @@ OPTIONS = {
         "--temporal": "test_histories.py", "--baseline": FRONT, "--out": FRONT, "--json": FRONT,
     },
     "score": {
-        "--model": MODEL, "--votes": ("no-such.csv", "no-such.csv"), "--stars": ("no-such.csv", "no-such.csv"),
-        "--liked": ("no-such", "no-such"), "--disliked": ("no-such", "no-such"), "--scorer": ("beauty", "both a model and a scorer"),
-        "--weights": ("no-such", "without a scorer"), "--device": ("banana", "without a scorer"), "--data": ("no-such", "missing or named twice"),
+        "--model": MODEL, "--votes": CSV, "--stars": CSV, "--liked": FOLDER, "--disliked": FOLDER,
+        "--scorer": ("beauty", "both a model and a scorer"), "--weights": IDLE, "--device": IDLE,
+        "--data": ("no-such", "missing or named twice"),
         "--user": ("ann", "missing or named twice"), "--prompt": ("\udcff", "not UTF-8"),
         "--history-length": (-1, BOUNDS), "--json": FRONT,
     },
     "rank": {
-        "--liked": RANK, "--disliked": RANK, "--votes": RANK, "--stars": ("no-such.csv", "no-such.csv"),
+        "--liked": RANK, "--disliked": RANK, "--votes": RANK, "--stars": CSV,
         "--model": MODEL, "--out": ("x.doc", "x.doc"), "--best": (0, "best is 0; expected 1 to"), "--copy-to": RANK,
         "--data": ("no-such", "missing or named twice"), "--user": ("ann", "missing or named twice"),
         "--prompt": ("\udcff", "not UTF-8"), "--history-length": (-1, BOUNDS), "--no-cache": FRONT, "--json": RANK,
-        "--scorer": ("beauty", "no scorer 'beauty'"), "--weights": ("no-such", "without a scorer"),
-        "--device": ("banana", "without a scorer"), "--shared": "test_verdict.py", "--write-xmp": "test_likes_command.py", "--dry-run": "test_likes_command.py",
+        "--scorer": ("beauty", "no scorer 'beauty'"), "--weights": IDLE, "--device": IDLE,
+        "--shared": "test_verdict.py", "--write-xmp": "test_likes_command.py", "--dry-run": "test_likes_command.py",
     },
     "ask": {
-        "--liked": RANK, "--disliked": RANK, "--votes": RANK, "--stars": ("no-such.csv", "no-such.csv"),
+        "--liked": RANK, "--disliked": RANK, "--votes": RANK, "--stars": CSV,
         "--model": MODEL, "--count": (0, "count is 0; expected 1 to"), "--out": ("x.doc", "x.doc"),
         "--seed": (-1, BOUNDS), "--no-cache": FRONT, "--json": RANK, "--shared": "test_verdict.py",
     },
@@ -70,8 +72,8 @@ OPTIONS = {
     },
     "cache": {"--empty": RANK},
     "generate": {
-        "--prompt": ("\udcff", "not UTF-8"), "--out": GENERATE, "--votes": ("no-such.csv", "no-such.csv"),
-        "--stars": ("no-such.csv", "no-such.csv"), "--liked": ("no-such", "no-such"), "--disliked": ("no-such", "no-such"),
+        "--prompt": ("\udcff", "not UTF-8"), "--out": GENERATE, "--votes": CSV, "--stars": CSV,
+        "--liked": FOLDER, "--disliked": FOLDER,
         "--data": ("no-such", "missing or named twice"), "--user": ("ann", "missing or named twice"),
         "--history-length": (10_001, BOUNDS), "--model": GENERATE, "--generator": GENERATE,
         "--steps": (0, "steps is 0"), "--seed": (-1, BOUNDS), "--num-noises": (1_000_000_000, "expected 1 to 1,000"),

@@ -118,9 +118,9 @@ def refused(dataset, teacher, out, words):
     assert not out.exists()
 
 
-def test_a_named_posterior_begins_a_run(dataset, kept, tmp_path):
+def test_a_named_posterior_is_looked_at_before_anything_is_written(dataset, kept, tmp_path):
     Run(load_config("mini", (*SHORT, f"teacher.posterior={kept}")), dataset, tmp_path / "run")
-    assert (tmp_path / "run/run.json").is_file()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_teacher_that_is_not_there_is_refused(dataset, tmp_path):
@@ -128,7 +128,9 @@ def test_a_teacher_that_is_not_there_is_refused(dataset, tmp_path):
 
 
 def test_a_preference_model_is_no_teacher(dataset, run, tmp_path):
-    refused(dataset, run / "model", tmp_path / "run", "holds no taste posterior; expected one")
+    refused(
+        dataset, run / "model", tmp_path / "run", "a model of kind 'in-context'; expected kind 'posterior'"
+    )
 
 
 def test_a_damaged_teacher_is_refused(dataset, kept, tmp_path):
@@ -156,7 +158,7 @@ def test_a_wrong_layer_is_refused_before_anything_is_learned(dataset, tmp_path):
     config = load_config("mini", (*SHORT, "teacher.posterior_layer=7"))
     with pytest.raises(ValueError, match=r"teacher\.posterior_layer is 7; expected 1 to 6"):
         Run(config, dataset, tmp_path / "run").go()
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json"}
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_goes_on_from_a_model(run, dataset, tmp_path):

@@ -214,13 +214,14 @@ def test_a_teacher_of_another_width_is_refused(posterior, network):
 
 
 @pytest.mark.parametrize("name", ["utility_layer", "posterior_layer"])
-@pytest.mark.parametrize("layer", [0, 7])
-def test_a_layer_that_the_backbone_does_not_have_is_refused(posterior, network, name, layer):
+def test_a_layer_that_the_backbone_does_not_have_is_refused(posterior, network, name):
     assert network.backbone.depth == 6
     with pytest.raises(
-        ValueError, match=rf"^teacher\.{name} is {layer}; expected 1 to 6, the backbone's depth: .*\.$"
+        ValueError, match=rf"^teacher\.{name} is 7; expected 1 to 6, the backbone's depth: .*\.$"
     ):
-        teacher_of(posterior, network, **{name: layer})
+        teacher_of(posterior, network, **{name: 7})
+    with pytest.raises(ValueError, match=f"^{name} is 0; expected a number of at least 1"):
+        TeacherConfig(**{name: 0})
 
 
 def test_the_first_and_the_last_layer_can_be_read(posterior, network):
