@@ -14,6 +14,8 @@ ODD = {
 }  # fmt: skip
 
 HISTORY = ("--history", "{votes}")
+TINY = ("--set", "stage1.steps=1", "--set", "stage2.steps=0", "--set", "stage1.evaluate_people=1",
+        "--set", "teacher.posterior=")  # fmt: skip
 READERS = {
     "build-log": ("data", "build", "?", "--out", "{work}/out", "--mapping", "votes"),
     "build-guessed": ("data", "build", "?.csv", "--out", "{work}/out"),
@@ -26,9 +28,9 @@ READERS = {
     "look-zip": ("data", "look", "?.zip"),
     "look-sqlite": ("data", "look", "?.sqlite"),
     "train-data": ("train", "--data", "?", "--out", "{work}/out"),
-    "train-config": ("train", "--data", "{data}", "--config", "?.toml", "--out", "{work}/out"),
-    "train-start": ("train", "--data", "{data}", "--set", "init_from=?", "--out", "{work}/out"),
-    "train-teacher": ("train", "--data", "{data}", "--set", "teacher.posterior=?", "--out", "{work}/out"),
+    "train-config": ("train", "--data", "{data}", "--config", "?.toml", *TINY, "--out", "{work}/out"),
+    "train-start": ("train", "--data", "{data}", *TINY, "--set", "init_from=?", "--out", "{work}/out"),
+    "train-teacher": ("train", "--data", "{data}", *TINY, "--set", "teacher.posterior=?", "--out", "{work}/out"),
     "evaluate-data": ("evaluate", "--model", "mini-posterior", "--data", "?"),
     "evaluate-model": ("evaluate", "--model", "?", "--data", "{data}"),
     "evaluate-baseline": ("evaluate", "--model", "mini-posterior", "--baseline", "?", "--data", "{data}"),
@@ -57,8 +59,11 @@ READERS = {
     "generate-generator": ("generate", "--prompt", "a fish", "--out", "{work}/out", *HISTORY, "--generator", "?"),
 }  # fmt: skip
 
-EITHER = set()
-"""Where what is odd is a right answer too."""
+EITHER = {
+    ("train-start", "no-name"), ("train-teacher", "no-name"), ("train-config", "empty"), ("train-config", "null"),
+    *(("rank-disliked", odd) for odd in ("empty", "random", "pickle", "zeros", "lfs", "prose", "memory")),
+}  # fmt: skip
+"""Where what is odd is a right answer too: nothing is a whole config; a picture that cannot be looked at is told."""
 
 
 def put(place, work, odd, suffix):

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from tasteprint.checksums import read_object, refuse_pointer, require_unchanged
-from tasteprint.hub import WEIGHTS, local_folder, require_hub
+from tasteprint.hub import local_folder, require_hub
 from tasteprint.loading import brief, require_whole
 from tasteprint.tensor_files import require_finite, require_floats
 
@@ -88,10 +88,8 @@ def _folder(entry: Entry, dtype: torch.dtype, expected: str) -> Path:
     from diffusers import DiffusionPipeline
 
     if Path(entry.repository).is_dir():
-        folder = Path(entry.repository)
-        if folder.parent == WEIGHTS:
-            require_unchanged(folder)
-        return folder
+        require_unchanged(Path(entry.repository))
+        return Path(entry.repository)
     online = require_hub(entry.repository, "generator", expected)
     try:
         return Path(
