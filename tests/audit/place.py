@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -18,7 +19,6 @@ LIMIT = 20
 
 OURS = re.compile(r"^(tasteprint|note): ")
 USAGE = re.compile(r"(Error|Invalid value|No such option|Missing)")
-NO_NUMBER = re.compile(r"\b(NaN|Infinity|-Infinity|nan)\b")
 KEPT = ("features",)
 """Folders in which a command keeps what it may make again; a refused one may leave them."""
 
@@ -99,8 +99,8 @@ def faults_of(done, expected: str) -> list[str]:
         faults.append(f"exit code {done.returncode}, {expected} was expected")
     if "Traceback" in said + shown:
         faults.append("traceback")
-    if done.returncode == 0 and NO_NUMBER.search(shown):
-        faults.append("a number that is none")
+    if done.returncode == 0 and shown.startswith(("{", "[")):
+        json.loads(shown, parse_constant=lambda word: faults.append(f"JSON says {word}"))
     if done.returncode == 2:
         faults += _faults_of_sentence(said)
     return faults

@@ -62,8 +62,10 @@ READERS = {
 EITHER = {
     ("train-start", "no-name"), ("train-teacher", "no-name"), ("train-config", "empty"), ("train-config", "null"),
     *(("rank-disliked", odd) for odd in ("empty", "random", "pickle", "zeros", "lfs", "prose", "memory")),
+    *(("likes-xmp", odd) for odd in ("empty", "random", "pickle", "zeros", "lfs", "prose", "memory")),
 }  # fmt: skip
-"""Where what is odd is a right answer too: nothing is a whole config; a picture that cannot be looked at is told."""
+"""Where what is odd is a right answer too: nothing is a whole config; a picture that cannot be looked at is told, and
+of a file that is named as a picture no stars are found."""
 
 
 def put(place, work, odd, suffix):

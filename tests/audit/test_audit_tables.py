@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pyarrow.parquet import read_metadata
 
 from place import audit
 
@@ -68,7 +69,8 @@ def test_the_same_votes_in_another_dress(place, tmp_path, name, command):
     assert audit(place, tmp_path, asked(path, command), "done").stdout == expected
 
 
-EITHER = set()
+EITHER = {"latin1"}
+"""One of five votes names a file that is not there, of which `rank` tells."""
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".db", ""])
@@ -107,7 +109,7 @@ LOGS = {
     "quote": LOG + '"', "inch": votes(prompt=lambda n: 'a 5" fish'), "binary": bytes(range(256)) * 30,
 }  # fmt: skip
 
-READ = {"plain", "bom", "utf16", "semicolon", "tab", "crlf", "label-soft", "prompt-image"}
+READ = {"plain", "bom", "utf16", "semicolon", "tab", "crlf", "prompt-image"}
 
 
 @pytest.mark.parametrize("command", ["build", "guessed", "look"])
@@ -119,9 +121,9 @@ def test_a_log(place, tmp_path, name, command):
         "guessed": ("data", "build", path, "--out", "{work}/out", "--min-liked", "2", "--json"),
         "look": ("data", "look", path),
     }[command]
-    done = audit(place, tmp_path, arguments, "done" if name in READ else "either", ("out",))
+    audit(place, tmp_path, arguments, "done" if name in READ else "either", ("out",))
     if name in READ and command == "build":
-        assert json.loads(done.stdout)["users"] == 6
+        assert read_metadata(tmp_path / "out/votes.parquet").num_rows == 84
 
 
 TIMES = {
