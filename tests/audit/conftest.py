@@ -14,7 +14,9 @@ def pytest_collection_modifyitems(config, items):
     ours = [item for item in items if "/audit/" in item.path.as_posix()]
     for item in ours:
         item.add_marker(pytest.mark.audit)
-    if "audit" in config.option.markexpr or config.option.file_or_dir and "::" in config.option.file_or_dir[0]:
+    if "audit" in config.option.markexpr or (
+        config.option.file_or_dir and "::" in config.option.file_or_dir[0]
+    ):
         return
     left = [item for item in ours if zlib.crc32(ascii(item.name).encode()) % SHARE and "[" in item.name]
     config.hook.pytest_deselected(items=left)

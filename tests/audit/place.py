@@ -139,5 +139,7 @@ def audit(place: Place, work: Path, command, expected: str, new: tuple[str, ...]
     for path in list(place.temporary.iterdir()):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     words = " ".join(part if isinstance(part, str) else repr(part) for part in command)
-    assert not faults, f"{'; '.join(faults)}\n  {words}\n  exit {done.returncode}: {done.stderr.decode('utf-8', 'replace')[-700:]}"
+    assert not faults, (
+        f"{'; '.join(faults)}\n  {words}\n  exit {done.returncode}: {done.stderr.decode('utf-8', 'replace')[-700:]}"
+    )
     return done

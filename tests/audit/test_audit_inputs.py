@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from place import audit
 
 ODD = {

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from place import audit
 
 import tasteprint
-from place import audit
 
 WEIGHTS = Path(tasteprint.__file__).parent / "weights"
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
@@ -52,7 +52,7 @@ JSON_HARMS = {
     "object": replaced(b"{}"), "deep": replaced(b"[" * 100_000), "nulls": replaced(
         lambda data: json.dumps(dict.fromkeys(json.loads(data))).encode()),
     "lists": replaced(lambda data: json.dumps({key: [] for key in json.loads(data)}).encode()),
-    "texts": replaced(lambda data: json.dumps({key: "x" for key in json.loads(data)}).encode()),
+    "texts": replaced(lambda data: json.dumps(dict.fromkeys(json.loads(data), "x")).encode()),
     "huge": replaced(lambda data: json.dumps({key: 10**9 if isinstance(one, int) else one
                                               for key, one in json.loads(data).items()}).encode()),
 }  # fmt: skip
@@ -63,6 +63,9 @@ TENSOR_HARMS = {
 
 LISTED = ("missing", "short", "fifo", "folder")
 """What is tried with the list of checksums too, which notices all the others in the same way."""
+
+BELIEVED = ("scheduler/scheduler_config.json", "model_index.json")
+"""Files of settings with defaults: of a folder without checksums nobody knows that they said something else."""
 
 COMMANDS = {
     "mini": ("score", "{picture}", "--model", "{work}/model", "--history", "{votes}", "--json"),
@@ -113,11 +116,15 @@ def test_a_damaged_model_is_refused_or_gives_the_same(place, tmp_path, model, na
     if not listed:
         (tmp_path / "model/checksums.json").unlink()
     done = audit(place, tmp_path, COMMANDS[model], "either", ("out",))
-    if done.returncode == 0:
+    if done.returncode == 0 and (listed or name not in BELIEVED):
         assert output_of(done, tmp_path) == expected, "another result, and not a word"
 
 
-KINDS = {"mini": WEIGHTS / "mini", "posterior": WEIGHTS / "mini-posterior", "generator": WEIGHTS / "mini-generator"}
+KINDS = {
+    "mini": WEIGHTS / "mini",
+    "posterior": WEIGHTS / "mini-posterior",
+    "generator": WEIGHTS / "mini-generator",
+}
 
 
 @pytest.mark.parametrize("command", ["mini", "mini-generator", "photos"])
@@ -127,9 +134,6 @@ def test_a_folder_of_another_kind(place, tmp_path, command, kind):
     (tmp_path / "model").symlink_to(KINDS.get(kind, place.dataset.folder))
     expected = "done" if kind in right[command] else "refused"
     audit(place, tmp_path, COMMANDS[command], expected, ("out",))
-
-
-DATA_FILES = ("votes.parquet", "users.parquet", "images.parquet", "dataset.json", "summary.json")
 
 
 def data_files(place):
@@ -143,7 +147,10 @@ def test_a_damaged_dataset_is_refused_or_gives_the_same(place, tmp_path, number,
     if number >= len(names) or (harm in JSON_HARMS and not names[number].endswith(".json")):
         pytest.skip("there is no such file")
     shutil.copytree(
-        place.dataset.folder, tmp_path / "data", copy_function=os.link, ignore=shutil.ignore_patterns("features")
+        place.dataset.folder,
+        tmp_path / "data",
+        copy_function=os.link,
+        ignore=shutil.ignore_patterns("features"),
     )
     (HARMS | JSON_HARMS)[harm](tmp_path / "data" / names[number])
     command = ("evaluate", "--model", "mini-posterior", "--json", "--data")

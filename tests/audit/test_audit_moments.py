@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-
 from place import audit, faults_of, snapshot
 
 HISTORY = ("--history", "{votes}")
@@ -13,7 +12,8 @@ COMMANDS = {
     "build": ("data", "build", "{log}", "--mapping", "{mapping}", "--out", "{work}/out"),
     "guessed": ("data", "build", "{work}/long.csv", "--out", "{work}/out"),
     "look": ("data", "look", "{work}/long.csv", "--out", "{work}/out.toml"),
-    "train": ("train", "--config", "posterior", "--set", "posterior.steps=30", "--data", "{data}", "--out", "{work}/out"),
+    "train": ("train", "--config", "posterior", "--set", "posterior.steps=30",
+              "--data", "{data}", "--out", "{work}/out"),
     "evaluate": ("evaluate", "--model", "mini", "--data", "{data}", "--out", "{work}/out.json"),
     "rank": ("rank", "{photos}", *HISTORY, "--no-cache", "--out", "{work}/out.html"),
     "ask": ("ask", "{photos}", *HISTORY, "--no-cache", "--out", "{work}/out.csv"),
@@ -44,8 +44,12 @@ def test_ctrl_c_leaves_what_was_there(place, tmp_path, name, moment):
     assert not faults_of(done, "either")
     if done.returncode == 130:
         assert said.splitlines()[-1].startswith("tasteprint: stopped"), said[-500:]
-        left = {one for one in after if before.get(one) != after[one]} - {str(tmp_path / name) for name in stays}
-        assert not [one for one in left if not one.startswith(tuple(str(tmp_path / name) for name in stays) or "-")]
+        left = {one for one in after if before.get(one) != after[one]} - {
+            str(tmp_path / name) for name in stays
+        }
+        assert not [
+            one for one in left if not one.startswith(tuple(str(tmp_path / name) for name in stays) or "-")
+        ]
         assert not list(place.temporary.iterdir())
 
 
@@ -59,10 +63,21 @@ def test_two_at_once(place, tmp_path, name):
     alone = tmp_path / "alone"
     alone.mkdir()
     command = TWICE[name]
-    audit(place, alone, [part.replace("{work}/long.csv", str(tmp_path / "long.csv")) for part in command], "done", ("out",))
+    audit(
+        place,
+        alone,
+        [part.replace("{work}/long.csv", str(tmp_path / "long.csv")) for part in command],
+        "done",
+        ("out",),
+    )
     expected = names(alone)
     filled = [part.format(**place.words(tmp_path)) for part in command]
-    environment = {**os.environ, "TMPDIR": str(place.temporary), "TASTEPRINT_CACHE": str(place.cache), "HF_HUB_OFFLINE": "1"}
+    environment = {
+        **os.environ,
+        "TMPDIR": str(place.temporary),
+        "TASTEPRINT_CACHE": str(place.cache),
+        "HF_HUB_OFFLINE": "1",
+    }
     both = [
         subprocess.Popen([sys.executable, "-m", "tasteprint", *filled], env=environment, cwd=tmp_path,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)

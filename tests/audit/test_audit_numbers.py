@@ -3,8 +3,8 @@
 from dataclasses import fields, is_dataclass
 
 import pytest
-
 from place import audit
+
 from tasteprint.config import Config, bundled_configs, load_config
 
 COMMANDS = {
@@ -25,7 +25,17 @@ NUMBERS = {
     "score": ("history-length",),
     "rank": ("best", "history-length"),
     "ask": ("count", "seed"),
-    "generate": ("history-length", "steps", "seed", "num-noises", "best-of", "weight", "pessimism", "patience", "size"),
+    "generate": (
+        "history-length",
+        "steps",
+        "seed",
+        "num-noises",
+        "best-of",
+        "weight",
+        "pessimism",
+        "patience",
+        "size",
+    ),
     "demo": ("people", "seed"),
 }
 NONE = ("nan", "inf", "-inf", "-1", "1e30", "1" + "0" * 40, "text", "", "1,5")
@@ -44,7 +54,19 @@ def test_what_is_no_number_is_refused(place, tmp_path, command):
     audit(place, tmp_path, command, "refused")
 
 
-WRONG = ("nan", "-inf", "inf", "-1", "1e30", "1" + "0" * 40, "[1]", "{a=1}", "1979-05-27", '"\\u0000"', "text")
+WRONG = (
+    "nan",
+    "-inf",
+    "inf",
+    "-1",
+    "1e30",
+    "1" + "0" * 40,
+    "[1]",
+    "{a=1}",
+    "1979-05-27",
+    '"\\u0000"',
+    "text",
+)
 
 
 def settings(kind=Config, path=()):
@@ -74,6 +96,21 @@ def test_a_setting_that_cannot_be_is_refused(key, value, config):
 
 
 @pytest.mark.parametrize("value", WRONG)
-@pytest.mark.parametrize("section", ["seed", "data", "model", "teacher", "posterior", "stage1", "stage2", "stage1.lr"])
+@pytest.mark.parametrize(
+    "section", ["seed", "data", "model", "teacher", "posterior", "stage1", "stage2", "stage1.lr"]
+)
 def test_a_refused_setting_leaves_no_run(place, tmp_path, section, value):
-    audit(place, tmp_path, ("train", "--data", "{data}", "--out", "{work}/out", "--set", f"{section}={value}".replace("{", "{{").replace("}", "}}")), "refused")
+    audit(
+        place,
+        tmp_path,
+        (
+            "train",
+            "--data",
+            "{data}",
+            "--out",
+            "{work}/out",
+            "--set",
+            f"{section}={value}".replace("{", "{{").replace("}", "}}"),
+        ),
+        "refused",
+    )

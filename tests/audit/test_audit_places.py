@@ -4,7 +4,6 @@ import os
 import subprocess
 
 import pytest
-
 from place import audit
 
 HISTORY = ("--history", "{votes}")

@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from pyarrow.parquet import read_metadata
-
 from place import audit
+from pyarrow.parquet import read_metadata
 
 PAIRS = [(f"photos/{2 * n}.png", f"photos/{2 * n + 1}.png") for n in range(4)]
 
@@ -18,7 +17,8 @@ def table(head="liked,disliked", rows=PAIRS, separator=",", end="\n"):
 PLAIN = table()
 
 RIGHT = {
-    "plain": PLAIN, "bom": PLAIN.encode("utf-8-sig"), "utf16": PLAIN.encode("utf-16"), "semicolon": table(separator=";"),
+    "plain": PLAIN, "bom": PLAIN.encode("utf-8-sig"), "utf16": PLAIN.encode("utf-16"),
+    "semicolon": table(separator=";"),
     "tab": table(separator="\t"), "crlf": table(end="\r\n"), "cr": table(end="\r"), "capital": table("Liked,Disliked"),
     "space-head": table("liked, disliked"), "space-cells": table(rows=[(a, f" {b}") for a, b in PAIRS]),
     "blank-lines": PLAIN.replace("\n", "\n\n"), "quoted": table(rows=[(f'"{a}"', f'"{b}"') for a, b in PAIRS]),
@@ -29,7 +29,8 @@ RIGHT = {
 WRONG = {
     "nothing": "", "header": "liked,disliked\n", "one-column": "liked\nphotos/0.png\n", "no-header": table()[15:],
     "other-columns": table("a,b"), "twice": table("liked,liked"), "blanks": table(rows=[("", "")] * 3),
-    "missing-file": table(rows=[("photos/none.png", "photos/1.png")]), "url": table(rows=[("https://h/a.png", "b.png")]),
+    "missing-file": table(rows=[("photos/none.png", "photos/1.png")]), "url": table(rows=[("https://h/a.png",
+    "b.png")]),
     "folder": table(rows=[("photos", "photos/1.png")]), "device": table(rows=[("/dev/zero", "photos/1.png")]),
     "windows": table(rows=[(r"C:\a.png", "photos/1.png")]), "text": table(rows=[("votes.csv", "photos/1.png")]),
     "nul": table(rows=[("photos/0\0.png", "photos/1.png")]), "long": table(rows=[("x" * 200_000, "photos/1.png")]),
@@ -38,7 +39,8 @@ WRONG = {
     "surrogate": table(rows=[("\ud83d.png", "photos/1.png")]).encode("utf-8", "surrogatepass"),
     "traversal": table(rows=[("../../../../etc/passwd", "photos/1.png")]), "json": json.dumps([{"liked": 1}]),
     "short-row": PLAIN + "photos/8.png\n", "long-row": PLAIN + "photos/8.png,photos/9.png,c,d\n",
-    "half-blank": PLAIN + "photos/8.png,\n", "html": "<html><body>Log in</body></html>", "rtf": r"{\rtf1 liked,disliked}",
+    "half-blank": PLAIN + "photos/8.png,\n", "html": "<html><body>Log in</body></html>",
+    "rtf": r"{\rtf1 liked,disliked}",
     "bad-preferred": "first,second,preferred\nphotos/0.png,photos/1.png,left\n", "pickle": b"\x80\x04K\x01.",
     "many-columns": ",".join(f"c{n}" for n in range(3000)) + "\n", "zip": b"PK\3\4" + bytes(100),
     "gz": b"\x1f\x8b" + bytes(40), "ole": b"\xd0\xcf\x11\xe0" + bytes(600), "parquet": b"PAR1" + bytes(60) + b"PAR1",
@@ -96,7 +98,8 @@ LOGS = {
     "plain": LOG, "bom": LOG.encode("utf-8-sig"), "utf16": LOG.encode("utf-16"), "semicolon": LOG.replace(",", ";"),
     "tab": LOG.replace(",", "\t"), "crlf": LOG.replace("\n", "\r\n"), "cut": LOG[:-9], "short-row": LOG + "u0,a\n",
     "long-row": LOG + "u0,a,b,c,1,2,3\n", "nul": LOG.replace("a fish", "a\0fish", 1), "title": "My export\n\n" + LOG,
-    "comment": "# made\n" + LOG, "sep": "sep=,\n" + LOG, "blank-first": "\n\n" + LOG, "no-header": LOG.split("\n", 1)[1],
+    "comment": "# made\n" + LOG, "sep": "sep=,\n" + LOG, "blank-first": "\n\n" + LOG,
+    "no-header": LOG.split("\n", 1)[1],
     "header": LOG.split("\n")[0] + "\n", "nothing": "", "one": "\n".join(LOG.split("\n")[:2]) + "\n",
     "label-text": votes(label_0=lambda n: "AB"[n % 2]), "label-nan": votes(label_0=lambda n: "nan"),
     "label-inf": votes(label_0=lambda n: "inf"), "label-minus": votes(label_0=lambda n: "-1"),
@@ -117,7 +120,18 @@ READ = {"plain", "bom", "utf16", "semicolon", "tab", "crlf", "prompt-image"}
 def test_a_log(place, tmp_path, name, command):
     path = str(written(place, tmp_path, name, LOGS[name]))
     arguments = {
-        "build": ("data", "build", path, "--mapping", "votes", "--out", "{work}/out", "--min-liked", "2", "--json"),
+        "build": (
+            "data",
+            "build",
+            path,
+            "--mapping",
+            "votes",
+            "--out",
+            "{work}/out",
+            "--min-liked",
+            "2",
+            "--json",
+        ),
         "guessed": ("data", "build", path, "--out", "{work}/out", "--min-liked", "2", "--json"),
         "look": ("data", "look", path),
     }[command]
@@ -127,7 +141,8 @@ def test_a_log(place, tmp_path, name, command):
 
 
 TIMES = {
-    "ms": "1767225600000", "us": "1767225600000000", "s": "1767225600", "day": "2026-03-01", "zone": "2026-03-01T10:00+09:00",
+    "ms": "1767225600000", "us": "1767225600000000", "s": "1767225600", "day": "2026-03-01",
+    "zone": "2026-03-01T10:00+09:00",
     "us-date": "3/1/2026 10:00 AM", "excel": "46082.4167", "zero": "0000-00-00", "nan": "NaN", "inf": "infinity",
     "ymd": "20260301", "huge": "1e30", "minus": "-1", "text": "yesterday", "year": "2026", "blank": "",
 }  # fmt: skip
@@ -136,8 +151,20 @@ TIMES = {
 @pytest.mark.parametrize("name", TIMES)
 def test_times(place, tmp_path, name):
     log = "\n".join(
-        f"{line},{'created_at' if number == 0 else TIMES[name]}" for number, line in enumerate(LOG.splitlines())
+        f"{line},{'created_at' if number == 0 else TIMES[name]}"
+        for number, line in enumerate(LOG.splitlines())
     )
     path = str(written(place, tmp_path, name, log + "\n"))
-    command = ("data", "build", path, "--mapping", "votes", "--out", "{work}/out", "--min-liked", "2", "--json")
+    command = (
+        "data",
+        "build",
+        path,
+        "--mapping",
+        "votes",
+        "--out",
+        "{work}/out",
+        "--min-liked",
+        "2",
+        "--json",
+    )
     audit(place, tmp_path, command, "either", ("out",))

@@ -104,7 +104,9 @@ def _whole(folder: Path) -> Idefics2Backbone:
     parts = "the weights, config.json and processor that were saved together"
     with library_faults(f"model {str(folder)!r}", parts), torch.device("meta"):
         shape = Idefics2ForConditionalGeneration(Idefics2Config.from_pretrained(folder))
-    require_fit(str(folder / WHOLE), state, shape.state_dict())  # before memory is taken for what a config asks
+    require_fit(
+        str(folder / WHOLE), state, shape.state_dict()
+    )  # before memory is taken for what a config asks
     with library_faults(f"model {str(folder)!r}", parts):
         network = Idefics2ForConditionalGeneration.from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False
