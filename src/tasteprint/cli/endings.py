@@ -79,7 +79,10 @@ def _of_system(fault: OSError) -> str:
     if not fault.strerror:
         return str(fault)
     if fault.filename is None:
-        return f"reading or writing failed ({fault.strerror}); expected files on a disk that works: try other ones."
+        return (
+            f"reading or writing failed ({fault.strerror}); expected files on a disk that works and has room: free "
+            "some, or name others."
+        )
     return (
         f"{os.fsdecode(fault.filename)!r} cannot be used ({fault.strerror}); expected a file or folder that is there "
         "and that you may use: correct the name or its permissions."
