@@ -109,7 +109,14 @@ SIZES = (4096, 8192, 16_384, 24_576, 40_960, 65_536, 98_304, 131_072, 262_144, 5
 def test_a_full_disk_leaves_nothing(place, tmp_path, writer, disk):
     rated(place, tmp_path)
     target = disk / WRITERS[writer][-1].replace("?", "out")
-    audit(place, tmp_path, (*WRITERS[writer][:-1], str(target)), "either", ("disk/out",), GOES_ON.get(writer, ()))
+    audit(
+        place,
+        tmp_path,
+        (*WRITERS[writer][:-1], str(target)),
+        "either",
+        ("disk/out",),
+        GOES_ON.get(writer, ()),
+    )
 
 
 @pytest.mark.parametrize("writer", [one for one in WRITERS if one != "demo"])

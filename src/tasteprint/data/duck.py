@@ -29,7 +29,9 @@ def connect(work: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
     ValueError for a folder whose name is not UTF-8, which DuckDB cannot open.
     """
     if os.fsencode(work) != str(work).encode("utf-8", "replace"):
-        raise ValueError(f"folder {str(work)!r} is not named in UTF-8; expected that of a database: rename it.")
+        raise ValueError(
+            f"folder {str(work)!r} is not named in UTF-8; expected that of a database: rename it."
+        )
     connection = duckdb.connect(
         str(work / "work.duckdb"),
         config={
