@@ -25,7 +25,7 @@ ROWS = {
 }
 DIMENSIONS = ("style", "palette", "composition", "detail", "hue", "medium")
 PEERS = {
-    "Aesthetic": "aesthetic", "CLIP": "clip", "ImageReward": "imagereward", "PickScore": "pickscore", "HPS": "hps",
+    "Aesthetic": "aesthetic", "CLIP": "clip", "ImageReward": "imagereward", "PickScore": "pickscore", "HPS": "hpsv2.1",
     "CSD": "csd", "ViPer proxy": "viper",
 }  # fmt: skip
 """The columns of P table 5, and the figures that fill them."""

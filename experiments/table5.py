@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from tasteprint.guide.text_to_image import TextToImage
 from tasteprint.incontext.prints import InContextPrint
 from tasteprint.methods import open_model
 from tasteprint.scorers import SCORERS, open_scorer
+from tasteprint.scorers.personal import PersonalScorer
 from tasteprint.types import History, Scorer, TasteModel, Vote
 
 UNGUIDED = "unguided"
@@ -72,9 +74,9 @@ def agents(folder: Path) -> Iterator[tuple[str, list[Vote]]]:
         ]  # fmt: skip
 
 
-def scorers() -> dict[str, Scorer]:
-    """Those whose weights can be read."""
-    opened: dict[str, Scorer] = {}
+def scorers() -> dict[str, Any]:
+    """Those whose weights can be read; of a personal one, what makes a scorer of each person."""
+    opened: dict[str, Any] = {}
     for name in SCORERS:
         try:
             opened[name] = open_scorer(name)
@@ -86,15 +88,17 @@ def scorers() -> dict[str, Scorer]:
 def measured(
     generator: TextToImage,
     models: Mapping[str, TasteModel],
-    general: Mapping[str, Scorer],
+    others: Mapping[str, Any],
     people: Sequence[tuple[str, list[Vote]]],
     options: argparse.Namespace,
 ) -> Found:
     """Make every picture and score it by all."""
     found: Found = {}
     for n, (name, votes) in enumerate(people):
-        prints = {m: model.print_of(History(name, tuple(votes[: options.votes])), open_image)
-                  for m, model in models.items()}  # fmt: skip
+        history = History(name, tuple(votes[: options.votes]))
+        prints = {m: model.print_of(history, open_image) for m, model in models.items()}
+        general = {o: one.of(history, open_image) if isinstance(one, PersonalScorer) else one
+                   for o, one in others.items()}  # fmt: skip
         each: dict[tuple[str, str], list[float]] = {}
         for k, prompt in enumerate(_prompts(votes[options.votes :], options.prompts)):
             noise = next(noises(generator.noise_shape(), [1000 * options.seed + options.prompts * n + k]))

@@ -301,7 +301,7 @@ def test_the_command_builds_and_prints(log: Path, tmp_path: Path) -> None:
     shown = CliRunner().invoke(data_app, ["build", str(log), "--out", str(tmp_path / "a"), *options])
     assert shown.exit_code == 0 and "users" in shown.output
     told = CliRunner().invoke(data_app, ["build", str(log), "--out", str(tmp_path / "b"), *options, "--json"])
-    assert json.loads(told.output)["splits"]["train"]["users"] == 8
+    assert json.loads(told.stdout)["splits"]["train"]["users"] == 8
     wrong = CliRunner().invoke(
         data_app, ["build", str(log), "--out", str(tmp_path / "c"), "--column", "user=who"]
     )

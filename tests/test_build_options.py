@@ -23,7 +23,8 @@ from tasteprint.data.build import build
 from tasteprint.data.dataset import SPLITS, Dataset, Summary
 from tasteprint.data.mapping import load_mapping
 from tasteprint.posterior.likelihoods import images_of
-from tasteprint.posterior.storage import read_print, write_print
+from tasteprint.posterior.storage import print_parts, read_print
+from tasteprint.tensor_files import write_tensors
 
 
 def log_in(folder: Path) -> Path:
@@ -233,7 +234,7 @@ def test_what_is_built_can_be_read_and_kept_in_a_print(rows: list[tuple]) -> Non
         votes = tuple(vote for split in SPLITS for of in data.votes_by_user(split).values() for vote in of)
         names, kept = tuple(sorted(images_of(votes))), Path(name, "print")
         tensors = {"shared": torch.zeros(len(names)), "features": torch.zeros(len(names), 2)}
-        write_print(kept, "model", votes[0].user_id, votes, names, tensors)
+        write_tensors(kept, tensors, print_parts("model", votes[0].user_id, votes, names))
         assert read_print(kept, "model", 2)[:3] == (votes[0].user_id, votes, names)
     wrote = {(*row[:4], row[6]) for row in rows}
     assert {(v.user_id, v.prompt, v.image_0, v.image_1, v.ranking_id) for v in votes} <= wrote

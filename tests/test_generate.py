@@ -60,10 +60,11 @@ def record(out):
     return json.loads((out / "generation.json").read_text("utf-8"))
 
 
+@pytest.mark.filterwarnings("ignore::tasteprint.learned_range.OutOfRange")
 def test_what_is_written(painted, votes, tmp_path, capsys):
     """With the prompt as data, never as a path; a missing parent folder is made."""
     out = tmp_path / "new" / "fish"
-    generate(out, votes, "--steps", 3, "--num-noises", 2, "--seed", 5, prompt="../../x")
+    generate(out, votes, "--model", "mini", "--steps", 3, "--num-noises", 2, "--seed", 5, prompt="../../x")
     assert {file.name for file in out.iterdir()} == FILES
     assert [path.name for path in tmp_path.rglob("*")] == ["new", "fish", *(f.name for f in out.iterdir())]
     about, noise = record(out), load_file(out / "noise.safetensors")
@@ -174,7 +175,7 @@ def test_a_scorer_that_fails_on_the_way_ends_the_run_and_the_best_is_kept(
         (["--reward", "pickscore=-1"], "the weight 0 to 1,000,000"),
         (["--reward", "pickscore=nan"], "the weight 0 to 1,000,000"),
         (["--reward", "pickscore"], "expected name=WEIGHT"),
-        (["--reward", "beauty=1"], "each of clip, pickscore, aesthetic at most once"),
+        (["--reward", "beauty=1"], "each of clip, clip-l, aesthetic, imagereward, .* at most once"),
         (["--reward", "clip=1", "--reward", "clip=2"], "at most once"),
         (["--loss", "square"], "loss 'square' is not known; expected one of q, margin"),
         (["--pessimism", "nan"], "pessimism is nan; expected 0 to 1,000,000"),

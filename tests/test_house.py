@@ -10,8 +10,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tasteprint"
 GROUND = {
-    "types", "checked", "config", "files", "locks", "hub", "provenance", "checksums", "tensor_files", "bundled",
-    "loading", "devices", "said", "reopening", "learned_range",
+    "types", "checked", "config", "files", "locks", "hub", "foreign", "provenance", "checksums", "tensor_files",
+    "bundled", "loading", "devices", "said", "reopening", "learned_range",
 }  # fmt: skip
 WAYS = {"vision", "incontext", "posterior"}
 ALLOWED = {
@@ -28,6 +28,7 @@ ALLOWED = {
     "said": {"files", "types"},
     "tensor_files": {"checksums", "files", "loading"},
     "hub": {"checksums", "files", "loading"},
+    "foreign": {"hub"},
     "bundled": {"checksums", "files", "hub"},
     "reopening": {"hub"},
     "data": GROUND,
@@ -35,7 +36,7 @@ ALLOWED = {
     "simulate": GROUND | {"data"},
     "incontext": GROUND | {"data", "vision"},
     "posterior": GROUND | {"data", "vision"},
-    "scorers": GROUND | {"vision"},
+    "scorers": GROUND | {"data", "vision", "incontext"},
     "methods": GROUND,  # it names the ways' classes as text, and loads them when asked
     "library": GROUND | {"data", "vision", "methods"},  # writers of pages it names as text
     "likes": GROUND | {"data", "library"},

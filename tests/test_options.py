@@ -26,6 +26,8 @@ OPTIONS = {
         "--strict": "test_build.py", "--constant": "test_build_options.py",
         "--force": "test_build.py", "--json": "test_build.py",
     },
+    "data look": {"--mapping": "test_look.py", "--out": "test_look.py"},
+    "data convert": {"--out": "test_frames.py"},
     "agents build": {
         "--out": AGENTS, "--agents": (0, "agents is 0; expected 1 to 1,000"), "--seed": (-1, BOUNDS),
         "--min-jaccard": ("nan", BOUNDS), "--images": (0, "expected 1 to 1,000"),
@@ -43,7 +45,9 @@ OPTIONS = {
         "--temporal": "test_histories.py", "--baseline": FRONT, "--out": FRONT, "--json": FRONT,
     },
     "score": {
-        "--model": MODEL, "--history": ("no-such.csv", "no-such.csv"), "--data": ("no-such", "missing or named twice"),
+        "--model": MODEL, "--votes": ("no-such.csv", "no-such.csv"), "--stars": ("no-such.csv", "no-such.csv"),
+        "--liked": ("no-such", "no-such"), "--disliked": ("no-such", "no-such"), "--scorer": ("beauty", "both a model and a scorer"),
+        "--weights": ("no-such", "without a scorer"), "--device": ("banana", "without a scorer"), "--data": ("no-such", "missing or named twice"),
         "--user": ("ann", "missing or named twice"), "--prompt": ("\udcff", "not UTF-8"),
         "--history-length": (-1, BOUNDS), "--json": FRONT,
     },
@@ -52,7 +56,8 @@ OPTIONS = {
         "--model": MODEL, "--out": ("x.doc", "x.doc"), "--best": (0, "best is 0; expected 1 to"), "--copy-to": RANK,
         "--data": ("no-such", "missing or named twice"), "--user": ("ann", "missing or named twice"),
         "--prompt": ("\udcff", "not UTF-8"), "--history-length": (-1, BOUNDS), "--no-cache": FRONT, "--json": RANK,
-        "--shared": "test_verdict.py", "--write-xmp": "test_likes_command.py", "--dry-run": "test_likes_command.py",
+        "--scorer": ("beauty", "no scorer 'beauty'"), "--weights": ("no-such", "without a scorer"),
+        "--device": ("banana", "without a scorer"), "--shared": "test_verdict.py", "--write-xmp": "test_likes_command.py", "--dry-run": "test_likes_command.py",
     },
     "ask": {
         "--liked": RANK, "--disliked": RANK, "--votes": RANK, "--stars": ("no-such.csv", "no-such.csv"),
@@ -65,7 +70,8 @@ OPTIONS = {
     },
     "cache": {"--empty": RANK},
     "generate": {
-        "--prompt": ("\udcff", "not UTF-8"), "--out": GENERATE, "--history": ("no-such.csv", "no-such.csv"),
+        "--prompt": ("\udcff", "not UTF-8"), "--out": GENERATE, "--votes": ("no-such.csv", "no-such.csv"),
+        "--stars": ("no-such.csv", "no-such.csv"), "--liked": ("no-such", "no-such"), "--disliked": ("no-such", "no-such"),
         "--data": ("no-such", "missing or named twice"), "--user": ("ann", "missing or named twice"),
         "--history-length": (10_001, BOUNDS), "--model": GENERATE, "--generator": GENERATE,
         "--steps": (0, "steps is 0"), "--seed": (-1, BOUNDS), "--num-noises": (1_000_000_000, "expected 1 to 1,000"),

@@ -26,8 +26,8 @@ Size = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 """Counts of what takes memory at once."""
 Amount = Annotated[float, Field(strict=True, ge=0, le=1e6)]
 """A finite number of at least 0: a weight, a limit."""
-Rate = Annotated[float, Field(strict=True, gt=0, le=1000)]
-"""A step size, which is never 0."""
+Rate = Annotated[float, Field(strict=True, ge=0, le=1000)]
+"""A step size; 0 leaves everything as it is."""
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]
 """A share that never is all."""

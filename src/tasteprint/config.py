@@ -47,13 +47,15 @@ class DataConfig:
 class ModelConfig:
     """Which backbone, read in which words; `lora_r` 0 trains it whole, `lora_vision` its tower beside LoRA.
 
-    `vision_weights` are put into the vision part of a backbone built from nothing: "eye", the bundled ones, or none.
+    `image_size` is the side of the square that pictures are squashed to before the backbone's own processor (P); 0
+    leaves them as they are. `vision_weights` are put into the vision part of a backbone built from nothing: "eye", the
+    bundled ones, or none.
     """
 
     backbone: Name = "mini"
     template: Name = "default"
     prompt_tokens: SizeOrNone = 100
-    image_size: Size = 48
+    image_size: SizeOrNone = 48
     quantize: Switch = False
     lora_r: SizeOrNone = 0
     lora_alpha: Size = 8

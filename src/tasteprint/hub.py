@@ -29,8 +29,9 @@ BUNDLED = ("mini", "mini-posterior", "photos")
 WEIGHTS = Path(str(resources.files("tasteprint"))) / "weights"
 """The folder of what comes with the package."""
 
-PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md")
-"""What a model consists of. Nothing else is downloaded: no pickle, no code."""
+PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md", "prompt_pool*.pt")
+"""What a model consists of. Nothing else is downloaded: no code, and no pickle but LUP's preference tokens, which
+`incontext.published` reads as tensors only."""
 
 PATIENCE = 4.0
 """Seconds until a Hub that says nothing counts as away."""

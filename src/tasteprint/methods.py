@@ -55,12 +55,13 @@ def open_model(name: str, device: str | None = None) -> TasteModel:
     by a method that is not known.
     """
     from tasteprint.devices import usable_device
+    from tasteprint.foreign import is_foreign
     from tasteprint.hub import find_model, read_about
 
     if device is not None:
         usable_device(device)
     folder = find_model(name)
-    kind = read_about(folder).get("kind", IN_CONTEXT)
+    kind = IN_CONTEXT if is_foreign(folder) else read_about(folder).get("kind", IN_CONTEXT)
     if kind not in METHODS:
         raise ValueError(
             f"model {str(name)!r} is of the kind {kind!r}; expected one of {', '.join(METHODS)}: use the release of "
@@ -68,7 +69,7 @@ def open_model(name: str, device: str | None = None) -> TasteModel:
         )
     method = METHODS[kind]
     more = {"device": device} if method.has_device else {}
-    model: TasteModel = method.model_class().from_pretrained(folder, **more)
+    model: TasteModel = method.model_class().from_pretrained(name, **more)
     return model
 
 

@@ -1,6 +1,6 @@
 """`tasteprint data`: from a log of votes to a dataset.
 
-Enters: the command line. Leaves: a dataset folder and its summary. Does not know: how a dataset is built.
+Enters: the command line. Leaves: a dataset folder and its summary, or a log. Does not know: how a dataset is built.
 """
 
 from __future__ import annotations
@@ -86,6 +86,21 @@ def build_data_command(
     Console().print(summary.table())
     for remark in summary.remarks():
         typer.echo(f"note: {remark}", err=True)
+
+
+@data_app.command("convert")
+def convert_data_command(
+    frame: Annotated[
+        Path, typer.Argument(help="A pickled pandas frame of LUP's, such as bench_test_w_bad.pkl.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder of the log; new or empty.")],
+) -> None:
+    """Write the data files of the paper's authors as a log; nothing in them is run."""
+    from tasteprint.data.reference_frames import convert_reference_frame
+
+    count = convert_reference_frame(frame, out)
+    typer.echo(f"{count:,} votes are in {out / 'votes.csv'}. Next: tasteprint data build {out / 'votes.csv'} "
+               f"--images {out} --out data")  # fmt: skip
 
 
 def _mapping(log: str, name: str | None, columns: tuple[str, ...], constants: tuple[str, ...]) -> Mapping:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tasteprint.cli.bounds import SEEDS, number_option
-from tasteprint.cli.person import Count, DataFolder, HistoryFile, User, read_person, unicode_text
+from tasteprint.cli.own_pictures import Disliked, Liked, Stars, Votes, read_person
+from tasteprint.cli.person import Count, DataFolder, User, unicode_text
 from tasteprint.cli.progress import progress_bar, quiet_libraries
 from tasteprint.cli.steering import (
     check_loss,
@@ -64,7 +65,10 @@ Generator = Annotated[
 def generate_command(
     prompt: Annotated[str, typer.Option(help="What the picture shows.", callback=unicode_text)],
     out: Annotated[Path, typer.Option(help="The folder of the result; new or empty.")],
-    history: HistoryFile = None,
+    liked: Liked = None,
+    disliked: Disliked = None,
+    votes: Votes = None,
+    stars: Stars = None,
     data: DataFolder = None,
     user: User = None,
     history_length: Count = None,
@@ -99,6 +103,7 @@ def generate_command(
     config = GuideConfig(steps=steps, weight=weight, patience=patience)
     weights = read_weights(reward or [])
     check_loss(loss, pessimism)
+    from tasteprint.data.decode import open_image
     from tasteprint.devices import usable_device
     from tasteprint.files import require_place, write_folder
     from tasteprint.locks import held_new
@@ -107,12 +112,15 @@ def generate_command(
     if device is not None:
         usable_device(device)
     require_place(out)  # a mistake should show before a model is loaded
-    person, opener = read_person(history, data, user)
+    person = read_person(liked, disliked, votes, stars, data, user)
     with held_new(out):
         maker = open_quietly(generator, size, dtype, device, checkpointing, slicing, offload)
         chosen = model or [fitting_model(generator, prompt, person)]
-        prints = open_prints(chosen, person, opener, device, history_length)
-        rewards = [*own_rewards(prints, config.weight, loss, pessimism), *other_rewards(weights, device)]
+        prints = open_prints(chosen, person, open_image, device, history_length)
+        rewards = [
+            *own_rewards(prints, config.weight, loss, pessimism),
+            *other_rewards(weights, device, person, open_image),
+        ]
         from tasteprint.guide import reno
         from tasteprint.report.generation import GenerationTrace
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,6 +76,27 @@ def read_opinions(
     return gather_opinions(liked or (), disliked or (), said, [*files, *rated, *more])
 
 
+def read_person(
+    liked: Sequence[str] | None,
+    disliked: Sequence[str] | None,
+    votes: Sequence[str] | None,
+    stars: Sequence[str] | None,
+    data: Path | None,
+    user: str | None,
+) -> History:
+    """Read what a person said who must have said something. ValueError as for `read_opinions`, and for nothing."""
+    from tasteprint.library.opinions import count_said
+
+    if not any((liked, disliked, votes, stars, data, user)):
+        raise ValueError(
+            "the person is missing; expected --votes FILE (or --liked, --stars), or --data DIR and --user ID."
+        )
+    history = read_opinions(liked, disliked, votes, stars, data, user)
+    if not count_said(history):
+        raise ValueError("nothing is said of any picture; expected votes, likes or stars: give some.")
+    return history
+
+
 def _of_libraries(sources: Sequence[str]) -> tuple[list[str], list[Rating]]:
     """Tell files from libraries, and read these; what they leave unsaid is told on standard error."""
     if not sources:
@@ -131,7 +152,11 @@ def _shared_taste(name: str) -> Scorer:
     from tasteprint.scorers import SCORERS, open_scorer
     from tasteprint.types import History
 
-    return open_scorer(name) if name in SCORERS else open_model(name).print_of(History("nobody"), open_image)
+    nobody = History("nobody")
+    if name not in SCORERS:
+        return open_model(name).print_of(nobody, open_image)
+    opened: Any = open_scorer(name)
+    return opened.of(nobody, open_image) if SCORERS[name].personal else opened
 
 
 def _votes_of(data: Path, user: str) -> list[Vote]:

@@ -1,11 +1,10 @@
-"""Which person a command is about: options that several commands share, and the history that they name.
+"""Which person a command is about: options that several commands share, and what a model reads of their history.
 
-Enters: options of the command line. Leaves: a `History`, and what opens its images. Does not know: models, scores.
+Enters: options of the command line, a history. Leaves: the part that is read. Does not know: scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,9 +14,7 @@ import typer
 from tasteprint.cli.bounds import number_option
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from tasteprint.types import History, TasteModel
+    from tasteprint.types import History, TasteModel, Vote
 
 MOST_VOTES = 10_000
 
@@ -31,13 +28,7 @@ def unicode_text(value: str | None) -> str | None:
     return value
 
 
-HistoryFile = Annotated[
-    Path | None,
-    typer.Option(
-        help="A table of votes (CSV, JSON, …) with columns liked, disliked, perhaps prompt; paths relative to it."
-    ),
-]
-DataFolder = Annotated[Path | None, typer.Option(help="Instead of --history: a dataset folder, with --user.")]
+DataFolder = Annotated[Path | None, typer.Option(help="Instead of --votes: a dataset folder, with --user.")]
 User = Annotated[
     str | None,
     typer.Option(help="A user of the dataset, whose votes are the history.", callback=unicode_text),
@@ -54,42 +45,41 @@ Count = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def read_person(
-    history: Path | None, data: Path | None, user: str | None
-) -> tuple[History, Callable[[str], Image]]:
-    """Read the decided votes of a file or of a dataset's user, oldest first; also give what opens their images.
-
-    ValueError where neither or both are named, or half of a dataset's user, or there is no decided vote.
-    """
-    from tasteprint.data.dataset import Dataset
-    from tasteprint.data.history_files import decided, read_history
-    from tasteprint.data.images import open_image
-
-    if history is not None and data is None and user is None:
-        return decided(read_history(history), f"history {str(history)!r}"), open_image
-    if history is not None or data is None or user is None:
-        raise ValueError(
-            "the person is missing or named twice; expected --history FILE, or --data DIR and --user ID."
-        )
-    dataset = Dataset(data)
-    opener = dataset.images.open if dataset.summary.has_images else open_image
-    return decided(dataset.votes_of(user), f"user {user!r}"), opener
-
-
 def as_read(name: str, model: TasteModel, history: History, count: int | None) -> History:
-    """Give the votes that a model reads, the latest `count` at most; told on standard error where these are not all.
+    """Give what a model reads: the latest `count` votes at most, and likes and stars where it knows them.
 
-    Without a count: all for a model to which order means nothing, else as many as the in-context ones learned from.
+    What it leaves out is told on standard error. Without a count: all votes for a model to which order means nothing,
+    else as many decided ones as the in-context ones learned from. ValueError for likes and stars alone where it reads
+    votes only.
     """
     from tasteprint.config import DataConfig
     from tasteprint.library.person import ReadsEmbeddings
 
-    if count is None:
-        count = len(history) if isinstance(model, ReadsEmbeddings) else DataConfig().history_length
-    read = history.votes[len(history) - min(count, len(history)) :]
-    if len(read) < len(history):
+    if isinstance(model, ReadsEmbeddings):
+        return replace(history, votes=_latest(name, history.votes, len(history) if count is None else count))
+    decided = tuple(vote for vote in history.votes if not vote.is_tie)
+    if history.ratings:
+        _tell_of_ratings(name, len(history.ratings), bool(decided))
+    read = _latest(name, decided, DataConfig().history_length if count is None else count)
+    return replace(history, votes=read, ratings=())
+
+
+def _latest(name: str, votes: tuple[Vote, ...], count: int) -> tuple[Vote, ...]:
+    read = votes[len(votes) - min(count, len(votes)) :]
+    if len(read) < len(votes):
         typer.echo(
-            f"tasteprint: {name} reads the latest {len(read)} of {len(history)} votes; --history-length says how many.",
+            f"tasteprint: {name} reads the latest {len(read)} of {len(votes)} votes; --history-length says how many.",
             err=True,
         )
-    return replace(history, votes=read)
+    return read
+
+
+def _tell_of_ratings(name: str, count: int, beside_votes: bool) -> None:
+    if not beside_votes:
+        raise ValueError(
+            f"{count} likes, dislikes and stars were given to {name}, which reads votes only; expected some: give "
+            "--votes, or take a taste posterior, such as photos."
+        )
+    typer.echo(
+        f"tasteprint: {name} reads votes only: {count} likes, dislikes and stars are left out.", err=True
+    )

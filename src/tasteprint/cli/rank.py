@@ -29,6 +29,7 @@ from tasteprint.cli.own_pictures import (
 )
 from tasteprint.cli.person import AsJson, Count, DataFolder, Prompt, User
 from tasteprint.cli.progress import kept_when_stopped, progress_bar
+from tasteprint.cli.published import Device, ScorerName, Weights, open_published, refuse_idle, unit_of
 from tasteprint.cli.ranking_table import print_ranking
 from tasteprint.files import json_text
 from tasteprint.library.names import plain
@@ -72,6 +73,9 @@ def rank_command(
     stars: Stars = None,
     model: Model = "photos",
     shared: Shared = None,
+    scorer: ScorerName = None,
+    weights: Weights = None,
+    device: Device = None,
     out: Out = None,
     best: Best = 10,
     copy_to: CopyTo = None,
@@ -84,11 +88,15 @@ def rank_command(
     no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rank your own pictures by what you said of some, the best first; equal ones keep the order given."""
+    """Rank your own pictures by what you said of some, or by a published scorer; equal ones keep the order given."""
     _check(out, copy_to)
     _check_dry_run(dry_run, write_xmp, out, copy_to)
+    refuse_idle(scorer, weights, device)
     history = read_opinions(liked, disliked, votes, stars, data, user)
-    ranking = _ranked(pictures, history, (model, shared), prompt, history_length, not no_cache)
+    if scorer is not None:
+        ranking = _ranked_by_scorer(pictures, history, scorer, weights, device, prompt)
+    else:
+        ranking = _ranked(pictures, history, (model, shared), prompt, history_length, not no_cache)
     if as_json:
         typer.echo(json_text(_objects(ranking)))
     else:
@@ -139,6 +147,20 @@ def _ranked(
     return replace(ranking, skipped=found.skipped, model=" + ".join(filter(None, model)))
 
 
+def _ranked_by_scorer(
+    sources: list[str], history: History, name: str, weights: str | None, device: str | None, prompt: str
+) -> Ranking:
+    from tasteprint.data.images import open_image
+    from tasteprint.library.folder import find_pictures
+    from tasteprint.library.looking import rank_by_scorer
+
+    found = find_pictures(sources)
+    opened = open_published(name, weights, device, prompt, history, open_image)
+    with kept_when_stopped(False) as progress:
+        ranking = rank_by_scorer(opened, found.paths, history, prompt, unit_of(name), progress)
+    return replace(ranking, skipped=found.skipped, model=name)
+
+
 def _copied(ranking: Ranking, best: int, folder: Path) -> tuple[tuple[Path, str], ...]:
     """Link or copy the best; give those that are gone."""
     from tasteprint.library.copies import copy_in_order
@@ -171,8 +193,7 @@ def _objects(ranking: Ranking) -> list[dict[str, Any]]:
     return [
         {
             "image": str(one.path),
-            "q": 1 / (1 + math.exp(-one.score)) if one.score > -700 else 0.0,
-            "margin": one.score,
+            **_score(ranking, one.score),
             "standing": one.standing,
             "group": one.group,
             "leads": one.leads,
@@ -181,3 +202,10 @@ def _objects(ranking: Ranking) -> list[dict[str, Any]]:
         }
         for one in ranking.pictures
     ]
+
+
+def _score(ranking: Ranking, score: float) -> dict[str, float]:
+    """A score in a unit of its own, or a margin and its sigmoid."""
+    if ranking.unit:
+        return {"score": score}
+    return {"q": 1 / (1 + math.exp(-score)) if score > -700 else 0.0, "margin": score}

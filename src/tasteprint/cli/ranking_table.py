@@ -69,6 +69,11 @@ def _bar(share: float) -> str:
 def _summary(ranking: Ranking) -> str:
     alike = len(ranking) - len(ranking.leaders)
     doubles = f", {alike:,} of them near-duplicates of a better one" if alike else ""
+    if ranking.unit:
+        return (
+            f"{len(ranking):,} pictures ranked by {ranking.model}: {ranking.unit}. How sure: the share of the other "
+            "pictures that score lower."
+        )
     said = "1 opinion" if ranking.opinions == 1 else f"{ranking.opinions:,} opinions"
     return (
         f"{len(ranking):,} pictures ranked by {said}{doubles}. How sure: the probability that you prefer a picture to "

@@ -7,7 +7,7 @@ noise, files of results.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasteprint.cli.person import as_read
 
@@ -63,7 +63,7 @@ def fitting_model(generator: str, prompt: str, history: History) -> str:
         return "photos"
     learned = LearnedRange.from_record(read_about(find_model("mini")).get("range"))
     known = learned.knows_prompts([prompt, *(vote.prompt for vote in history.votes)])
-    return "mini" if known and len(history) <= learned.votes else "mini-posterior"
+    return "mini" if known and len(history) <= learned.votes and not history.ratings else "mini-posterior"
 
 
 def open_prints(
@@ -105,15 +105,23 @@ def own_rewards(
     return [Reward(name, scorer, weight / len(prints), chosen) for name, scorer in scorers.items()]
 
 
-def other_rewards(weights: Mapping[str, float], device: str | None = None) -> list[Reward]:
-    """Open other scorers; the loss of each is its weight times its offset less its score (ReNO)."""
-    from tasteprint.guide.rewards import Reward, below
-    from tasteprint.scorers import open_scorer
+def other_rewards(
+    weights: Mapping[str, float], device: str | None, history: History, open_image: OpenImage
+) -> list[Reward]:
+    """Open other scorers, the personal ones for this person.
 
-    opened = {name: open_scorer(name, device) for name in weights}
-    return [
-        Reward(name, opened[name], weight, below(opened[name].offset)) for name, weight in weights.items()
-    ]
+    The loss of each is its weight times its offset less its score (ReNO), or 1 - Q where it is an in-context model.
+    """
+    from tasteprint.guide.rewards import LOSSES, Reward, below
+    from tasteprint.scorers import SCORERS, open_scorer
+
+    rewards = []
+    for name, weight in weights.items():
+        opened: Any = open_scorer(name, device)
+        scorer = opened.of(history, open_image) if SCORERS[name].personal else opened
+        loss = below(scorer.offset) if hasattr(scorer, "offset") else LOSSES[scorer.guidance_loss]
+        rewards.append(Reward(name, scorer, weight, loss))
+    return rewards
 
 
 def _pessimistic(prints: Mapping[str, Print], deviations: float) -> dict[str, Scorer]:

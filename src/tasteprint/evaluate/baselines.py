@@ -7,7 +7,7 @@ examples with another person's history. Does not know: how margins are judged.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -28,6 +28,9 @@ from tasteprint.vision.feature_store import FeatureStore
 if TYPE_CHECKING:
     from tasteprint.data.dataset import Dataset
     from tasteprint.incontext.network import PreferenceNetwork
+
+CandidateFeatures = Callable[[Sequence[Candidate]], np.ndarray]
+"""Candidates to their features, (n, d)."""
 
 RIDGE = 1.0
 """Of the population's strengths: a standard normal prior on each, in logits."""
@@ -110,16 +113,24 @@ def logistic(features: Features, training_images: Sequence[str], prior: float = 
     normal prior of variance `prior / d` on each of d weights, so that a typical utility has variance `prior`.
     A person without history gets zeros.
     """
-    scaler = StandardScaler().fit(features(training_images))
+    of_images = [(image, "") for image in training_images]
+    return logistic_of_candidates(lambda asked: features([image for image, _ in asked]), of_images, prior)
+
+
+def logistic_of_candidates(
+    features: CandidateFeatures, training: Sequence[Candidate], prior: float = 1.0
+) -> Predictor:
+    """Do the same on features of an image and its prompt, such as what several scorers say (`ScorerFeatures`)."""
+    scaler = StandardScaler().fit(features(training))
 
     def person(history: History, candidates: Sequence[Candidate]) -> np.ndarray:
         if not history.votes:
             return np.zeros(len(candidates))
-        names = [image for vote in history.votes for image in (vote.liked, vote.disliked)]
-        rows = scaler.transform(features(names + [image for image, _ in candidates]))
-        differences = rows[0 : len(names) : 2] - rows[1 : len(names) : 2]
+        said = [(image, vote.prompt) for vote in history.votes for image in (vote.liked, vote.disliked)]
+        rows = scaler.transform(features([*said, *candidates]))
+        differences = rows[0 : len(said) : 2] - rows[1 : len(said) : 2]
         weights = _both_orders(differences, np.ones(len(differences)), prior / rows.shape[1])
-        return rows[len(names) :] @ weights
+        return rows[len(said) :] @ weights
 
     return lambda histories, candidates: [person(*row) for row in zip(histories, candidates, strict=True)]
 

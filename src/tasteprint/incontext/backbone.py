@@ -96,7 +96,7 @@ class Idefics2Backbone(nn.Module):
         """The parts that see: P trains them, LUP freezes them."""
         return [self.network.model.vision_model, self.network.model.connector]
 
-    def image_features(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k d"]:
+    def image_features(self, pixels: Float[Tensor, "n channels h w"]) -> Float[Tensor, "n k d"]:
         """Give the `k` visual tokens of each image from normalised pixels."""
         seen = self.network.model
         return visual_tokens(seen.vision_model, seen.connector, pixels)

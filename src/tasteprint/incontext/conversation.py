@@ -26,13 +26,14 @@ class Template:
     """The fixed phrases around a prompt, and where a long prompt is cut.
 
     `tail` follows the last `Assistant:`; the answer token is read after it. `cut` says what the limit on a
-    prompt counts.
+    prompt counts, or that there is none; `one_line`, whether a prompt's white space becomes single spaces before.
     """
 
     name: str
     question: str
     tail: str = ""
-    cut: Literal["tokens", "characters"] = "tokens"
+    cut: Literal["tokens", "characters", "nowhere"] = "tokens"
+    one_line: bool = True
 
     def ask(self, prompt: str) -> str:
         """Say one image and its prompt; the model's answer comes next."""
@@ -44,13 +45,15 @@ class Template:
 
 
 _WITH_PROMPT = "The prompt is '{prompt}' Score for this image?"
+_WITHOUT = "Score for this image?"
 TEMPLATES = {
     template.name: template
     for template in (
         Template("default", _WITH_PROMPT),
-        Template("lup", _WITH_PROMPT, cut="characters"),
-        Template("lup-eval", _WITH_PROMPT, tail=" ", cut="characters"),
-        Template("viper", "Score for this image?", tail=" "),
+        Template("lup", _WITH_PROMPT, cut="characters", one_line=False),  # LUP in training
+        Template("lup-eval", _WITH_PROMPT, tail=" ", cut="nowhere", one_line=False),  # its eval.py
+        Template("viper", _WITHOUT, tail=" "),  # ViPer's metric.py
+        Template("no-prompt", _WITHOUT),  # ViPer, and LUP without prompts, in training
     )
 }
 
@@ -71,14 +74,15 @@ def conversation(template: Template, history: Iterable[tuple[str, bool]], target
     return told + template.ask(target) + template.tail
 
 
-def harmless(prompt: str | None, special_tokens: Sequence[str]) -> str:
-    """Make a prompt unable to forge a turn: one line, and no special token of the tokenizer in it.
+def harmless(prompt: str | None, special_tokens: Sequence[str], one_line: bool = True) -> str:
+    """Make a prompt unable to forge a turn: no special token of the tokenizer in it, and one line if asked.
 
     A special token is broken by a space after its first character, so a person still reads what was written. Of None
     comes an empty prompt; of bytes that were no UTF-8, question marks.
     """
     prompt = (prompt or "").encode("utf-8", "replace").decode()
-    prompt = re.sub(r"[\s\x00-\x1f\x7f]+", " ", prompt).strip()
+    if one_line:
+        prompt = re.sub(r"[\s\x00-\x1f\x7f]+", " ", prompt).strip()
     for token in special_tokens:
         if len(token) > 1:
             prompt = prompt.replace(token, f"{token[0]} {token[1:]}")
@@ -110,9 +114,11 @@ class TurnEncoder:
 
     def fitting(self, prompt: str) -> str:
         """Make a prompt harmless and cut it to the template's limit (P appendix D: 100 tokens)."""
-        prompt = harmless(prompt, self._specials)
         if self.template.cut == "characters":
-            return prompt[: self.prompt_limit]
+            prompt = prompt[: self.prompt_limit]
+        prompt = harmless(prompt, self._specials, self.template.one_line)
+        if self.template.cut != "tokens":
+            return prompt
         offsets = self.processor.tokenizer(
             prompt, add_special_tokens=False, return_offsets_mapping=True
         ).offset_mapping

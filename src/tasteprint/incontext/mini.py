@@ -18,6 +18,8 @@ from tasteprint.vision.eye import IMAGE_SIZE, VISUAL_TOKENS, eye_config, eye_pro
 FAKE = "<fake_token_around_image>"
 BEGIN, STOP, PAD = "<s>", "</s>", "<pad>"
 VOCABULARY = 1024
+FITTED = ("default", "lup", "lup-eval", "viper")
+"""The templates whose phrases the tokenizer is fitted to; "no-prompt" has those of "viper"."""
 
 # The template's phrases are words of their own, so that each becomes one token; the rest is split like GPT-2's.
 _PHRASES = (
@@ -87,7 +89,7 @@ def _byte_level_bpe(captions: Iterable[str]) -> Tokenizer:
 def _corpus(captions: Iterable[str]) -> Iterable[str]:
     """Every phrase as often as is needed to be merged whole, each between special tokens as it is when used."""
     texts = sorted(set(captions)) or ["a picture"]
-    for template in TEMPLATES.values():
+    for template in (TEMPLATES[name] for name in FITTED):
         for text in [*texts, *texts[:1] * 64]:
             whole = conversation(template, [(text, True), (text, False)], text)
             whole = whole.replace(IMAGE, f"{FAKE} ")

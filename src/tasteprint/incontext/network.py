@@ -19,12 +19,15 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from tasteprint.config import ModelConfig
+from tasteprint.foreign import is_foreign
+from tasteprint.hub import find_model
 from tasteprint.incontext import storage
 from tasteprint.incontext.backbone import Idefics2Backbone
 from tasteprint.incontext.conversation import TurnEncoder, template_named
 from tasteprint.incontext.loss import AnswerTokens, margin
 from tasteprint.incontext.opening import load_backbone
 from tasteprint.incontext.packing import SLOT, collate, pack, visible, visible_past
+from tasteprint.incontext.published import load_published
 from tasteprint.learned_range import LearnedRange
 from tasteprint.types import Candidate, History
 from tasteprint.vision.idefics2 import VisionPart
@@ -108,11 +111,18 @@ class PreferenceNetwork(nn.Module):
     def from_pretrained(
         cls, name: str | Path, template: str | None = None, n_tokens: int | None = None
     ) -> PreferenceNetwork:
-        """Load "mini", which comes with the package, a folder or a Hub repository.
+        """Load "mini", which comes with the package, a folder or a Hub repository, ours or as LUP or ViPer publish it.
 
-        ValueError where its template or token count is not the one expected.
+        ValueError where its template or token count is not the one expected. What others publish names no template:
+        there `template` chooses one (`incontext.published`).
         """
-        backbone, config, tokens, about = storage.load(name, template, n_tokens)
+        folder = find_model(name)
+        about: dict[str, Any] = {}
+        if is_foreign(folder):
+            backbone, config, tokens = load_published(folder, str(name), template)
+            storage.expect(folder, "n_tokens", len(tokens), n_tokens)
+        else:
+            backbone, config, tokens, about = storage.load(folder, template, n_tokens)
         network = cls(backbone, config, len(tokens))
         network.set_tokens(tokens)
         network.learned = LearnedRange.from_record(about.get("range"))
@@ -158,7 +168,7 @@ class PreferenceNetwork(nn.Module):
         """What sees: the network's own modules, which stay where they are."""
         return self.backbone.vision_part(self.settings.image_size)
 
-    def pixels(self, images: Sequence[Image.Image]) -> Float[Tensor, "n 3 side side"]:
+    def pixels(self, images: Sequence[Image.Image]) -> Float[Tensor, "n channels side side"]:
         """Prepare pictures with the backbone's own processor."""
         return self.vision_part.pixels(images)
 
@@ -170,7 +180,7 @@ class PreferenceNetwork(nn.Module):
         targets: Int[Tensor, "n 2"],
         context: Int[Tensor, "m 2"],
         image_index: Int[Tensor, " i"],
-        pixel_values: Float[Tensor, "u 3 h w"] | None = None,
+        pixel_values: Float[Tensor, "u channels h w"] | None = None,
         image_features: Float[Tensor, "u k d"] | None = None,
         layers: Sequence[int] = (),
         past: ReadBefore | None = None,

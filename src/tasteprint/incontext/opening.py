@@ -22,6 +22,9 @@ from tasteprint.incontext.mini import mini_model, mini_processor
 from tasteprint.loading import library_faults, require_whole
 from tasteprint.tensor_files import files_fingerprint, require_finite, require_floats
 
+IDEFICS2_LONGEST = 980
+"""Pixels of the longest edge, where nobody told the processor another number."""
+
 MINI = "mini"
 FAMILIES = {"idefics2": Idefics2ForConditionalGeneration}
 
@@ -36,6 +39,8 @@ def load_backbone(config: ModelConfig, captions: Iterable[str] = ()) -> Idefics2
     """Build `mini` from nothing (the captions fit its tokenizer), or load a backbone by hub name or folder."""
     if config.lora_r and config.backbone == MINI:
         raise ValueError("mini was given lora_r; expected 0: it is built from nothing and trained whole.")
+    if config.backbone == MINI and not config.image_size:
+        raise ValueError("mini was given image_size 0; expected the side of its square pictures, such as 48.")
     if config.backbone == MINI:
         processor = mini_processor(captions, config.image_size)
         return Idefics2Backbone(mini_model(processor), processor)
@@ -56,6 +61,7 @@ def _published(config: ModelConfig) -> tuple[Idefics2ForConditionalGeneration, A
         processor = AutoProcessor.from_pretrained(
             folder, do_image_splitting=False, backend="pil", trust_remote_code=False
         )
+        _tell_size(processor.image_processor)
         loaded: Any = family.from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **precision
         )
@@ -64,6 +70,12 @@ def _published(config: ModelConfig) -> tuple[Idefics2ForConditionalGeneration, A
         require_floats(folder.glob("*.safetensors"), network.state_dict())
     require_finite(f"backbone {config.backbone!r}", dict(network.named_parameters()))
     return network, processor, files_fingerprint(folder)
+
+
+def _tell_size(processor: Any) -> None:
+    """P, LUP and ViPer show Idefics2 pictures of 448 pixels at most, and 378 at least; of itself it takes 980."""
+    if processor.size["longest_edge"] == IDEFICS2_LONGEST:
+        processor.size = {"longest_edge": 448, "shortest_edge": 378}
 
 
 def lora_config(config: ModelConfig) -> LoraConfig:

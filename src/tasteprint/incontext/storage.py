@@ -74,8 +74,8 @@ def load(
     folder = find_model(name)
     about = read_about(folder)
     config = ModelConfig(**said_in(about, folder, "model", dict))
-    _expect(folder, "template", config.template, template)
-    _expect(folder, "n_tokens", said_in(about, folder, "n_tokens", int), n_tokens)
+    expect(folder, "template", config.template, template)
+    expect(folder, "n_tokens", said_in(about, folder, "n_tokens", int), n_tokens)
     if config.lora_r:
         backbone = load_backbone(config)
         _load_adapter(folder, backbone)
@@ -130,7 +130,8 @@ def _load_adapter(folder: Path, backbone: Idefics2Backbone) -> None:
     set_peft_model_state_dict(backbone.network, found)
 
 
-def _expect(folder: Path, what: str, got: str | int, expected: str | int | None) -> None:
+def expect(folder: Path, what: str, got: str | int, expected: str | int | None) -> None:
+    """ValueError where something was expected of a folder, and is not so."""
     if expected is not None and got != expected:
         raise ValueError(
             f"{folder} was trained with {what} {got!r}; expected {expected!r}: use another checkpoint."

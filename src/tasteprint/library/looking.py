@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image
+from scipy.stats import rankdata
 
 from tasteprint.data.decode import ImageError, open_image
-from tasteprint.library.opinions import words_by_image
-from tasteprint.library.ranking import Ranking, ranked_pictures
+from tasteprint.library.opinions import count_said, words_by_image
+from tasteprint.library.ranking import RankedPicture, Ranking, ranked_pictures
 from tasteprint.types import History
 
 if TYPE_CHECKING:
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 
 BATCH = 16
 """Pictures that are decoded at once: half a gigabyte of 12 megapixels."""
+
+
+@runtime_checkable
+class ScoresPictures(Protocol):
+    """What scores PIL pictures: a print, or a published scorer."""
+
+    def score_pictures(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Any:
+        """Give one score a picture, in a tensor; higher is better."""
+        ...
 
 
 def rank_by_looking(
@@ -39,21 +50,52 @@ def rank_by_looking(
     """
     read, notes = latest_votes(history, history_length)
     taste = model.print_of(read, open_image)
+    kept, scores, failed = _looked_at(taste, paths, prompt, progress)
+    rows = _with_said(ranked_pictures(kept, scores), history)
+    return Ranking(rows, failed, notes=notes, opinions=len(read.votes))
+
+
+def rank_by_scorer(
+    scorer: ScoresPictures,
+    paths: Sequence[Path],
+    history: History,
+    prompt: str,
+    unit: str,
+    progress: Callable[[str, int, int], None],
+) -> Ranking:
+    """Rank files by a published scorer, whose score has this unit and is no utility of a person.
+
+    So a standing is the share of the other pictures that score lower, equal ones as one half. ValueError where no file
+    can be opened.
+    """
+    kept, scores, failed = _looked_at(scorer, paths, prompt, progress)
+    others = max(1, len(scores) - 1)
+    shares = (rankdata(scores) - 1) / others if len(scores) > 1 else np.full(1, 0.5)
+    rows = _with_said(ranked_pictures(kept, scores, shares), history)
+    return Ranking(rows, failed, opinions=count_said(history), unit=unit)
+
+
+def _looked_at(
+    scorer: ScoresPictures, paths: Sequence[Path], prompt: str, progress: Callable[[str, int, int], None]
+) -> tuple[list[Path], Float[np.ndarray, " n"], tuple[tuple[Path, str], ...]]:
+    """Files that could be opened, their scores, and the others with reasons. ValueError where there are none."""
     failed: list[tuple[Path, str]] = []
     kept: list[Path] = []
     scores: list[float] = []
     for batch, pictures in _opened(paths, failed):
-        scores += taste.score_pictures(pictures, [prompt] * len(pictures)).tolist()
+        scores += scorer.score_pictures(pictures, [prompt] * len(pictures)).tolist()
         kept += batch
         progress("looking", len(kept) + len(failed), len(paths))
     if not kept:
         raise ValueError(
             f"none of {len(paths)} files could be looked at; expected pictures, but {failed[0][1]}"
         )
+    return kept, np.array(scores), tuple(failed)
+
+
+def _with_said(rows: Sequence[RankedPicture], history: History) -> tuple[RankedPicture, ...]:
     said = words_by_image(history)
-    rows = ranked_pictures(kept, np.array(scores))
-    ranked = tuple(replace(row, said=said.get(str(row.path), "")) for row in rows)
-    return Ranking(ranked, tuple(failed), notes=notes, opinions=len(read.votes))
+    return tuple(replace(row, said=said.get(str(row.path), "")) for row in rows)
 
 
 def latest_votes(history: History, count: int) -> tuple[History, tuple[str, ...]]:

@@ -59,8 +59,10 @@ class RankedPicture:
 class Ranking:
     """A person's pictures, the best first; equal ones in the order in which they came.
 
-    `failed` are files that could not be looked at, each with the reason; `skipped` counts files that were passed over,
-    by reason; `notes` are sentences that the person should read; `opinions` counts what the person had said.
+    `unit` is what a score means where it is no utility in logits; a standing then is the share of the other pictures
+    that score lower. `failed` are files that could not be looked at, each with the reason; `skipped` counts files that
+    were passed over, by reason; `notes` are sentences that the person should read; `opinions` counts what the person
+    had said.
     """
 
     pictures: tuple[RankedPicture, ...]
@@ -69,6 +71,7 @@ class Ranking:
     notes: tuple[str, ...] = ()
     model: str = ""
     opinions: int = 0
+    unit: str = ""
 
     def __len__(self) -> int:
         """Number of pictures."""

@@ -75,7 +75,7 @@ class Server:
     def _asked(
         self, connection: http.client.HTTPConnection, method: str, path: str, question: object
     ) -> tuple[int, bytes, str]:
-        body = None if question is None else json.dumps(question).encode()
+        body = None if question is None else json.dumps(question, allow_nan=False).encode()
         headers = self.headers | ({} if body is None else {"Content-Type": "application/json"})
         connection.request(method, self.base + path, body, headers)
         with connection.getresponse() as answer:

@@ -176,7 +176,11 @@ def generation_record(
         "generator": {"name": generator.name, "fingerprint": generator.fingerprint},
         "models": {name: {"fingerprint": fingerprint} for name, fingerprint in models.items()},
         "rewards": [{"name": r.name, "weight": r.weight, "loss": r.loss.__name__} for r in rewards],
-        "history": {"user": history.user_id, "votes": [asdict(vote) for vote in history.votes]},
+        "history": {
+            "user": history.user_id,
+            "votes": [asdict(vote) for vote in history.votes],
+            "ratings": [asdict(rating) for rating in history.ratings],
+        },
         "versions": provenance.versions(*LIBRARIES),
         "build": provenance.code_digest(),
         "commit": provenance.commit(),

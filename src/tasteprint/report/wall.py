@@ -136,6 +136,7 @@ class _View:
             "unshown": len(self.ranking.leaders) - shown,
             "opinions": self.ranking.opinions,
             "model": self.ranking.model,
+            "unit": self.ranking.unit,
             "notes": self.ranking.notes,
             "skipped": self.ranking.skipped,
             "failed": failed[:FAILED],

@@ -1,6 +1,6 @@
 """PickScore: a CLIP fine-tuned on what people preferred in Pick-a-Pic (Kirstain et al., arXiv 2305.01569).
 
-Enters: its repository or folder. Leaves: a `ClipScorer`; the formula is CLIP's. Does not know: the votes behind it.
+Enters: its repository or folder. Leaves: a `RewardModel`; the formula is CLIP's. Does not know: the votes behind it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import torch
 
-from tasteprint.scorers.clip import CLIP, ClipScorer, open_clip
+from tasteprint.scorers.clip import CLIP, open_clip
+from tasteprint.scorers.reward import RewardModel
+from tasteprint.scorers.weights import kept_with
 
 PICKSCORE = "yuvalkirstain/PickScore_v1"
 OFFSET = 30.0
@@ -18,9 +20,9 @@ OFFSET = 30.0
 
 def open_pickscore(
     name: str | Path = PICKSCORE,
-    prepared_by: str | Path = CLIP,
+    prepared_by: str | Path | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
-) -> ClipScorer:
+) -> RewardModel:
     """Load PickScore, by default with CLIP-H's tokenizer and processor, as its authors do. Errors: see `open_clip`."""
-    return open_clip(name, prepared_by, OFFSET, device, dtype)
+    return open_clip(name, prepared_by or kept_with(name, CLIP), OFFSET, device, dtype)

@@ -15,37 +15,48 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 from transformers import AutoImageProcessor, Idefics2Config
 from transformers.models.idefics2.modeling_idefics2 import Idefics2Connector, Idefics2VisionTransformer
 
 from tasteprint.hub import find_model, read_about, said_in
 from tasteprint.loading import library_faults
 from tasteprint.tensor_files import read_tensors, require_fit
-from tasteprint.vision.pixels import image_processor_numbers, square_pixels, square_twin
+from tasteprint.vision.pixels import (
+    framed_pixels,
+    framed_twin,
+    image_processor_numbers,
+    square_pixels,
+    square_twin,
+)
 
 PREFIXES = ("model.vision_model.", "model.connector.")
 """Where the two parts lie among a whole model's weights."""
 
 
 def visual_tokens(
-    vision_model: nn.Module, connector: nn.Module, pixels: Float[Tensor, "n 3 h w"]
+    vision_model: nn.Module, connector: nn.Module, pixels: Float[Tensor, "n channels h w"]
 ) -> Float[Tensor, "n k d"]:
     """Give the k visual tokens of each image from normalised pixels, as transformers' own model does.
 
-    Only that it drops images that are 0 everywhere, taking them for padding; here they are images.
+    Where there are four channels, the last says where the image is in its frame (`pixels.framed_pixels`); a patch is
+    seen where the image fills it. Transformers drops images that are 0 everywhere, taking them for padding; here they
+    are images.
     """
     weight = next(vision_model.parameters())
     side: int = vision_model.config.patch_size  # type: ignore[union-attr,assignment]
-    patches = torch.ones(
-        len(pixels), pixels.shape[2] // side, pixels.shape[3] // side, dtype=torch.bool, device=pixels.device
-    )
-    seen = vision_model(pixel_values=pixels.to(weight.dtype).contiguous(), patch_attention_mask=patches)
+    here = pixels[:, 3] if pixels.shape[1] == 4 else torch.ones_like(pixels[:, 0])
+    patches = max_pool2d(1 - here.detach(), side) == 0
+    shown = pixels[:, :3].to(weight.dtype).contiguous()
+    seen = vision_model(pixel_values=shown, patch_attention_mask=patches)
     return connector(seen.last_hidden_state, attention_mask=patches.flatten(1))
 
 
 @dataclass(frozen=True, eq=False)
 class VisionPart:
-    """A vision tower and connector with the preparation of their pixels: `image_size` is the square a side."""
+    """A vision tower and connector with the preparation of their pixels: `image_size` is the side of the square that
+    pictures are squashed to before; 0 keeps their proportions.
+    """
 
     vision_model: nn.Module
     connector: nn.Module
@@ -94,7 +105,8 @@ class VisionPart:
     @property
     def preparation(self) -> str:
         """Every number that the pixels depend on."""
-        return f"square {self.image_size} {image_processor_numbers(self.image_processor)}"
+        shape = f"square {self.image_size}" if self.image_size else "framed"
+        return f"{shape} {image_processor_numbers(self.image_processor)}"
 
     def load(self, weights: dict[str, Tensor]) -> None:
         """Take weights over, by the names of `modules`. ValueError where they do not fit."""
@@ -106,15 +118,19 @@ class VisionPart:
         self.modules.eval().requires_grad_(False)
         return self
 
-    def pixels(self, pictures: Sequence[Image.Image]) -> Float[Tensor, "n 3 side side"]:
+    def pixels(self, pictures: Sequence[Image.Image]) -> Float[Tensor, "n channels side side"]:
         """Prepare pictures with the processor."""
+        if not self.image_size:
+            return framed_pixels(pictures, self.image_processor)
         return square_pixels(pictures, self.image_processor, self.image_size)
 
-    def twin(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 side side"]:
+    def twin(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n channels side side"]:
         """Prepare tensors in [0, 1] alike, with gradients."""
+        if not self.image_size:
+            return framed_twin(images, self.image_processor)
         return square_twin(images, self.image_processor, self.image_size)
 
-    def tokens(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k d"]:
+    def tokens(self, pixels: Float[Tensor, "n channels h w"]) -> Float[Tensor, "n k d"]:
         """Give the visual tokens of normalised pixels."""
         return visual_tokens(self.vision_model, self.connector, pixels)
 

@@ -105,9 +105,47 @@ def square_twin(
     images: Float[Tensor, "n 3 h w"], processor: Any, image_size: int
 ) -> Float[Tensor, "n 3 side side"]:
     """Do the same to tensors in [0, 1] with gradients (P appendix D)."""
-    images = _resized(images, (image_size, image_size), Image.Resampling.BICUBIC)
+    images = resized(images, (image_size, image_size), Image.Resampling.BICUBIC)
     side = max(min(image_size, processor.size["longest_edge"]), processor.size["shortest_edge"])
-    return _normalised(_resized(images, (side, side), processor.resample), processor)
+    scaled = resized(images, (side, side), processor.resample)
+    return normalised(scaled, processor.image_mean, processor.image_std, processor.rescale_factor)
+
+
+def framed_pixels(images: Sequence[Image.Image], processor: Any) -> Float[Tensor, "n 4 side side"]:
+    """Let Idefics2's image processor keep each image's proportions, and put it into the corner of a square frame.
+
+    The frame is as long as the processor's longest edge, and 0 where there is no image; the fourth channel is 1 where
+    there is one, else 0.
+    """
+    sides = [framed_size(image.height, image.width, processor.size) for image in images]
+    pixels = [processor([[as_rgb(image)]], return_tensors="pt")["pixel_values"][0] for image in images]
+    return torch.cat([_framed(one, size, processor) for one, size in zip(pixels, sides, strict=True)])
+
+
+def framed_twin(images: Float[Tensor, "n 3 h w"], processor: Any) -> Float[Tensor, "n 4 side side"]:
+    """Do the same to tensors in [0, 1] with gradients."""
+    size = framed_size(images.shape[-2], images.shape[-1], processor.size)
+    scaled = resized(images, size, processor.resample)
+    pixels = normalised(scaled, processor.image_mean, processor.image_std, processor.rescale_factor)
+    return _framed(pixels, size, processor)
+
+
+def framed_size(height: int, width: int, size: Any) -> tuple[int, int]:
+    """Give what Idefics2's processor makes of (height, width): the longest edge at most, the shortest at least."""
+    require_proportions(width, height)
+    longest, shortest = size["longest_edge"], size["shortest_edge"]
+    across = width / height
+    if width >= height and width > longest:
+        height, width = int(longest / across), longest
+    elif height > width and height > longest:
+        height, width = longest, int(longest * across)
+    return max(height, shortest), max(width, shortest)
+
+
+def _framed(pixels: Tensor, size: tuple[int, int], processor: Any) -> Tensor:
+    side = max(processor.size["longest_edge"], processor.size["shortest_edge"])
+    here = torch.ones_like(pixels[:, :1])
+    return pad(torch.cat([pixels, here], dim=1), (0, side - size[1], 0, side - size[0]))
 
 
 def prepared(image: Image.Image, processor: Any) -> Float[Tensor, "1 3 height width"]:
@@ -123,7 +161,7 @@ def squeezed(image: Image.Image, side: int) -> Float[Tensor, "1 3 side side"]:
 
 def squeezed_twin(images: Float[Tensor, "n 3 h w"], side: int) -> Float[Tensor, "n 3 side side"]:
     """Do the same to tensors in [0, 1] with gradients; they differ as `twin` and `prepared` do."""
-    return _resized(images, (side, side), Image.Resampling.BICUBIC)
+    return resized(images, (side, side), Image.Resampling.BICUBIC)
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
@@ -153,10 +191,10 @@ def twin(images: Float[Tensor, "n 3 h w"], processor: Any) -> Float[Tensor, "n 3
     1.125/255 (bicubic, whose weights sum to 1.25 without their signs), by 0.3/255 on average. ValueError for images
     more than 256 times as long as wide.
     """
-    images = _resized(images, _target(images.shape[-2], images.shape[-1], processor.size), processor.resample)
+    images = resized(images, _target(images.shape[-2], images.shape[-1], processor.size), processor.resample)
     if processor.do_center_crop:
         images = _middle(images, processor.crop_size.height, processor.crop_size.width)
-    return _normalised(images, processor)
+    return normalised(images, processor.image_mean, processor.image_std, processor.rescale_factor)
 
 
 def has_twin(processor: Any) -> bool:
@@ -184,19 +222,27 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, Image.Resampling) else value
 
 
-def _target(height: int, width: int, size: Any) -> tuple[int, int]:
+def require_proportions(width: int, height: int) -> None:
+    """ValueError for a picture without pixels, or of which one side is more than 256 times the other."""
     if not 0 < max(height, width) <= LONGEST * min(height, width):
         raise ValueError(
             f"an image is {width} x {height} pixels; expected at least 1 a side, and one side at most {LONGEST} times "
             "the other: crop it or leave it out."
         )
+
+
+def _target(height: int, width: int, size: Any) -> tuple[int, int]:
+    require_proportions(width, height)
     if size.height:
         return size.height, size.width
     longest = int(size.shortest_edge * max(height, width) / min(height, width))
     return (size.shortest_edge, longest) if height <= width else (longest, size.shortest_edge)
 
 
-def _resized(images: Tensor, size: tuple[int, int], resample: int) -> Tensor:
+def resized(
+    images: Float[Tensor, "n 3 h w"], size: tuple[int, int], resample: int
+) -> Float[Tensor, "n 3 height width"]:
+    """Resize to (height, width) as PIL does with a bilinear or bicubic kernel, with gradients and unrounded."""
     mode = _MODES[Image.Resampling(resample)]
     if (
         1 in images.shape[-2:]
@@ -217,9 +263,12 @@ def _middle(images: Tensor, height: int, width: int) -> Tensor:
     return pad(images, (left, right, top, down))  # negative numbers cut
 
 
-def _normalised(images: Tensor, processor: Any) -> Tensor:
-    mean, std = (
+def normalised(
+    images: Float[Tensor, "n 3 h w"], mean: Sequence[float], std: Sequence[float], factor: float = 1 / 255
+) -> Float[Tensor, "n 3 h w"]:
+    """Subtract a channel's mean and divide by its deviation; `factor` is what bytes are multiplied by before."""
+    low, spread = (
         torch.tensor(values, dtype=images.dtype, device=images.device)[:, None, None]
-        for values in (processor.image_mean, processor.image_std)
+        for values in (mean, std)
     )
-    return (images * (255 * processor.rescale_factor) - mean) / std
+    return (images * (255 * factor) - low) / spread

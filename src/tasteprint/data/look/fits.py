@@ -5,7 +5,7 @@ Enters: a log, and how each mapping is to be changed. Leaves: `Fit`s, or the one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
@@ -81,15 +81,21 @@ class _Candidate(NamedTuple):
         return next((role for role in self.same if named_as(role, columns)), "")
 
 
-def _candidates(change: Change) -> Iterator[_Candidate]:
+def _candidates(change: Change) -> list[_Candidate]:
+    """The bundled mappings that can be so changed. ValueError, as of the first, where none can."""
+    found, faults = [], []
     for name in bundled_mappings():
         own = load_mapping(name)
         try:
             mapping = change(own)
-        except ValueError:
-            continue  # a role that this kind of log has not
+        except ValueError as fault:
+            faults.append(fault)  # a role that this kind of log has not, or a change that is none
+            continue
         same = [role for role, value in own.constants.items() if mapping.constants.get(role) == value]
-        yield _Candidate(name, mapping, tuple(same))
+        found.append(_Candidate(name, mapping, tuple(same)))
+    if not found:
+        raise faults[0]
+    return found
 
 
 def _fit(source: str | Path, log: Log, one: _Candidate) -> Fit | None:

@@ -49,12 +49,15 @@ def _json(value: Any) -> str:
     if isinstance(value, dict):
         return (
             "{"
-            + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_json(one)}" for key, one in value.items())
+            + ", ".join(
+                f"{json.dumps(key, ensure_ascii=False, allow_nan=False)}: {_json(one)}"
+                for key, one in value.items()
+            )
             + "}"
         )
     if isinstance(value, list):
         return "[" + ", ".join(map(_json, value)) + "]"
-    return str(value) if isinstance(value, Number) else json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, Number) else json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
