@@ -125,7 +125,7 @@ def _faults_of_sentence(said: str) -> list[str]:
 def audit(place: Place, work: Path, command, expected: str, new=(), goes_on=(), **more):
     """Run a command and hold its ending against the rules; give what it printed.
 
-    `new` is what it may make, and `goes_on` what it may leave where it fails, since the same command goes on from there.
+    `new` is what it may make; `goes_on` what it may leave where it fails: the same command goes on from there.
     """
     before = snapshot(place.root, work)
     done = place.run(work, *command, **more)

@@ -67,7 +67,8 @@ LISTED = ("missing", "short", "fifo", "folder")
 FLIPPED = TENSOR_HARMS["flipped"]
 """Another weight, of which without checksums nobody knows either."""
 
-BELIEVED = ("scheduler/scheduler_config.json", "model_index.json", "text_encoder/config.json")
+BELIEVED = ("scheduler/scheduler_config.json", "model_index.json", "text_encoder/config.json",
+            "tokenizer/tokenizer_config.json")  # fmt: skip
 """Files of settings with defaults: of a folder without checksums nobody knows that they said something else."""
 
 COMMANDS = {
