@@ -4,13 +4,17 @@ BIN := .venv/bin
 # Tests run in a random order; `make test SEED=N` repeats that of a seed, which is printed with the command.
 SEED := $(shell date +%s)
 
-.PHONY: demo test check docs format bench clean numerical
+.PHONY: demo test audit check docs format bench clean numerical
 
 demo: .venv/installed
 	$(BIN)/tasteprint demo
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --randomly-seed=$(SEED) $(PYTEST)
+
+# Every case of docs/promises.md; `make test` takes a share of them.
+audit: .venv/installed
+	$(BIN)/python -m pytest tests/audit -n 2 -m audit
 
 numerical: .venv/installed
 	$(BIN)/python -m pytest -n 2 -m numerical --randomly-seed=$(SEED)

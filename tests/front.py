@@ -18,17 +18,17 @@ from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
 
-def run(*arguments, env=None, cwd=None, input=b"", timeout=1200, text=True):
+def run(*arguments, env=None, cwd=None, input=b"", timeout=1200, text=True, interrupt=None):
     """Run a command, with bytes on its standard input; give a `subprocess.CompletedProcess`.
 
-    TimeoutExpired, after killing it, where it takes longer.
+    After `interrupt` seconds it gets a Ctrl-C. TimeoutExpired, after killing it, where it takes longer than `timeout`.
     """
     command = list(map(os.fspath, map(_word, arguments)))
     environment = {**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **(env or {})}
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, name) for name in ("in", "out", "err")]
         files[0].write_bytes(input)
-        code = _ask(command, environment, str(cwd or Path.cwd()), list(map(str, files)), timeout)
+        code = _ask(command, environment, str(cwd or Path.cwd()), list(map(str, files)), timeout, interrupt)
         said = [path.read_bytes() for path in files[1:]]
     if code is None:
         raise subprocess.TimeoutExpired(command, timeout)
@@ -81,7 +81,7 @@ def _serve(address):
             connection.send(_forked(connection, *request))
 
 
-def _forked(connection, command, environment, cwd, files, timeout):
+def _forked(connection, command, environment, cwd, files, timeout, interrupt):
     """Fork, wait, and give the exit code; None where it was killed for its time."""
     child = os.fork()
     if child == 0:
@@ -90,8 +90,11 @@ def _forked(connection, command, environment, cwd, files, timeout):
     late = []
     timer = threading.Timer(timeout, lambda: (late.append(True), os.kill(child, signal.SIGKILL)))
     timer.start()
+    stop = threading.Timer(interrupt or timeout, os.kill, (child, signal.SIGINT))
+    stop.start() if interrupt else None
     _, status = os.waitpid(child, 0)
     timer.cancel()
+    stop.cancel()
     return None if late else os.waitstatus_to_exitcode(status)
 
 

@@ -61,7 +61,25 @@ def generate(dataset: Dataset, out: Path) -> list[str]:
     return [sys.executable, "-m", "tasteprint", "generate", "--prompt", "a fish", *person, "--out", str(out)]
 
 
-COMMANDS = {"train": train, "posterior": posterior, "generate": generate}
+def build(dataset: Dataset, out: Path) -> list[str]:
+    """The dataset once more."""
+    log = dataset.folder.parent / "log"
+    given = [str(log / "votes.csv"), "--mapping", str(log / "mapping.toml"), "--out", str(out)]
+    return [sys.executable, "-m", "tasteprint", "data", "build", *given]
+
+
+def cache(dataset: Dataset, out: Path) -> list[str]:
+    """A ranking, for which embeddings are kept: of these `compare` begins anew, and so only the ranking is compared."""
+    images = dataset.folder / "images"
+    given = [str(images), "--liked", str(next(images.rglob("*.png"))), "--out", str(out / "ranking.csv")]
+    kept = f"TASTEPRINT_CACHE={dataset.folder / 'features/cache'}"
+    return ["env", kept, sys.executable, "-m", "tasteprint", "rank", *given]
+
+
+COMMANDS = {"train": train, "posterior": posterior, "generate": generate, "build": build, "cache": cache}
+
+WHOLE = ("out/best.png", "out/summary.json")
+"""Results that appear in one step, and in whose place no other is made."""
 
 
 def run(arguments: list[str]) -> float:
@@ -121,7 +139,8 @@ def compare(name: str, dataset: Dataset, place: Path, shares: list[float], in_a_
         shutil.rmtree(dataset.folder / "features", ignore_errors=True)
         for share in shares[start : start + in_a_row]:
             killed += run_and_kill(arguments, share * seconds)
-        run(arguments) if not (place / name / "out/best.png").exists() else None
+        if not any((place / name / file).exists() for file in WHOLE):
+            run(arguments)
         found = contents(place / name)
         assert found == expected, (name, shares[start : start + in_a_row], changes(expected, found))
     return killed

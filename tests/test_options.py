@@ -23,7 +23,7 @@ CSV, FOLDER = ("no-such.csv", "no-such.csv"), ("no-such", "no-such")
 OPTIONS = {
     "data build": {
         "--out": "test_build.py", "--mapping": ("no-such", "mapping 'no-such'"), "--column": ("x", "'x'"),
-        "--images": "test_votes.py", "--seed": "test_build.py", "--min-liked": (-1, "min_liked is -1"),
+        "--images": "test_votes.py", "--seed": (-1, BOUNDS), "--min-liked": (-1, "min_liked is -1"),
         "--validation": (2, "validation is 2"), "--test": (2, "test is 2"), "--temporal": "test_build.py",
         "--strict": "test_build.py", "--constant": "test_build_options.py",
         "--force": "test_build.py", "--json": "test_build.py",

@@ -34,8 +34,10 @@ def write_checksums(folder: Path) -> None:
 def require_unchanged(folder: Path) -> None:
     """ValueError where a file that `checksums.json` lists is missing or has other bytes; without the list, nothing.
 
-    A Git LFS pointer is named as one.
+    A Git LFS pointer is named as one. A pipe or a device in the folder is refused in any case: its reading may never
+    end.
     """
+    _refuse_pipes(folder)
     if not (folder / CHECKSUMS).is_file():
         return
     for name, expected in read_object(folder / CHECKSUMS).items():
@@ -49,6 +51,14 @@ def require_unchanged(folder: Path) -> None:
             raise ValueError(
                 f"{path} is not as it was written; expected the bytes of which {CHECKSUMS} holds the checksum: copy or "
                 "fetch the folder again, or save the model again."
+            )
+
+
+def _refuse_pipes(folder: Path) -> None:
+    for path in (*folder.glob("*"), *folder.glob("*/*")):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ValueError(
+                f"{path} is a pipe, a device or a socket; expected files and folders: copy the folder again."
             )
 
 

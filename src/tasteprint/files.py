@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,7 @@ def whole(path: Path, aside: Path | None = None) -> Iterator[Path]:
     the body fails nothing is left; OSError in one sentence when the disk is full, the folder shut, or `path` a folder
     that holds something.
     """
+    require_plain_name(path)
     part = part_of(path) if aside is None else aside / part_of(path).name
     try:
         with disk_faults(f"writing {path.name} in {path.parent}"), no_empty_folders(path.parent):
@@ -109,8 +111,17 @@ def require_new(folder: Path) -> None:
         )
 
 
+def require_plain_name(path: Path) -> None:
+    """Refuse, with a ValueError, a name that is a pipe's, a device's or a link's that leads nowhere."""
+    if os.path.lexists(path) and not path.is_file() and not path.is_dir():
+        raise ValueError(
+            f"{str(path)!r} is a pipe, a device or a link that leads nowhere; expected a new name: choose another."
+        )
+
+
 def require_place(folder: Path) -> None:
     """Refuse, before any work, a folder that holds something or could not be made; leaves nothing behind."""
+    require_plain_name(folder)
     try:
         require_new(folder)
         part = part_of(folder.resolve())

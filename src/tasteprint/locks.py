@@ -15,7 +15,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasteprint.files import SHUT, disk_error, no_empty_folders, remove_parts, require_new
+from tasteprint.files import (
+    SHUT,
+    disk_error,
+    no_empty_folders,
+    remove_parts,
+    require_new,
+    require_plain_name,
+)
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -39,6 +46,7 @@ def held(folder: Path) -> Iterator[None]:
     machine and is gone is taken over, one from another machine cannot be judged, and the sentence says what to remove.
     The folder itself may be replaced by a rename. Nothing is left in the end. OSError where no lock can be written.
     """
+    require_plain_name(folder)
     with no_empty_folders(folder.parent):
         with _sentence(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)

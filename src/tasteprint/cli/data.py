@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasteprint.cli.bounds import SEEDS, number_option
 from tasteprint.cli.look import look_command
 from tasteprint.cli.progress import progress_bar
 from tasteprint.library.names import plain
@@ -53,7 +54,7 @@ def build_data_command(
         Path | None, typer.Option(help="A folder of image files, or a table of ids and files.")
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Seed of the split of users into training, validation and test.")
+        int, number_option("Seed of the split of users into training, validation and test.", 0, SEEDS)
     ] = 0,
     min_liked: Annotated[int, typer.Option(help="Leave out users with fewer distinct liked images.")] = 11,
     validation: Annotated[float, typer.Option(help="Share of users for validation.")] = 0.1,

@@ -24,6 +24,7 @@ from types import FrameType
 
 import tasteprint
 from tasteprint.data.faults import tells_of_memory
+from tasteprint.library.names import plain
 
 OURS, YOURS, STOPPED = 1, 2, 130
 
@@ -55,7 +56,8 @@ def told() -> Iterator[None]:
                 fault, KeyboardInterrupt
             ):  # which libraries turn into faults of their own
                 _end(STOPPED, _said_when_stopped(fault))
-            _end(*_words(fault))
+            code, words = _words(fault)
+            _end(code, plain(words) if code == YOURS else words)  # which may quote a file's own bytes
 
 
 def _words(fault: BaseException) -> tuple[int, str]:
@@ -73,9 +75,14 @@ def _words(fault: BaseException) -> tuple[int, str]:
 
 
 def _of_system(fault: OSError) -> str:
-    """Our own are sentences already; the system's say what happened, and to which file."""
-    if fault.filename is None or not fault.strerror:
+    """Our own are sentences already; the system's say what happened, and mostly to which file."""
+    if not fault.strerror:
         return str(fault)
+    if fault.filename is None:
+        return (
+            f"reading or writing failed ({fault.strerror}); expected files on a disk that works and has room: free "
+            "some, or name others."
+        )
     return (
         f"{os.fsdecode(fault.filename)!r} cannot be used ({fault.strerror}); expected a file or folder that is there "
         "and that you may use: correct the name or its permissions."

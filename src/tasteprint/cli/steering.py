@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LOSS_NAMES = ("q", "margin")
 """The keys of `guide.rewards.LOSSES`, which loads torch."""
 
+MOST_PESSIMISM = MOST_WEIGHT = 1_000_000
+"""What is larger leaves nothing of the score in a number of 32 bits."""
+
 
 def read_weights(options: Sequence[str]) -> dict[str, float]:
     """Read `name=WEIGHT` options. ValueError for a scorer that is unknown or named twice, and for no number."""
@@ -31,22 +34,22 @@ def read_weights(options: Sequence[str]) -> dict[str, float]:
             weight = float(number)
         except ValueError:
             weight = float("nan")
-        if name not in SCORERS or name in weights or not 0 <= weight < float("inf"):
+        if name not in SCORERS or name in weights or not 0 <= weight <= MOST_WEIGHT:
             known = ", ".join(SCORERS)
             raise ValueError(
                 f"reward is {option!r}; expected name=WEIGHT, as in pickscore=0.05, each of {known} at most "
-                "once, the weight a number of at least 0: correct it."
+                "once, the weight 0 to {MOST_WEIGHT:,}: correct it."
             )
         weights[name] = weight
     return weights
 
 
 def check_loss(loss: str | None, pessimism: float) -> None:
-    """ValueError for an unknown loss, and a pessimism that is negative or not a number."""
+    """ValueError for an unknown loss, and a pessimism out of its range."""
     if loss not in (None, *LOSS_NAMES):
         raise ValueError(f"loss {loss!r} is not known; expected one of {', '.join(LOSS_NAMES)}: choose one.")
-    if not 0 <= pessimism < float("inf"):
-        raise ValueError(f"pessimism is {pessimism}; expected a number of at least 0: correct it.")
+    if not 0 <= pessimism <= MOST_PESSIMISM:
+        raise ValueError(f"pessimism is {pessimism}; expected 0 to {MOST_PESSIMISM:,}: correct it.")
 
 
 def fitting_model(generator: str, prompt: str, history: History) -> str:

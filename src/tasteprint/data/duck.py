@@ -6,6 +6,7 @@ Enters: a folder to spill into. Leaves: connections, quoted SQL pieces. Does not
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,14 @@ MEMORY_LIMIT = "256MB"
 
 
 def connect(work: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """Open the working database of a build in an existing folder, which also takes what spills."""
+    """Open the working database of a build in an existing folder, which also takes what spills.
+
+    ValueError for a folder whose name is not UTF-8, which DuckDB cannot open.
+    """
+    if os.fsencode(work) != str(work).encode("utf-8", "replace"):
+        raise ValueError(
+            f"folder {str(work)!r} is not named in UTF-8; expected that of a database: rename it."
+        )
     connection = duckdb.connect(
         str(work / "work.duckdb"),
         config={

@@ -17,11 +17,14 @@ from typing import Any
 import torch
 
 from tasteprint.checksums import read_object, refuse_pointer, require_unchanged
-from tasteprint.hub import WEIGHTS, local_folder, require_hub
+from tasteprint.hub import local_folder, require_hub
 from tasteprint.loading import brief, require_whole
 from tasteprint.tensor_files import require_finite, require_floats
 
 INDEX = "model_index.json"
+
+TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
+"""The files of which a tokenizer has one; without any, a library makes one that knows no words, and does not say so."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,8 @@ def _folder(entry: Entry, dtype: torch.dtype, expected: str) -> Path:
     from diffusers import DiffusionPipeline
 
     if Path(entry.repository).is_dir():
-        folder = Path(entry.repository)
-        if folder.parent == WEIGHTS:
-            require_unchanged(folder)
-        return folder
+        require_unchanged(Path(entry.repository))
+        return Path(entry.repository)
     online = require_hub(entry.repository, "generator", expected)
     try:
         return Path(
@@ -129,10 +130,17 @@ def _parts(entry: Entry, folder: Path, dtype: torch.dtype) -> dict[str, Any]:
         )
         parts["transformer"] = _whole_part(kind, apart, "transformer", dtype, None)
     for name, said in named.items():
+        if name.startswith("tokenizer") and (folder / name).is_dir():
+            _require_words(folder / name)
         kind = _network_class(said)
         if kind is not None and name not in parts and (folder / name).is_dir():
             parts[name] = _whole_part(kind, folder, name, dtype, _variant(entry, dtype))
     return parts
+
+
+def _require_words(tokenizer: Path) -> None:
+    if not any((tokenizer / file).is_file() for file in TOKENIZERS):
+        raise ValueError(f"its {tokenizer.name} has none of {', '.join(TOKENIZERS)}")
 
 
 def _apart(entry: Entry) -> Path:

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor
-from transformers import AutoProcessor, Idefics2ForConditionalGeneration
+from transformers import AutoProcessor, Idefics2Config, Idefics2ForConditionalGeneration
 
 from tasteprint.checksums import read_object, require_unchanged
 from tasteprint.config import ModelConfig
@@ -34,6 +34,7 @@ from tasteprint.tensor_files import read_tensors, require_finite, require_fit, w
 PEFT_PREFIX = "base_model.model."
 ADAPTER = "adapter_model.safetensors"
 WHOLE = "model.safetensors"
+CONFIG = "config.json"
 TOKENS = "preference_tokens.safetensors"
 
 
@@ -97,17 +98,20 @@ def load_weights(folder: Path, backbone: Idefics2Backbone) -> Tensor:
 
 def _whole(folder: Path) -> Idefics2Backbone:
     """Open a network of our own making, and make sure that the library drew nothing of it at random."""
-    for path in folder.glob("*.json"):
+    for path in {*folder.glob("*.json"), folder / CONFIG}:
         read_object(path)
     _, state = read_tensors(folder / WHOLE)
-    with library_faults(
-        f"model {str(folder)!r}", "the weights, config.json and processor that were saved together"
-    ):
+    parts = "the weights, config.json and processor that were saved together"
+    with library_faults(f"model {str(folder)!r}", parts), torch.device("meta"):
+        shape = Idefics2ForConditionalGeneration(Idefics2Config.from_pretrained(folder))
+    require_fit(
+        str(folder / WHOLE), state, shape.state_dict()
+    )  # before memory is taken for what a config asks
+    with library_faults(f"model {str(folder)!r}", parts):
         network = Idefics2ForConditionalGeneration.from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False
         )
         processor = AutoProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
-    require_fit(str(folder / WHOLE), state, network.state_dict())
     return Idefics2Backbone(network, processor)
 
 

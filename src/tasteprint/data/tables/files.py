@@ -62,13 +62,20 @@ def _files(source: str | Path) -> tuple[list[Path], int]:
             item for item in shown if suffix_of(item.name) in (*SHARDS, *PICKLES) or is_archive(item.name)
         ]
     else:
-        found = [path] if path.is_file() else sorted(map(Path, glob.glob(str(source), recursive=True)))  # noqa: PTH207
+        named = [path] if path.exists() else sorted(map(Path, glob.glob(str(source), recursive=True)))  # noqa: PTH207
+        found = [item for item in named if item.is_file()]  # the reading of pipes and devices may never end
     if not found:
-        what = "holds no table" if path.is_dir() else "is not there"
+        what = _why_none(path)
         raise ValueError(
             f"log {str(source)!r} {what}; expected a CSV, JSONL or Parquet file, or a folder of them."
         )
     return found, hidden
+
+
+def _why_none(path: Path) -> str:
+    if path.is_dir():
+        return "holds no table"
+    return "is no file, but a pipe, a device or a socket" if path.exists() else "is not there"
 
 
 def _is_hidden(path: PurePath) -> bool:
