@@ -46,8 +46,10 @@ OPTIONS = {
     },
     "score": {
         "--model": MODEL, "--votes": ("no-such.csv", "no-such.csv"), "--stars": ("no-such.csv", "no-such.csv"),
-        "--liked": ("no-such", "no-such"), "--disliked": ("no-such", "no-such"), "--scorer": ("beauty", "both a model and a scorer"),
-        "--weights": ("no-such", "without a scorer"), "--device": ("banana", "without a scorer"), "--data": ("no-such", "missing or named twice"),
+        "--liked": ("no-such", "no-such"), "--disliked": ("no-such", "no-such"),
+        "--scorer": ("beauty", "both a model and a scorer"),
+        "--weights": ("no-such", "without a scorer"), "--device": ("banana", "without a scorer"),
+        "--data": ("no-such", "missing or named twice"),
         "--user": ("ann", "missing or named twice"), "--prompt": ("\udcff", "not UTF-8"),
         "--history-length": (-1, BOUNDS), "--json": FRONT,
     },
@@ -57,7 +59,8 @@ OPTIONS = {
         "--data": ("no-such", "missing or named twice"), "--user": ("ann", "missing or named twice"),
         "--prompt": ("\udcff", "not UTF-8"), "--history-length": (-1, BOUNDS), "--no-cache": FRONT, "--json": RANK,
         "--scorer": ("beauty", "no scorer 'beauty'"), "--weights": ("no-such", "without a scorer"),
-        "--device": ("banana", "without a scorer"), "--shared": "test_verdict.py", "--write-xmp": "test_likes_command.py", "--dry-run": "test_likes_command.py",
+        "--device": ("banana", "without a scorer"), "--shared": "test_verdict.py",
+        "--write-xmp": "test_likes_command.py", "--dry-run": "test_likes_command.py",
     },
     "ask": {
         "--liked": RANK, "--disliked": RANK, "--votes": RANK, "--stars": ("no-such.csv", "no-such.csv"),
@@ -71,7 +74,8 @@ OPTIONS = {
     "cache": {"--empty": RANK},
     "generate": {
         "--prompt": ("\udcff", "not UTF-8"), "--out": GENERATE, "--votes": ("no-such.csv", "no-such.csv"),
-        "--stars": ("no-such.csv", "no-such.csv"), "--liked": ("no-such", "no-such"), "--disliked": ("no-such", "no-such"),
+        "--stars": ("no-such.csv", "no-such.csv"), "--liked": ("no-such", "no-such"),
+        "--disliked": ("no-such", "no-such"),
         "--data": ("no-such", "missing or named twice"), "--user": ("ann", "missing or named twice"),
         "--history-length": (10_001, BOUNDS), "--model": GENERATE, "--generator": GENERATE,
         "--steps": (0, "steps is 0"), "--seed": (-1, BOUNDS), "--num-noises": (1_000_000_000, "expected 1 to 1,000"),
