@@ -17,7 +17,7 @@ FRONT, GENERATE, RANK, AGENTS = (
 )
 
 MODEL, BOUNDS = ("no/such", "could not be opened"), "expected 0 to "
-IDLE = ("cpu", "without a scorer")
+
 CSV, FOLDER = ("no-such.csv", "no-such.csv"), ("no-such", "no-such")
 
 OPTIONS = {
@@ -47,8 +47,10 @@ OPTIONS = {
         "--temporal": "test_histories.py", "--baseline": FRONT, "--out": FRONT, "--json": FRONT,
     },
     "score": {
-        "--model": MODEL, "--votes": CSV, "--stars": CSV, "--liked": FOLDER, "--disliked": FOLDER,
-        "--scorer": ("beauty", "both a model and a scorer"), "--weights": IDLE, "--device": IDLE,
+        "--model": MODEL, "--votes": ("no-such.csv", "no-such.csv"), "--stars": ("no-such.csv", "no-such.csv"),
+        "--liked": ("no-such", "no-such"), "--disliked": ("no-such", "no-such"),
+        "--scorer": ("beauty", "both a model and a scorer"),
+        "--weights": ("no-such", "without a scorer"), "--device": ("banana", "without a scorer"),
         "--data": ("no-such", "missing or named twice"),
         "--user": ("ann", "missing or named twice"), "--prompt": ("\udcff", "not UTF-8"),
         "--history-length": (-1, BOUNDS), "--json": FRONT,
@@ -58,8 +60,9 @@ OPTIONS = {
         "--model": MODEL, "--out": ("x.doc", "x.doc"), "--best": (0, "best is 0; expected 1 to"), "--copy-to": RANK,
         "--data": ("no-such", "missing or named twice"), "--user": ("ann", "missing or named twice"),
         "--prompt": ("\udcff", "not UTF-8"), "--history-length": (-1, BOUNDS), "--no-cache": FRONT, "--json": RANK,
-        "--scorer": ("beauty", "no scorer 'beauty'"), "--weights": IDLE, "--device": IDLE,
-        "--shared": "test_verdict.py", "--write-xmp": "test_likes_command.py", "--dry-run": "test_likes_command.py",
+        "--scorer": ("beauty", "no scorer 'beauty'"), "--weights": ("no-such", "without a scorer"),
+        "--device": ("banana", "without a scorer"), "--shared": "test_verdict.py",
+        "--write-xmp": "test_likes_command.py", "--dry-run": "test_likes_command.py",
     },
     "ask": {
         "--liked": RANK, "--disliked": RANK, "--votes": RANK, "--stars": CSV,
@@ -72,8 +75,9 @@ OPTIONS = {
     },
     "cache": {"--empty": RANK},
     "generate": {
-        "--prompt": ("\udcff", "not UTF-8"), "--out": GENERATE, "--votes": CSV, "--stars": CSV,
-        "--liked": FOLDER, "--disliked": FOLDER,
+        "--prompt": ("\udcff", "not UTF-8"), "--out": GENERATE, "--votes": ("no-such.csv", "no-such.csv"),
+        "--stars": ("no-such.csv", "no-such.csv"), "--liked": ("no-such", "no-such"),
+        "--disliked": ("no-such", "no-such"),
         "--data": ("no-such", "missing or named twice"), "--user": ("ann", "missing or named twice"),
         "--history-length": (10_001, BOUNDS), "--model": GENERATE, "--generator": GENERATE,
         "--steps": (0, "steps is 0"), "--seed": (-1, BOUNDS), "--num-noises": (1_000_000_000, "expected 1 to 1,000"),

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-SHARE = 12
+SHARE = 40
 """One case of so many is in every run."""
 
 

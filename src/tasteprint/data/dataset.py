@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 from rich.table import Table
 
-from tasteprint.data.duck import count, text
+from tasteprint.data.duck import count, plain_errors, text
 from tasteprint.data.images import ImageStore
 from tasteprint.data.votes import COLUMNS
 from tasteprint.types import Vote
@@ -183,7 +183,10 @@ class Dataset:
             yield Vote(*row)
 
     def _rows(self, sql: str, *values: str) -> Iterator[tuple[Any, ...]]:
-        with duckdb.connect(config={"threads": 1}) as connection:
+        damaged = plain_errors(
+            f"reading {self.folder / 'votes.parquet'}", "expected the votes that were built: build it again"
+        )
+        with damaged, duckdb.connect(config={"threads": 1}) as connection:
             table = connection.read_parquet(str(self.folder / "votes.parquet"))
             connection.register("votes", table)
             connection.execute(sql, values)
