@@ -143,7 +143,7 @@ def annotations(section, path=""):
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("stage1.lr=0", "config.stage1.lr is 0; expected a number above 0"),
+        ("stage1.lr=-1", "config.stage1.lr is -1; expected a number of at least 0"),
         ("stage1.lr=1e300", "config.stage1.lr is 1e+300; expected a number of at most 1,000"),
         ("stage1.contrastive=nan", "config.stage1.contrastive is nan; expected a finite number"),
         ("stage1.targets=0", "config.stage1.targets is 0; expected a number of at least 1"),

@@ -203,7 +203,7 @@ def mistakes(out, person):
             person / "columns.csv",
         ],
         "is a pickle": ["score", picture, *model, "--history", person / "votes.pkl"],
-        "expected --history FILE": ["score", picture, *model],
+        "expected --votes FILE": ["score", picture, *model],
         "could not be opened": ["score", picture, "--model", person / "nothing", *history],
         "user 'nobody' is not in": ["score", picture, *model, "--data", out / "data", "--user", "nobody"],
         "expected a built one": ["train", "--data", person, "--out", person / "run"],

@@ -289,7 +289,7 @@ def test_a_command_asks_for_what_a_scorer_needs(folders, shown):
         score_command([picture], model="mini", weights=weights)
     with pytest.raises(ValueError, match="--device was given without a scorer"):
         rank_command([str(shown)], device="cpu")
-    with pytest.raises(ValueError, match="likes and dislikes were given to a model; expected votes"):
+    with pytest.raises(ValueError, match="given to mini, which reads votes only"):
         score_command([picture], model="mini", liked=[str(shown)])
 
 
@@ -302,7 +302,7 @@ def test_a_persons_own_scorer_at_the_front_door(folders, shown, capsys):
     assert said[0]["score"] == pytest.approx(1, abs=1e-5)
     assert max(row["score"] for row in said[1:]) < 0.999
     (shown / "votes.csv").write_text("liked,disliked\n2.png,3.png\n")
-    score_command(names, scorer="csd", weights=str(shown), history=shown / "votes.csv", as_json=True)
+    score_command(names, scorer="csd", weights=str(shown), votes=[str(shown / "votes.csv")], as_json=True)
     by_votes = {row["image"]: row["score"] for row in json.loads(capsys.readouterr().out)}
     assert max(by_votes, key=by_votes.get) == str(names[2])
     with pytest.raises(

@@ -60,6 +60,10 @@ def as_read(name: str, model: TasteModel, history: History, count: int | None) -
     decided = tuple(vote for vote in history.votes if not vote.is_tie)
     if history.ratings:
         _tell_of_ratings(name, len(history.ratings), bool(decided))
+    if history.votes and not decided:
+        raise ValueError(
+            f"the person has no decided vote; expected at least one, since {name} reads no others: give more."
+        )
     read = _latest(name, decided, DataConfig().history_length if count is None else count)
     return replace(history, votes=read, ratings=())
 

@@ -38,7 +38,7 @@ def read_weights(options: Sequence[str]) -> dict[str, float]:
             known = ", ".join(SCORERS)
             raise ValueError(
                 f"reward is {option!r}; expected name=WEIGHT, as in pickscore=0.05, each of {known} at most "
-                "once, the weight 0 to {MOST_WEIGHT:,}: correct it."
+                f"once, the weight 0 to {MOST_WEIGHT:,}: correct it."
             )
         weights[name] = weight
     return weights
