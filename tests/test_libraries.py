@@ -139,7 +139,7 @@ def test_places():
     ],
 )
 def test_a_hostile_catalog_ends_in_a_sentence(tmp_path, monkeypatch, begin, reason):
-    monkeypatch.setattr("tasteprint.likes.tables.MOST_STEPS", 3)
+    monkeypatch.setattr("tasteprint.data.foreign_database.MOST_STEPS", 3)
     with closing(sqlite3.connect(tmp_path / "my.lrcat")) as catalog:
         catalog.executescript(begin)
     with pytest.raises(
@@ -162,7 +162,8 @@ def test_what_is_no_database_is_refused(tmp_path):
 def test_a_database_that_never_rests_is_refused(tmp_path, monkeypatch):
     path = lightroom(tmp_path / "my.lrcat", ROWS, wal=True)
     monkeypatch.setattr(
-        "tasteprint.likes.tables._copy", lambda path, folder: path.write_bytes(path.read_bytes() + b"x")
+        "tasteprint.data.foreign_database._copy",
+        lambda path, folder: path.write_bytes(path.read_bytes() + b"x"),
     )
     with pytest.raises(ValueError, match="is being written to all the while"):
         read_likes(str(path))

@@ -234,7 +234,7 @@ def test_a_database_is_read_by_table_or_query(library: Path) -> None:
 )
 def test_a_query_only_reads(query: str, library: Path) -> None:
     before = library.read_bytes()
-    assert "reading 'library.sqlite3' as SQLite could not be done" in fault(
+    assert "SQLite database 'library.sqlite3' could not be read" in fault(
         library, ["id"], Source(query=query)
     )
     assert library.read_bytes() == before and [item.name for item in library.parent.iterdir()] == [

@@ -9,9 +9,9 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasteprint.data.foreign_database import open_database
 from tasteprint.likes.found import ODD, Item, liked, rated
 from tasteprint.likes.places import Moved, here, within
-from tasteprint.likes.tables import open_database
 
 QUERY = """
 SELECT ranking.file, ranking.ranking, exif.value

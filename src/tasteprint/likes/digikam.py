@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+from tasteprint.data.foreign_database import open_database
 from tasteprint.likes.found import Item, liked, rated
 from tasteprint.likes.places import Moved, within
-from tasteprint.likes.tables import open_database
 
 QUERY = """
 SELECT CASE WHEN info.rating = -1 THEN NULL ELSE info.rating END,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasteprint.data.foreign_database import open_database
 from tasteprint.likes.found import Item, liked, rated
 from tasteprint.likes.places import Moved, within
-from tasteprint.likes.tables import open_database
 
 QUERY = """
 SELECT image.rating, image.pick, root.absolutePath, folder.pathFromRoot, file.idx_filename

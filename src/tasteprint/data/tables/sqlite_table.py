@@ -6,16 +6,14 @@ Does not know: what the columns mean.
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tasteprint.data.foreign_database import open_database
 from tasteprint.data.tables.names import has_all
 from tasteprint.data.tables.table import Table, text_batch
 
@@ -23,8 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 512
-BESIDE = ("", "-wal", "-journal")
-"""A database and what a program that has it open may not have written into it yet."""
+FITTING = "a database and a SELECT that fits it: correct the query, or copy the file again"
 
 ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION)
 """All that a query may do; it attaches nothing, writes nothing, and never runs without end."""
@@ -74,8 +71,11 @@ class SqliteTable(Table):
             )
         return None if value is None else str(value)
 
+    def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
+        return open_database(self.place.path, "SQLite database", FITTING, self.name)
+
     def _tables(self) -> list[str]:
-        with _reading(self.place.path, self.name) as connection:
+        with self._opened() as connection:
             found = connection.execute(
                 "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
                 "AND name NOT LIKE 'sqlite_%' ORDER BY name"
@@ -85,7 +85,8 @@ class SqliteTable(Table):
     @contextmanager
     def _rows(self) -> Iterator[sqlite3.Cursor]:
         query = self.place.said.query or "SELECT * FROM " + _quoted(self._named_table())
-        with _reading(self.place.path, self.name) as connection:
+        with self._opened() as connection:
+            connection.text_factory = str  # a cell that is no UTF-8 is a fault of the table
             connection.set_authorizer(_may)
             yield connection.execute(query)
 
@@ -111,39 +112,3 @@ def _may(
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-@contextmanager
-def _reading(path: Path, shown: str) -> Iterator[sqlite3.Connection]:
-    """Open a database to read; a copy of one that another program has open."""
-    try:
-        with tempfile.TemporaryDirectory() as folder, closing(_opened(path, Path(folder))) as connection:
-            connection.execute("PRAGMA trusted_schema = OFF")
-            yield connection
-    except sqlite3.Error as error:
-        raise ValueError(
-            f"reading {shown!r} as SQLite could not be done ({error}); expected a database and a SELECT that fits it: "
-            "correct the query, or copy the file again."
-        ) from error
-
-
-def _opened(path: Path, folder: Path) -> sqlite3.Connection:
-    if not _in_use(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            return connection
-        except sqlite3.OperationalError:
-            connection.close()  # locked, or its folder may not be written
-    for end in BESIDE:
-        beside = path.with_name(path.name + end)
-        if beside.exists():
-            shutil.copyfile(beside, folder / ("copy" + end))
-    return sqlite3.connect(folder / "copy")
-
-
-def _in_use(path: Path) -> bool:
-    """Whether a program may hold a part of it elsewhere, or opening it would write beside it."""
-    with path.open("rb") as file:
-        header = file.read(20)
-    return header[18:20] == b"\2\2" or any(path.with_name(path.name + end).exists() for end in BESIDE[1:])

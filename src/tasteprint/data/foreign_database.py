@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from tasteprint.files import disk_error
 
 MAGIC = b"SQLite format 3\0"
+AS_WRITTEN = "one as its program writes it: close the program and try again, or name another file"
 WAIT = 0.5
 """Seconds that a lock is waited for; a copy needs none."""
 
@@ -31,8 +32,10 @@ BESIDE = ("", "-wal", "-journal")
 
 
 @contextmanager
-def open_database(path: Path, what: str) -> Iterator[sqlite3.Connection]:
-    """Open a database for reading; `what` names its kind in sentences.
+def open_database(
+    path: Path, what: str, expected: str = AS_WRITTEN, shown: str = ""
+) -> Iterator[sqlite3.Connection]:
+    """Open a database for reading; `what` names its kind in sentences, and `shown` the file where it is not its path.
 
     Where it is locked or has a log of changes (-wal, -journal), a copy of all of it is read. Text comes as it is, also
     where it is not UTF-8. ValueError for what is no database, has other tables, is being written to all the while, or
@@ -45,8 +48,7 @@ def open_database(path: Path, what: str) -> Iterator[sqlite3.Connection]:
                 yield connection
         except sqlite3.Error as fault:
             raise ValueError(
-                f"{what} {str(path)!r} could not be read ({fault}); expected one as its program writes it: close the "
-                "program and try again, or name another file."
+                f"{what} {(shown or str(path))!r} could not be read ({fault}); expected {expected}."
             ) from fault
 
 
