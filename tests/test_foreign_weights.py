@@ -192,7 +192,7 @@ ADAPTER_HARMS = {
         of_base(weights(WHOLE, lambda s: {n: v + 1e-3 for n, v in s.items()})),
         "another state of its",
     ),
-    "a base that is not whole": (of_base(weights(WHOLE, without(1))), "it has no weights for"),
+    "a base that is not whole": (of_base(weights(WHOLE, without(1))), "it has no fitting weights for"),
     "a shallower base": (of_base(config(num_hidden_layers=5)), "which config.json does not name"),
     "a base without weights": (of_base(lambda base: (base / WHOLE).unlink()), "could not be read"),
 }

@@ -20,7 +20,7 @@ ALLOWED = {
     "config": {"checked"},
     "files": set(),
     "locks": {"files"},
-    "devices": set(),
+    "devices": {"loading"},
     "provenance": set(),
     "checksums": {"files"},
     "loading": set(),

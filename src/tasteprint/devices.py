@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasteprint.loading import brief
+
 if TYPE_CHECKING:
     import torch
 
@@ -25,10 +27,9 @@ def usable_device(name: str | torch.device) -> torch.device:
         AssertionError,
         NotImplementedError,
     ) as fault:  # torch raises all three for what is not here
-        why = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")
         here = ", ".join(["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
         raise ValueError(
-            f"device {str(name)!r} cannot be used ({why[:120]}); expected one that is here, such as {here}: "
+            f"device {str(name)!r} cannot be used ({brief(fault)[:120]}); expected one that is here, such as {here}: "
             "name another."
         ) from fault
     return device

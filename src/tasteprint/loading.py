@@ -28,14 +28,16 @@ def library_faults(what: str, expected: str) -> Iterator[None]:
 
 
 def require_whole(found: Mapping[str, Any], left_over: bool = False, unread: str = "\0") -> None:
-    """ValueError where a library's loading info tells of weights that are missing, and so were drawn at random.
+    """ValueError where a library's loading info tells of weights that are missing or of another shape: it drew them at
+    random.
 
     Names that begin with `unread` may be missing. With `left_over`, weights of layers that the config does not have
     are refused as well.
     """
-    missing = sorted(key for key in found["missing_keys"] if not key.startswith(unread))
+    absent = {*found["missing_keys"], *(row[0] for row in found.get("mismatched_keys", ()))}
+    missing = sorted(key for key in absent if not key.startswith(unread))
     if missing:
-        raise ValueError(f"it has no weights for {_named(missing)}")
+        raise ValueError(f"it has no fitting weights for {_named(missing)}")
     strange = sorted(key for key in found["unexpected_keys"] if key.endswith((".weight", ".bias")))
     if left_over and strange:
         raise ValueError(f"it has weights for {_named(strange)}, which config.json does not name")

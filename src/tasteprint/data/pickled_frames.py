@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from tasteprint.loading import brief
+
 PLAIN = "biufSU"
 """Kinds of numpy's types that are read: truth values, numbers, bytes, text."""
 
@@ -28,10 +30,9 @@ def read_pickled_frame(path: Path) -> dict[str, list[Any]]:
             frame = _FrameReader(file).load()
         return frame.columns()
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError) as fault:
-        why = (str(fault).strip() or type(fault).__name__).splitlines()[0]
         raise ValueError(
-            f"{str(path)!r} could not be read ({why}); expected a pickled pandas frame of numbers, text, bytes and "
-            "lists, and nothing that could be run: export the table as Parquet where it was made."
+            f"{str(path)!r} could not be read ({brief(fault)}); expected a pickled pandas frame of numbers, text, "
+            "bytes and lists, and nothing that could be run: export the table as Parquet where it was made."
         ) from fault
 
 

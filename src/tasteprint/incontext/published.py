@@ -7,22 +7,21 @@ one class that does nothing.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
+from tasteprint.checksums import read_object
 from tasteprint.config import ModelConfig
 from tasteprint.foreign import ADAPTER, ADAPTER_SETTINGS, POOL_MODULE, POOL_TENSORS
 from tasteprint.incontext.backbone import Idefics2Backbone
 from tasteprint.incontext.conversation import template_named
 from tasteprint.incontext.opening import load_backbone
+from tasteprint.tensor_files import read_tensors, require_finite
 
 LUP, VIPER = "lup-eval", "viper"
 """The templates in which the two are evaluated by their authors."""
@@ -67,7 +66,7 @@ def _settings(folder: Path, name: str, template: str | None) -> ModelConfig:
                 f"folder {str(folder)!r} has no {file}; expected an adapter as PEFT writes it, in safetensors: fetch "
                 "it into the same folder."
             )
-    said = _json(folder / ADAPTER_SETTINGS)
+    said = read_object(folder / ADAPTER_SETTINGS)
     base, rank, alpha = (said.get(key) for key in ("base_model_name_or_path", "r", "lora_alpha"))
     other = [key for key in ("use_dora", "use_rslora", "modules_to_save") if said.get(key)]
     if not isinstance(base, str) or type(rank) is not int or type(alpha) is not int or other or rank < 1:
@@ -88,22 +87,10 @@ def _settings(folder: Path, name: str, template: str | None) -> ModelConfig:
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        said = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as fault:
-        raise ValueError(f"{path} could not be read ({fault}); expected JSON: fetch it again.") from fault
-    return said if isinstance(said, dict) else {}
-
-
 def _fill(backbone: Idefics2Backbone, folder: Path, config: ModelConfig) -> None:
     """Put the adapter's weights in; every one of them must have its place, and every place its weight."""
-    try:
-        state = {name.removeprefix(PREFIX): value for name, value in load_file(folder / ADAPTER).items()}
-    except (OSError, SafetensorError) as fault:
-        raise ValueError(
-            f"{folder / ADAPTER} could not be read ({fault}); expected weights in safetensors: fetch it again."
-        ) from fault
+    _, tensors = read_tensors(folder / ADAPTER)
+    state = {name.removeprefix(PREFIX): value for name, value in tensors.items()}
     places = {name: value.shape for name, value in get_peft_model_state_dict(backbone.network).items()}
     got = {name: value.shape for name, value in state.items()}
     if wrong := sorted(name for name in places.keys() | got.keys() if places.get(name) != got.get(name)):
@@ -131,6 +118,7 @@ def _tokens(folder: Path) -> Tensor:
             f"the preference tokens in {folder} are {shape}; expected (tokens, width), as LUP writes them now; an "
             "early edition chose among several such sets: train stage 2 anew."
         )
+    require_finite(f"the preference tokens in {folder}", {"prompt": tokens})
     return tokens.detach().float()
 
 

@@ -18,9 +18,10 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 from transformers import AutoTokenizer, CLIPModel
 
+from tasteprint.loading import require_whole
 from tasteprint.scorers.preparation import Preparation, processor_steps
 from tasteprint.scorers.reward import RewardModel
-from tasteprint.scorers.weights import one_sentence, require_all
+from tasteprint.scorers.weights import one_sentence
 
 CLIP = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 CLIP_L = "openai/clip-vit-large-patch14"
@@ -123,5 +124,5 @@ def _whole(name: str | Path) -> Any:
     model, found = kind.from_pretrained(
         name, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
     )
-    require_all(found)  # transformers would leave them random
+    require_whole(found)  # transformers would leave them random
     return model.eval().requires_grad_(False)

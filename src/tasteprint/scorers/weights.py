@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from tasteprint.hub import require_hub
+from tasteprint.loading import brief, require_whole
+from tasteprint.tensor_files import read_tensors, require_finite, require_fit
 
 FAULTS = (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError, UnpicklingError)
 """What libraries raise for files that are missing, damaged, of another kind, or more than tensors."""
@@ -36,10 +37,9 @@ def one_sentence(name: str | Path, expected: str, *sources: str | Path) -> Itera
     try:
         yield
     except FAULTS as fault:
-        why = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".:")
         raise ValueError(
-            f"scorer {str(name)!r} could not be read ({why}); expected {expected}: check the name, fetch it again, or "
-            "give a folder that has it."
+            f"scorer {str(name)!r} could not be read ({brief(fault)}); expected {expected}: check the name, fetch it "
+            "again, or give a folder that has it."
         ) from fault
 
 
@@ -50,11 +50,12 @@ def published_tensors(source: str | Path, files: Sequence[str], inside: str = ""
     """
     path = _located(source, files)
     if path.suffix == ".safetensors":
-        return load_file(path)
+        return read_tensors(path)[1]
     read = torch.load(path, map_location="cpu", weights_only=True)
     state = read.get(inside, read) if isinstance(read, Mapping) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path.name} holds something other than tensors by name")
+    require_finite(path.name, state)
     return dict(state)
 
 
@@ -79,23 +80,13 @@ def filled(kind: Any, config: Any, state: Mapping[str, Tensor], dtype: torch.dty
     model, found = kind.from_pretrained(
         None, config=config, state_dict=dict(state), dtype=dtype, output_loading_info=True
     )
-    require_all(found)
+    require_whole(found)
     return model.eval().requires_grad_(False)
-
-
-def require_all(found: Mapping[str, Any]) -> None:
-    """ValueError where a loading report names missing weights, or some of another shape: they would be random."""
-    if missing := sorted({*found["missing_keys"], *(row[0] for row in found["mismatched_keys"])}):
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise ValueError(f"it has no fitting weights for {', '.join(missing[:3])}{more}")
 
 
 def fill_exactly(module: torch.nn.Module, state: Mapping[str, Tensor]) -> None:
     """Put weights into a module of our own, frozen. ValueError where one is missing, too many or of another shape."""
-    expected = {name: value.shape for name, value in module.state_dict().items()}
-    got = {name: value.shape for name, value in state.items()}
-    if wrong := sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name)):
-        raise ValueError(f"its weights {', '.join(wrong[:3])} do not fit")
+    require_fit("its file", state, module.state_dict())
     module.load_state_dict(state)
     module.eval().requires_grad_(False)
 
