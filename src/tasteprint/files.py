@@ -33,6 +33,10 @@ def whole(path: Path, aside: Path | None = None) -> Iterator[Path]:
     the body fails nothing is left; OSError in one sentence when the disk is full, the folder shut, or `path` a folder
     that holds something.
     """
+    if not path.name:
+        raise ValueError(
+            f"{str(path)!r} is a place without a name of its own; expected a new name: choose one."
+        )
     require_plain_name(path)
     part = part_of(path) if aside is None else aside / part_of(path).name
     try:
@@ -112,7 +116,7 @@ def require_new(folder: Path) -> None:
 
 
 def require_plain_name(path: Path) -> None:
-    """Refuse, with a ValueError, a name that is a pipe's, a device's or a link's that leads nowhere."""
+    """Refuse, with a ValueError, the name of a pipe, a device or a link that leads nowhere."""
     if os.path.lexists(path) and not path.is_file() and not path.is_dir():
         raise ValueError(
             f"{str(path)!r} is a pipe, a device or a link that leads nowhere; expected a new name: choose another."
@@ -138,7 +142,9 @@ def disk_faults(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise disk_error(what, error.strerror or str(error), error.errno) from error
+        if error.strerror is None:  # one of `disk_error`, which says already what was written where
+            raise
+        raise disk_error(what, error.strerror, error.errno) from error
     except Exception as error:  # of libraries that are not imported here; what is not about writing goes on
         if not any(words in str(error) for words in NOT_WRITTEN):
             raise

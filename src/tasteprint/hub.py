@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any
 
 from tasteprint.checksums import CHECKSUMS, read_object, require_unchanged, write_checksums
-from tasteprint.files import disk_error, write_json
+from tasteprint.files import disk_faults, write_json
 from tasteprint.loading import brief
 
 FORMAT = 1
@@ -182,9 +182,7 @@ def written_model(folder: Path, about: Mapping[str, Any]) -> Iterator[Path]:
     What the model says of itself is written with them, and the checksums of all of them last, so that a folder in which
     two models are mixed is not taken for one. OSError in one sentence where the disk is full or the folder shut.
     """
-    from safetensors import SafetensorError
-
-    try:
+    with disk_faults(f"saving a model in {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".saving-", dir=folder) as aside:
             yield Path(aside)
@@ -192,12 +190,6 @@ def written_model(folder: Path, about: Mapping[str, Any]) -> Iterator[Path]:
             write_checksums(Path(aside))
             for path in sorted(Path(aside).iterdir(), key=lambda path: path.name == CHECKSUMS):
                 path.replace(folder / path.name)
-    except (OSError, SafetensorError) as fault:
-        raise disk_error(f"saving a model in {folder}", *_reason(fault)) from fault
-
-
-def _reason(fault: Exception) -> tuple[str, int | None]:
-    return (fault.strerror or str(fault), fault.errno) if isinstance(fault, OSError) else (str(fault), None)
 
 
 def push_folder(folder: Path, repository: str, private: bool) -> str:

@@ -18,6 +18,8 @@ LIMIT = 60
 """Seconds after which a command hangs."""
 
 OURS = re.compile(r"^(tasteprint|note): ")
+BAR = re.compile(r"\d+%\|")
+"""A progress bar, which is drawn over itself."""
 USAGE = re.compile(r"(Error|Invalid value|No such option|Missing)")
 KEPT = ("features",)
 """Folders in which a command keeps what it may make again; a refused one may leave them."""
@@ -107,7 +109,7 @@ def faults_of(done, expected: str) -> list[str]:
 
 
 def _faults_of_sentence(said: str) -> list[str]:
-    lines = [line for line in said.splitlines() if line.strip()]
+    lines = [line for line in said.replace("\r", "\n").splitlines() if line.strip() and not BAR.search(line)]
     if not lines:
         return ["no sentence"]
     if USAGE.search(said) and "Usage:" in said:

@@ -115,24 +115,18 @@ LOGS = {
 READ = {"plain", "bom", "utf16", "semicolon", "tab", "crlf", "prompt-image"}
 
 
+def built(path, *more):
+    """A build of few likes, with its summary as JSON."""
+    return ("data", "build", path, *more, "--out", "{work}/out", "--min-liked", "2", "--json")
+
+
 @pytest.mark.parametrize("command", ["build", "guessed", "look"])
 @pytest.mark.parametrize("name", LOGS)
 def test_a_log(place, tmp_path, name, command):
     path = str(written(place, tmp_path, name, LOGS[name]))
     arguments = {
-        "build": (
-            "data",
-            "build",
-            path,
-            "--mapping",
-            "votes",
-            "--out",
-            "{work}/out",
-            "--min-liked",
-            "2",
-            "--json",
-        ),
-        "guessed": ("data", "build", path, "--out", "{work}/out", "--min-liked", "2", "--json"),
+        "build": built(path, "--mapping", "votes"),
+        "guessed": built(path),
         "look": ("data", "look", path),
     }[command]
     audit(place, tmp_path, arguments, "done" if name in READ else "either", ("out",))
@@ -155,16 +149,4 @@ def test_times(place, tmp_path, name):
         for number, line in enumerate(LOG.splitlines())
     )
     path = str(written(place, tmp_path, name, log + "\n"))
-    command = (
-        "data",
-        "build",
-        path,
-        "--mapping",
-        "votes",
-        "--out",
-        "{work}/out",
-        "--min-liked",
-        "2",
-        "--json",
-    )
-    audit(place, tmp_path, command, "either", ("out",))
+    audit(place, tmp_path, built(path, "--mapping", "votes"), "either", ("out",))

@@ -16,7 +16,7 @@ import typer
 from tasteprint.cli.bounds import SEEDS, number_option
 
 if TYPE_CHECKING:
-    from tasteprint.config import Config
+    from tasteprint.config import Config, DataConfig
     from tasteprint.data.dataset import Dataset
     from tasteprint.evaluate.results import Figure
     from tasteprint.posterior.model import TastePosterior
@@ -43,6 +43,9 @@ QUICK = ("posterior.encoder=eye", "posterior.components=12", "posterior.steps=50
 SHORT = ("init_from=mini", "stage1.steps=0", "stage2.steps=100", "stage2.lr=5e-4", "stage2.evaluate_every=25")
 """The short training continues from the bundled model: one from nothing is at chance after three minutes."""
 
+MADE = ("log", "data", "posterior", "run", "results.json", "report.html", ".data.new", ".data.old")
+"""What a demo leaves, or leaves begun; the next one goes on from there."""
+
 SHARES = ("data.validation=0.05", "data.test=0.05")
 """A hundred people each are enough for a demo."""
 
@@ -66,8 +69,29 @@ def demo_command(
     quiet_libraries()
     more = (*SHARES, *(setting or ()), f"seed={seed}")
     config = load_config("mini", (*SHORT, *more, f"teacher.posterior={out / 'posterior' / 'model'}"))
+    _check(out, people, config.data, config.seed)
     with held(out):
         _demonstrate(out, config, load_config("posterior", (*QUICK, *more)), people)
+
+
+def _check(out: Path, people: int, shares: DataConfig, seed: int) -> None:
+    """ValueError for people too few to test on, and for a folder that holds what no demo wrote."""
+    from tasteprint.data.histories import split_users
+    from tasteprint.files import is_part
+    from tasteprint.locks import is_lock
+
+    split = split_users(map(str, range(people)), shares.validation, shares.test, seed)
+    tested = sum(part == "test" for part in split.values())
+    if tested < 2:
+        raise ValueError(
+            f"people is {people}, of whom {tested} would be tested; expected at least 2: give more, as --people 100."
+        )
+    there = out.iterdir() if out.is_dir() else ()
+    names = {path.name for path in there if not (is_lock(path) or is_part(path))}
+    if strange := sorted(names - {*MADE}):
+        raise ValueError(
+            f"{str(out)!r} holds {strange[0]!r}, which no demo made; expected a new folder or a demo's: name another."
+        )
 
 
 def _demonstrate(out: Path, config: Config, quick: Config, people: int) -> None:
